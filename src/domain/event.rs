@@ -1,0 +1,113 @@
+//! What happened: for the audit log, the feed and the logs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::domain::account::AccountId;
+use crate::domain::time::Timestamp;
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $name:ident => $word:literal,)*) => {
+        /// What was done. The word is stable: audit logs keep it.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[non_exhaustive]
+        pub enum Action {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Action {
+            /// The word that is stored and shown.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+
+            /// Reads the stored word.
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word {
+                    $($word => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    /// An invited or registered person was let in.
+    AccountActivated => "account.activated",
+    /// An account was made.
+    AccountCreated => "account.created",
+    /// An account was disabled for good.
+    AccountDisabled => "account.disabled",
+    /// A disablement was lifted.
+    AccountEnabled => "account.enabled",
+    /// An admin lock was laid or changed.
+    AccountLocked => "account.locked",
+    /// The attempt engine locked an account out.
+    AccountLockedOut => "account.locked_out",
+    /// Locks were lifted.
+    AccountUnlocked => "account.unlocked",
+    /// A password was set.
+    PasswordSet => "password.set",
+    /// One session was ended.
+    SessionEnded => "session.ended",
+    /// All sessions of an account were ended.
+    SessionsEnded => "sessions.ended",
+    /// A setting was changed.
+    SettingChanged => "setting.changed",
+    /// An API token was made.
+    TokenCreated => "token.created",
+    /// An API token was revoked.
+    TokenRevoked => "token.revoked",
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// What the writer of a change says about it, for the audit log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Note {
+    /// Who did it: `cli:root`, `user:7`, `engine`.
+    pub actor: String,
+    /// What was done.
+    pub action: Action,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
+    /// The address it was done from, where it came over the network.
+    pub from: Option<String>,
+}
+
+/// One entry of the audit log.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct AuditRecord {
+    /// Its place in the log, without gaps.
+    pub position: u64,
+    /// When it was done.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: String,
+    /// What was done.
+    pub action: Action,
+    /// To whom.
+    pub account: Option<AccountId>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The address it was done from.
+    pub from: Option<String>,
+    /// What was there before, as JSON.
+    pub before: Option<String>,
+    /// What is there now, as JSON.
+    pub after: Option<String>,
+}

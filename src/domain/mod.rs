@@ -1,0 +1,18 @@
+//! The rules, pure: no I/O, no `async`, no clock and no randomness of its own.
+//!
+//! Time and random bytes are arguments here, so every rule can be tested by
+//! enumeration. The one exception is [`Clock`](time::Clock), which lives beside
+//! [`Timestamp`](time::Timestamp) so that a single place reads the machine's
+//! time; nothing else in this room uses it.
+
+pub mod account;
+pub mod attempts;
+pub mod client;
+pub mod denial;
+pub mod event;
+pub mod lock;
+pub mod login;
+pub mod policy;
+pub mod session;
+pub mod standing;
+pub mod time;

@@ -1,0 +1,121 @@
+//! Secrets that hashes are keyed with, kept outside the database.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::domain::event::AuditRecord;
+use crate::domain::login::TypedLogin;
+
+/// The keys of one directory, all made from one secret of 32 bytes.
+///
+/// Whoever has the database but not this secret can neither forge an audit
+/// record nor tell whose failed attempts are counted where.
+#[derive(Clone)]
+pub struct Keyring {
+    audit: [u8; 32],
+    attempts: [u8; 32],
+}
+
+impl Keyring {
+    /// The keys of this secret. It must be random and stay the same for as long
+    /// as the directory lives.
+    pub fn new(secret: &[u8; 32]) -> Self {
+        Self {
+            audit: derive(secret, b"portcullis audit chain"),
+            attempts: derive(secret, b"portcullis attempts"),
+        }
+    }
+
+    /// Under which key attempts for this login are counted.
+    pub fn attempt_key(&self, login: &TypedLogin) -> AttemptKey {
+        AttemptKey(derive(&self.attempts, login.as_str().as_bytes()))
+    }
+
+    /// The link of the audit chain after `previous` that is this record.
+    pub fn audit_link(&self, previous: &AuditLink, record: &AuditRecord) -> AuditLink {
+        let mut mac = keyed(&self.audit);
+        mac.update(&previous.0);
+        // A struct of strings and numbers has one JSON text.
+        mac.update(&serde_json::to_vec(record).unwrap_or_default());
+        AuditLink(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keyring(..)")
+    }
+}
+
+/// The name that attempts for one login are counted under. Does not tell whose.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct AttemptKey([u8; 32]);
+
+impl AttemptKey {
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Sixty-four hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        to_hex(&self.0)
+    }
+}
+
+impl fmt::Debug for AttemptKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AttemptKey({}..)", &self.to_hex()[..8])
+    }
+}
+
+/// One link of the audit chain.
+#[derive(Clone)]
+pub struct AuditLink([u8; 32]);
+
+impl AuditLink {
+    /// What the first record is linked to.
+    pub const FIRST: Self = Self([0; 32]);
+
+    /// Sixty-four hexadecimal digits.
+    pub fn to_hex(&self) -> String {
+        to_hex(&self.0)
+    }
+
+    /// Reads what [`AuditLink::to_hex`] wrote.
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        crate::domain::session::SessionKey::from_hex(hex).map(|key| Self(*key.as_bytes()))
+    }
+}
+
+impl PartialEq for AuditLink {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl fmt::Debug for AuditLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuditLink({}..)", &self.to_hex()[..8])
+    }
+}
+
+fn to_hex(bytes: &[u8; 32]) -> String {
+    crate::domain::session::SessionKey::from_bytes(*bytes).to_hex()
+}
+
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    // HMAC pads a shorter key with zeros to the length of a block.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    Hmac::new(&block.into())
+}
+
+fn derive(key: &[u8; 32], label: &[u8]) -> [u8; 32] {
+    let mut mac = keyed(key);
+    mac.update(label);
+    mac.finalize().into_bytes().into()
+}

@@ -1,4 +1,8 @@
 //! The gate.
+
+#[cfg(feature = "passwords")]
+pub mod passwords;
+
 use crate::domain::account::AccountKey;
 use crate::domain::standing::Standing;
 /// The engine's handle.

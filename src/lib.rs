@@ -9,4 +9,5 @@ pub struct CurrentAccount;
 pub mod store;
 pub use domain::account::AccountKey;
 pub use store::StatusSource;
+pub mod admin;
 pub mod engine;

@@ -65,7 +65,9 @@ impl Passwords {
     pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
         let permit = self.permit().await.ok_or(HashingError)?;
         let password = password.clone();
-        run(permit, move || hash(&password)).await.ok_or(HashingError)?
+        run(permit, move || hash(&password))
+            .await
+            .ok_or(HashingError)?
     }
 
     /// Whether this is the password whose hash is stored.
@@ -207,12 +209,26 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_fits() {
         let passwords = Passwords::new();
-        let stored = passwords.hash(&password("correct horse")).await.expect("hashed");
+        let stored = passwords
+            .hash(&password("correct horse"))
+            .await
+            .expect("hashed");
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(passwords.verify(&Password::typed("correct horse"), Some(&stored)).await);
-        assert!(!passwords.verify(&Password::typed("correct house"), Some(&stored)).await);
+        assert!(
+            passwords
+                .verify(&Password::typed("correct horse"), Some(&stored))
+                .await
+        );
+        assert!(
+            !passwords
+                .verify(&Password::typed("correct house"), Some(&stored))
+                .await
+        );
         assert!(!passwords.verify(&Password::typed(""), Some(&stored)).await);
-        let again = passwords.hash(&password("correct horse")).await.expect("hashed");
+        let again = passwords
+            .hash(&password("correct horse"))
+            .await
+            .expect("hashed");
         assert_ne!(stored, again, "the salt is new each time");
         assert_eq!(passwords.verifications(), 3);
     }
@@ -262,7 +278,12 @@ mod tests {
         let _ = gone.await;
         let none_free = passwords.0.permits.available_permits() == 0;
         assert!(none_free, "the work still runs");
-        assert!(passwords.verify_within(Duration::from_secs(60), &typed, None).await.is_ok());
+        assert!(
+            passwords
+                .verify_within(Duration::from_secs(60), &typed, None)
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
@@ -270,7 +291,9 @@ mod tests {
         let passwords = Passwords::with_limit(1);
         let _held = passwords.permit().await;
         let typed = Password::typed("correct horse");
-        let answer = passwords.verify_within(Duration::from_millis(5), &typed, None).await;
+        let answer = passwords
+            .verify_within(Duration::from_millis(5), &typed, None)
+            .await;
         assert_eq!(answer, Err(Busy));
         assert_eq!(passwords.verifications(), 0);
         assert!(!format!("{passwords:?}").contains("horse"));

@@ -10,4 +10,6 @@ pub mod store;
 pub use domain::account::AccountKey;
 pub use store::StatusSource;
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod cli;
 pub mod engine;

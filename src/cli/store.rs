@@ -1,0 +1,52 @@
+//! Finds and opens the directory: the one place that knows where it is kept.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::shell::quote;
+use crate::store::Directory;
+use crate::store::sql::SqlDirectory;
+
+/// Opens the directory that is there. A mistyped path never makes an empty one.
+pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
+    if !exists(path)? {
+        return Err(no_directory(path));
+    }
+    open_or_create(path).await
+}
+
+/// Opens the directory, and makes an empty one if there is none.
+pub(super) async fn open_or_create(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
+    Ok(Arc::new(SqlDirectory::open(path).await?))
+}
+
+/// Whether there is a file that could be a directory of accounts.
+pub(super) fn exists(path: &Path) -> Result<bool, Failure> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(Failure::usage(format!(
+            "{} is a folder: name the file in it that accounts live in",
+            path.display()
+        ))),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Failure::new(
+            Exit::Store,
+            format!(
+                "{} can't be read: {error}; check who owns the file and its folder",
+                path.display()
+            ),
+        )),
+    }
+}
+
+fn no_directory(path: &Path) -> Failure {
+    let file = path.display();
+    let message = format!(
+        "there is no directory at {file}: name the right file with --directory, \
+         or begin a new one with its first administrator"
+    );
+    let path = quote(&path.to_string_lossy());
+    let begin = format!("portcullis --directory {path} user add LOGIN --admin");
+    Failure::new(Exit::NotFound, message).try_next(begin)
+}

@@ -1,5 +1,6 @@
 //! Portcullis stops locked and disabled people at the door.
 
+pub mod admin;
 pub mod domain;
 pub mod engine;
 pub mod store;

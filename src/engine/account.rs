@@ -31,7 +31,10 @@ impl CurrentAccount {
     /// What the person types to sign in, where the source says so; otherwise
     /// the account's key.
     pub fn login(&self) -> Arc<str> {
-        self.0.cell.login().unwrap_or_else(|| self.key().to_string().into())
+        self.0
+            .cell
+            .login()
+            .unwrap_or_else(|| self.key().to_string().into())
     }
 
     /// The public name of the session or token, to end it by or to find it in

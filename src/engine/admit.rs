@@ -101,7 +101,11 @@ impl Portcullis {
     fn admit_token(&self, token: &[u8], bearer: Bearer) -> Admission {
         let gate = &self.0;
         let hash = gate.tokens.hash(token);
-        let Some(live) = gate.sessions.find(hash).filter(|live| live.bearer == bearer) else {
+        let Some(live) = gate
+            .sessions
+            .find(hash)
+            .filter(|live| live.bearer == bearer)
+        else {
             return self.look_up(hash, token, bearer);
         };
         let now = gate.clock.now();
@@ -159,7 +163,9 @@ impl Gate {
             return Known::Deny(denial);
         }
         match live.times(now.wall, self.settings.session_idle) {
-            Times::Expired => return Known::Deny(self.of(live, DenialReason::SessionEnded, true, now.wall)),
+            Times::Expired => {
+                return Known::Deny(self.of(live, DenialReason::SessionEnded, true, now.wall));
+            }
             Times::Idle => return Known::ReadSession,
             Times::Touch => self.touch(live, now.wall),
             Times::Fine => {}
@@ -204,7 +210,11 @@ impl Gate {
         if read.is_ok() || self.may_use_overdue(&live.cell, now.monotonic) {
             return self.judge_finally(live, now);
         }
-        let known_lock = live.cell.is_known().then(|| self.refusal(&live, now.wall)).flatten();
+        let known_lock = live
+            .cell
+            .is_known()
+            .then(|| self.refusal(&live, now.wall))
+            .flatten();
         Err(known_lock.unwrap_or_else(|| self.of(&live, unknown(), false, now.wall)))
     }
 

@@ -12,6 +12,8 @@ use crate::domain::denial::DenialReason;
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
+#[cfg(feature = "passwords")]
+use crate::domain::password::Password;
 use crate::domain::session::SessionToken;
 use crate::domain::standing::Standing;
 use crate::engine::sign_in::{SignInError, SignedIn};
@@ -47,9 +49,13 @@ impl Portcullis {
         let gate = &self.0;
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
-        let name = account.as_ref().map_or(typed, |account| (&account.login).into());
+        let name = account
+            .as_ref()
+            .map_or(typed, |account| (&account.login).into());
         let key = gate.keyring.attempt_key(&name);
-        let generation = account.as_ref().map_or(0, |account| account.attempts_generation);
+        let generation = account
+            .as_ref()
+            .map_or(0, |account| account.attempts_generation);
         let reserve = gate.attempts.reserve(key, &gate.policy, generation);
         match gate.ask(reserve).await? {
             Reservation::Granted(ticket) => Ok(Attempt {
@@ -89,7 +95,9 @@ impl Gate {
             return Ok(());
         }
         let decide = |facts: Facts<'_>| write_lockout(facts, lockout);
-        let changed = self.ask(directory.change(account.id, Box::new(decide))).await?;
+        let changed = self
+            .ask(directory.change(account.id, Box::new(decide)))
+            .await?;
         if let Some(changed) = changed {
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
             self.learn(&changed.account.key(), changed.account.standing());
@@ -103,7 +111,8 @@ impl Gate {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Settled, Unanswered> {
-        self.ask(self.attempts.settle(key, &self.policy, ticket, outcome)).await
+        self.ask(self.attempts.settle(key, &self.policy, ticket, outcome))
+            .await
     }
 }
 
@@ -171,7 +180,10 @@ impl Attempt {
     pub async fn fail(mut self) -> Result<Failure, SignInError> {
         let remaining = match self.settle(Outcome::Failed).await? {
             Settled::LockedOut(lockout) => {
-                self.gate.0.record_lockout(self.account.as_ref(), &lockout).await?;
+                self.gate
+                    .0
+                    .record_lockout(self.account.as_ref(), &lockout)
+                    .await?;
                 0
             }
             Settled::Recorded { remaining } => remaining,
@@ -187,7 +199,10 @@ impl Attempt {
     ///
     /// [`SignInError::Refused`] if the account may not sign in: then nothing was
     /// counted and nothing cleared.
-    pub async fn succeed(mut self, account: impl Into<AccountKey>) -> Result<SignedIn, SignInError> {
+    pub async fn succeed(
+        mut self,
+        account: impl Into<AccountKey>,
+    ) -> Result<SignedIn, SignInError> {
         let account = account.into();
         self.clear_to_enter(&account).await?;
         self.gate.open_session(account, Some(self.from)).await
@@ -219,7 +234,12 @@ impl Attempt {
     #[cfg(feature = "passwords")]
     pub async fn check_password(self, password: &str) -> Result<SignedIn, SignInError> {
         let hash = self.stored_hash().await?;
-        if self.gate.0.passwords.verify(password, hash.as_deref()).await
+        if self
+            .gate
+            .0
+            .passwords
+            .verify(&Password::typed(password), hash.as_deref())
+            .await
             && let Some(account) = &self.account
         {
             let key = account.key();
@@ -253,7 +273,10 @@ impl Attempt {
             return Err(SignInError::Refused { reason, at: now });
         }
         if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
-            self.gate.0.record_lockout(self.account.as_ref(), &lockout).await?;
+            self.gate
+                .0
+                .record_lockout(self.account.as_ref(), &lockout)
+                .await?;
             return Err(SignInError::locked_out(&lockout, now));
         }
         Ok(standing.unwrap_or_default())
@@ -276,7 +299,8 @@ impl Drop for Attempt {
         let (gate, key, account) = (Arc::clone(&self.gate.0), self.key, self.account.take());
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Ok(Settled::LockedOut(lockout)) = gate.settle(key, ticket, Outcome::Failed).await {
+            if let Ok(Settled::LockedOut(lockout)) = gate.settle(key, ticket, Outcome::Failed).await
+            {
                 let _ = gate.record_lockout(account.as_ref(), &lockout).await;
             }
         });
@@ -285,7 +309,9 @@ impl Drop for Attempt {
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Attempt")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
     }
 }
 
@@ -323,7 +349,10 @@ impl Portcullis {
     }
 
     /// The standing as the source has it now, past every cell.
-    async fn read_standing_now(&self, account: &AccountKey) -> Result<Option<Standing>, Unanswered> {
+    async fn read_standing_now(
+        &self,
+        account: &AccountKey,
+    ) -> Result<Option<Standing>, Unanswered> {
         self.0.ask(self.0.source.standing(account)).await
     }
 
@@ -342,7 +371,10 @@ impl Portcullis {
             reason: None,
             from: None,
         };
-        let ended = self.0.ask(self.0.session_store.end_session(id, note)).await?;
+        let ended = self
+            .0
+            .ask(self.0.session_store.end_session(id, note))
+            .await?;
         self.0.sessions.end(id);
         Ok(ended.is_some())
     }

@@ -209,14 +209,18 @@ impl Builder {
     }
 
     fn settled_clock(&self) -> Clock {
-        let of_directory = self.directory.as_ref().map(|directory| directory.clock().clone());
+        let of_directory = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.clock().clone());
         self.clock.clone().or(of_directory).unwrap_or_default()
     }
 
     fn assemble(self, clock: Clock) -> Result<Gate, BuildError> {
         let (keyring, source) = match (&self.directory, self.source) {
             (Some(directory), _) => {
-                let source: Arc<dyn ErasedSource> = Arc::new(DirectorySource(Arc::clone(directory)));
+                let source: Arc<dyn ErasedSource> =
+                    Arc::new(DirectorySource(Arc::clone(directory)));
                 (directory.keyring().clone(), source)
             }
             (None, Some(source)) => (Keyring::new(&random()?), source),
@@ -230,13 +234,16 @@ impl Builder {
                 Arc::clone(&source),
             )),
         };
-        let attempts =
-            self.attempts.unwrap_or_else(|| Arc::new(SingleProcessAttempts::new(clock.clone())));
+        let attempts = self
+            .attempts
+            .unwrap_or_else(|| Arc::new(SingleProcessAttempts::new(clock.clone())));
         Ok(Gate {
             tokens: TokenHasher::new(random()?),
             sessions: Sessions::new(self.session_capacity),
             standings: Standings::new(64),
-            retained: Cache::builder().max_capacity(self.session_capacity as u64).build(),
+            retained: Cache::builder()
+                .max_capacity(self.session_capacity as u64)
+                .build(),
             unknown_tokens: Cache::builder()
                 .max_capacity(UNKNOWN_TOKENS)
                 .time_to_live(UNKNOWN_FOR)
@@ -288,7 +295,10 @@ impl Portcullis {
     /// If the system has no randomness.
     pub async fn in_memory() -> Result<Self, BuildError> {
         let clock = Clock::system();
-        Self::builder().directory(SingleProcessDirectory::new(clock)).build().await
+        Self::builder()
+            .directory(SingleProcessDirectory::new(clock))
+            .build()
+            .await
     }
 }
 

@@ -184,7 +184,9 @@ impl Cell {
     ) {
         let mut details = lock(&self.details);
         let overtaken = details.pushes != began.pushes;
-        let version = read.as_ref().map_or(details.version, |standing| standing.version);
+        let version = read
+            .as_ref()
+            .map_or(details.version, |standing| standing.version);
         if version < details.version || (overtaken && version == details.version) {
             return;
         }
@@ -193,7 +195,8 @@ impl Cell {
             details.suspect = true;
             return;
         }
-        self.known_until.store(known_until.as_micros(), Ordering::Relaxed);
+        self.known_until
+            .store(known_until.as_micros(), Ordering::Relaxed);
         self.publish(&details, now);
     }
 
@@ -222,7 +225,8 @@ impl Cell {
         let mut details = lock(&self.details);
         details.suspect = true;
         details.suspicions = details.suspicions.wrapping_add(1);
-        self.word.store(Word::new(UNKNOWN, details.generation, 0).0, Ordering::Release);
+        self.word
+            .store(Word::new(UNKNOWN, details.generation, 0).0, Ordering::Release);
     }
 
     fn publish(&self, details: &Details, now: Timestamp) {
@@ -295,13 +299,15 @@ impl Details {
         if self.login.as_deref() != standing.login.as_deref() {
             self.login.clone_from(&standing.login);
         }
-        self.against =
-            (!standing.is_plain()).then(|| Box::new(Against::Standing(standing)));
+        self.against = (!standing.is_plain()).then(|| Box::new(Against::Standing(standing)));
     }
 }
 
 impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cell").field("key", &self.key).field("word", &self.word()).finish()
+        f.debug_struct("Cell")
+            .field("key", &self.key)
+            .field("word", &self.word())
+            .finish()
     }
 }

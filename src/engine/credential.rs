@@ -8,10 +8,8 @@
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 
+use crate::domain::secret::TOKEN_PREFIX;
 use crate::domain::session::SessionToken;
-
-/// What stands before an API token's random part.
-pub const API_TOKEN_PREFIX: &str = "pct_";
 
 /// What a request brought to say whose it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,7 +40,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     if !scheme.eq_ignore_ascii_case(b"Bearer ") {
         return None;
     }
-    let random = token.strip_prefix(API_TOKEN_PREFIX.as_bytes());
+    let random = token.strip_prefix(TOKEN_PREFIX.as_bytes());
     Some(match (random, values.next()) {
         (Some(random), None) if random.len() == SessionToken::LEN => Credential::ApiToken(random),
         _ => Credential::Malformed,
@@ -75,7 +73,9 @@ fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let pair = pair.trim_ascii();
     let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
     // RFC 6265 lets a value stand in quotes.
-    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    let unquoted = value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""));
     Some(unquoted.unwrap_or(value))
 }
 
@@ -90,7 +90,11 @@ mod tests {
 
     fn headers(name: http::HeaderName, values: &[&[u8]]) -> HeaderMap {
         let value = |bytes: &&[u8]| HeaderValue::from_bytes(bytes).ok();
-        values.iter().filter_map(value).map(|value| (name.clone(), value)).collect()
+        values
+            .iter()
+            .filter_map(value)
+            .map(|value| (name.clone(), value))
+            .collect()
     }
 
     fn cookies<'a>(headers: &'a HeaderMap) -> Credential<'a> {

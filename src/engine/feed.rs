@@ -43,7 +43,8 @@ pub(super) fn spawn(gate: &Arc<Gate>, cursor: FeedCursor) {
 }
 
 async fn follow(gate: Weak<Gate>, directory: Arc<dyn Directory>, cursor: FeedCursor) {
-    let mut follower = Follower { cursor, hint: None, looked_at: Monotonic::default(), lost: false };
+    let mut follower =
+        Follower { cursor, hint: None, looked_at: Monotonic::default(), lost: false };
     loop {
         // Either is only a reason to look; a lost wake-up costs one interval.
         tokio::select! {
@@ -65,7 +66,11 @@ struct Follower {
 }
 
 impl Follower {
-    async fn look(&mut self, gate: &Arc<Gate>, directory: &dyn Directory) -> Result<(), Unanswered> {
+    async fn look(
+        &mut self,
+        gate: &Arc<Gate>,
+        directory: &dyn Directory,
+    ) -> Result<(), Unanswered> {
         let began = gate.clock.now().monotonic;
         let hint = gate.ask(directory.change_hint()).await?;
         let unchanged = hint.is_some() && hint == self.hint;
@@ -164,8 +169,10 @@ const fn every(period: Duration) -> u32 {
 impl Gate {
     pub(super) async fn flush_touches(&self) {
         let seen = {
-            let mut touched =
-                self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut touched = self
+                .touched
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             std::mem::take(&mut *touched)
         };
         if !seen.is_empty() {

@@ -31,11 +31,7 @@ where
     }
 
     /// Joins the read of `key` that is under way, or begins one.
-    pub(crate) fn join(
-        &self,
-        key: &K,
-        begin: impl FnOnce() -> BoxFuture<'static, V>,
-    ) -> Flight<V> {
+    pub(crate) fn join(&self, key: &K, begin: impl FnOnce() -> BoxFuture<'static, V>) -> Flight<V> {
         let mut flights = self.flights();
         let under_way = flights.get(key).and_then(WeakShared::upgrade);
         // A finished read can still be upgraded while its waiters hold it.
@@ -56,11 +52,14 @@ where
 
     /// Forgets reads that everybody left.
     pub(crate) fn sweep(&self) {
-        self.flights().retain(|_, flight| flight.upgrade().is_some());
+        self.flights()
+            .retain(|_, flight| flight.upgrade().is_some());
     }
 
     fn flights(&self) -> std::sync::MutexGuard<'_, HashMap<K, WeakShared<BoxFuture<'static, V>>>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -33,8 +33,7 @@ use moka::sync::Cache;
 pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
-pub use self::builder::{Builder, BuildError, OnStale};
-pub use self::credential::API_TOKEN_PREFIX;
+pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
@@ -132,7 +131,11 @@ impl Portcullis {
     pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Self, BuildError> {
         let directory = crate::store::sql::SqlDirectory::open(path).await?;
         let attempts = directory.attempts().await?;
-        Self::builder().directory(directory).attempts(attempts).build().await
+        Self::builder()
+            .directory(directory)
+            .attempts(attempts)
+            .build()
+            .await
     }
 
     /// Tells the gate what an account's standing is now. When this returns, no
@@ -241,8 +244,10 @@ impl Gate {
     /// Notes that a session was used; written to the store in batches.
     fn touch(&self, live: &Live, now: Timestamp) {
         if live.touch(now) {
-            let mut touched =
-                self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut touched = self
+                .touched
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             touched.push((live.key, now));
         }
     }

@@ -129,23 +129,30 @@ impl Live {
             Times::Touch
         } else {
             let next = seen.after(TOUCH_EVERY).min(self.expires_at);
-            self.settled_until.store(next.as_micros(), Ordering::Relaxed);
+            self.settled_until
+                .store(next.as_micros(), Ordering::Relaxed);
             Times::Fine
         }
     }
 
     /// Notes a use. True for one of many callers at once.
     pub(crate) fn touch(&self, now: Timestamp) -> bool {
-        let before = self.last_seen_at.fetch_max(now.as_micros(), Ordering::Relaxed);
+        let before = self
+            .last_seen_at
+            .fetch_max(now.as_micros(), Ordering::Relaxed);
         let next = now.after(TOUCH_EVERY).min(self.expires_at);
-        self.settled_until.store(next.as_micros(), Ordering::Relaxed);
+        self.settled_until
+            .store(next.as_micros(), Ordering::Relaxed);
         now.since(Timestamp::from_micros(before)) >= TOUCH_EVERY
     }
 }
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("id", &self.id()).field("cell", &self.cell).finish()
+        f.debug_struct("Live")
+            .field("id", &self.id())
+            .field("cell", &self.cell)
+            .finish()
     }
 }
 
@@ -269,10 +276,17 @@ impl Sessions {
             entry.overtaken.get_or_insert(Overtaken::ReadAgain);
         }
         for shard in &self.by_id {
-            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+            shard
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
         }
         for shard in &self.by_token {
-            shard.write().unwrap_or_else(PoisonError::into_inner).table.clear();
+            shard
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .table
+                .clear();
         }
     }
 
@@ -281,7 +295,9 @@ impl Sessions {
         self.remove(changing, live.id());
         let mut shard = self.token_shard(live.token);
         shard.make_room(|evicted| drop(self.take_id(changing, evicted.id())));
-        shard.table.insert_unique(live.token.low(), Arc::clone(live), |l| l.token.low());
+        shard
+            .table
+            .insert_unique(live.token.low(), Arc::clone(live), |l| l.token.low());
         drop(shard);
         let mut ids = self.id_shard(live.id());
         ids.insert_unique(id_hash(live.id()), Arc::clone(live), |l| id_hash(l.id()));
@@ -290,7 +306,10 @@ impl Sessions {
     fn remove(&self, changing: &Changing<'_>, id: SessionId) {
         let Some(live) = self.take_id(changing, id) else { return };
         let mut shard = self.token_shard(live.token);
-        if let Ok(entry) = shard.table.find_entry(live.token.low(), |l| Arc::ptr_eq(l, &live)) {
+        if let Ok(entry) = shard
+            .table
+            .find_entry(live.token.low(), |l| Arc::ptr_eq(l, &live))
+        {
             entry.remove();
         }
     }
@@ -302,7 +321,11 @@ impl Sessions {
     /// How many sessions are in it.
     pub(crate) fn len(&self) -> usize {
         let len = |shard: &RwLock<Shard>| {
-            shard.read().unwrap_or_else(PoisonError::into_inner).table.len()
+            shard
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .table
+                .len()
         };
         self.by_token.iter().map(len).sum()
     }
@@ -349,6 +372,8 @@ impl Shard {
 
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sessions").field("len", &self.len()).finish()
+        f.debug_struct("Sessions")
+            .field("len", &self.len())
+            .finish()
     }
 }

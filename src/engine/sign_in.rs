@@ -50,7 +50,9 @@ impl SignedIn {
 
 impl fmt::Debug for SignedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedIn").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("SignedIn")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +69,8 @@ impl Portcullis {
             self.0.settings.cookie_name,
             lifetime.as_secs(),
         );
-        let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        let mut header =
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
         header.set_sensitive(true);
         header
     }

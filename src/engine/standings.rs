@@ -41,7 +41,10 @@ impl Standings {
     /// The account's cell, if anybody holds it.
     pub(crate) fn find(&self, key: &AccountKey) -> Option<Arc<Cell>> {
         let hash = self.hasher.hash_one(key);
-        let shard = self.shard(hash).read().unwrap_or_else(PoisonError::into_inner);
+        let shard = self
+            .shard(hash)
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
         find_in(&shard, hash, key)
     }
 
@@ -51,7 +54,10 @@ impl Standings {
             return cell;
         }
         let hash = self.hasher.hash_one(key);
-        let mut shard = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self
+            .shard(hash)
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(cell) = find_in(&shard, hash, key) {
             return cell;
         }
@@ -104,6 +110,8 @@ fn find_in(shard: &HashTable<Slot>, hash: u64, key: &AccountKey) -> Option<Arc<C
 
 impl fmt::Debug for Standings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Standings").field("shards", &self.shards.len()).finish()
+        f.debug_struct("Standings")
+            .field("shards", &self.shards.len())
+            .finish()
     }
 }

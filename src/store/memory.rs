@@ -28,9 +28,9 @@ use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::{
-    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed,
-    CreateError, Decide, Directory, Facts, FeedCursor, FeedPage, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError,
+    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
+    Directory, Facts, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore,
+    StoreError,
 };
 
 /// A bus within one process.

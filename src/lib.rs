@@ -10,3 +10,4 @@ pub mod store;
 pub use domain::account::AccountKey;
 pub use store::StatusSource;
 pub mod engine;
+pub mod guard;

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod domain;
 pub mod engine;
+pub mod guard;
 pub mod store;
 
 pub use crate::domain::account::{Account, AccountId, AccountKey};

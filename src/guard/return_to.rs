@@ -400,7 +400,7 @@ mod tests {
         /// Property: what a browser itself sends for an ordinary page is taken.
         #[test]
         fn ordinary_addresses_are_taken(
-            segments in proptest::collection::vec("[a-zA-Z0-9_~@:+,-][^/?#\\\\\\.\\p{C}]{0,8}", 0..6),
+            segments in proptest::collection::vec("[a-zA-Z0-9_~@:+,-][^%/?#\\\\\\.\\p{C}]{0,8}", 0..6),
             query in proptest::option::of("[^#\\\\\\p{C}]{0,30}"),
         ) {
             let mut page = browser("/").expect("the root");

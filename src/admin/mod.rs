@@ -173,7 +173,7 @@ impl Admin {
 
     fn tell_gate(&self, account: &Account) {
         if let Some(gate) = &self.gate {
-            gate.standing_changed(account.key(), account.standing());
+            gate.standing_changed(&account.key(), account.standing());
         }
     }
 

@@ -63,6 +63,13 @@ pub struct Ticket {
     nonce: u64,
 }
 
+impl Ticket {
+    /// What is granted where nothing is counted.
+    pub(crate) const fn uncounted() -> Self {
+        Self { generation: 0, nonce: 0 }
+    }
+}
+
 /// What came of asking for a guess.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a guess is granted, put off or refused")]

@@ -8,6 +8,7 @@
 //! - [`LoopGuard`] ends the circle of a refused person and an identity provider.
 
 pub mod address;
+mod answer;
 pub mod body;
 pub mod client;
 #[cfg(feature = "axum")]

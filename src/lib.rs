@@ -7,6 +7,7 @@ pub mod domain;
 pub mod engine;
 pub mod guard;
 pub mod store;
+pub mod testing;
 
 pub use crate::domain::account::{Account, AccountId, AccountKey};
 pub use crate::domain::client::{ClientAddr, TrustedProxies};
@@ -18,4 +19,5 @@ pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
     SignInError, SignedIn,
 };
+pub use crate::guard::{Guard, GuardLayer, ReturnTo};
 pub use crate::store::StatusSource;

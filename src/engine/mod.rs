@@ -20,7 +20,9 @@ mod source;
 mod standings;
 mod sync;
 
-#[cfg(test)]
+#[cfg(all(test, portcullis_loom))]
+mod interleavings;
+#[cfg(all(test, not(portcullis_loom)))]
 mod tests;
 
 use std::fmt;
@@ -57,7 +59,7 @@ use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use portcullis::Portcullis;
 ///
-/// let gate = Portcullis::open("accounts.db").await?;
+/// let gate = Portcullis::in_memory().await?;
 /// # Ok(())
 /// # }
 /// ```

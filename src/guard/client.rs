@@ -188,6 +188,8 @@ mod tests {
 
     use super::*;
 
+    type Headers = &'static [(&'static str, &'static str)];
+
     const CHROME: &str =
         "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn navigations_say_so_or_ask_for_a_page() {
-        let cases: &[(&str, &[(&str, &str)], ClientKind)] = &[
+        let cases: &[(&str, Headers, ClientKind)] = &[
             ("GET", &[("sec-fetch-mode", "navigate")], Navigation),
             ("POST", &[("sec-fetch-mode", "navigate")], Navigation),
             ("GET", &[("sec-fetch-mode", "cors"), ("accept", CHROME)], Program),

@@ -46,9 +46,16 @@ impl<S: Sync> OptionalFromRequestParts<S> for CurrentAccount {
 impl IntoResponseParts for SignedIn {
     type Error = std::convert::Infallible;
 
-    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
-        response.headers_mut().append(SET_COOKIE, self.set_cookie().clone());
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fn into_response_parts(
+        self,
+        mut response: ResponseParts,
+    ) -> Result<ResponseParts, Self::Error> {
+        response
+            .headers_mut()
+            .append(SET_COOKIE, self.set_cookie().clone());
+        response
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
 }

@@ -49,3 +49,34 @@ fn message(denial: &Denial) -> String {
     };
     Cow::from(utf8_percent_encode(&words, MESSAGE)).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::Request;
+    use percent_encoding::percent_decode_str;
+
+    use super::*;
+    use crate::domain::denial::{DenialReason, LockKind};
+    use crate::domain::lock::End;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn the_message_says_what_a_page_would() {
+        let now = Timestamp::from_secs(1_795_284_720);
+        let end = End::At(now.after(Duration::from_secs(240)));
+        let denial = Denial::new(DenialReason::Locked { by: LockKind::Lockout, end }, now);
+        let (request, ()) = Request::new(()).into_parts();
+        let response = refusal(&denial, StatusCode::FORBIDDEN, &request);
+        let message = response.headers()[GRPC_MESSAGE]
+            .to_str()
+            .expect("visible ASCII");
+        let words = percent_decode_str(message).decode_utf8().expect("UTF-8");
+        assert_eq!(
+            words,
+            "Your account is locked. There were too many failed attempts to sign in. \
+             It opens at 2026-11-21T18:16:00Z."
+        );
+    }
+}

@@ -152,7 +152,12 @@ impl<R> Shared<R> {
         R: ResponseForDenial<ResBody>,
     {
         let path = request.uri().path();
-        if self.optional || self.sign_in.as_ref().is_some_and(|sign_in| sign_in.is_at(path)) {
+        if self.optional
+            || self
+                .sign_in
+                .as_ref()
+                .is_some_and(|sign_in| sign_in.is_at(path))
+        {
             // Of a guard further out, perhaps: this one says nobody.
             request.extensions_mut().remove::<CurrentAccount>();
             return Ok(request);
@@ -181,6 +186,8 @@ impl<S: Clone, R> Clone for Guard<S, R> {
 
 impl<S: fmt::Debug, R> fmt::Debug for Guard<S, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("Guard")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
     }
 }

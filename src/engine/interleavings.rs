@@ -1,0 +1,156 @@
+//! Every interleaving of the cell and the registry, walked by loom.
+//!
+//! Compiled only with `--cfg portcullis_loom`, which `tests/run` sets: the
+//! primitives in [`sync`](super::sync) are loom's then.
+
+use std::sync::Arc;
+
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread;
+
+use crate::domain::account::AccountKey;
+use crate::domain::standing::{Generation, Standing, Version};
+use crate::domain::time::{Monotonic, Timestamp};
+use crate::engine::cell::{Cell, Verdict};
+use crate::engine::standings::Standings;
+
+const NOW: Timestamp = Timestamp::from_secs(1_000);
+const BORN: Generation = Generation::new(0);
+
+fn active() -> Standing {
+    Standing::active().at_version(Version::new(1))
+}
+
+fn locked() -> Standing {
+    Standing::locked().at_version(Version::new(2)).in_generation(Generation::new(1))
+}
+
+fn read(cell: &Cell, source: impl FnOnce() -> Standing) {
+    let began = cell.begin_read();
+    cell.finish_read(began, Some(source()), NOW, Monotonic::NEVER);
+}
+
+#[test]
+fn loom_a_slow_read_never_undoes_a_pushed_lock() {
+    loom::model(|| {
+        let cell = Arc::new(Cell::new(AccountKey::integer(1)));
+        let reader = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || read(&cell, active))
+        };
+        cell.push(locked(), NOW);
+        assert_eq!(cell.word().verdict(BORN, NOW), Verdict::Refuse, "right after the push");
+        reader.join().expect("the reader");
+        assert_eq!(cell.word().verdict(BORN, NOW), Verdict::Refuse, "after the slow read");
+    });
+}
+
+#[test]
+fn loom_pushes_of_one_version_beat_reads_that_began_before() {
+    loom::model(|| {
+        let cell = Arc::new(Cell::new(AccountKey::integer(1)));
+        let source = Arc::new(Mutex::new(Standing::active()));
+        let reader = {
+            let (cell, source) = (Arc::clone(&cell), Arc::clone(&source));
+            thread::spawn(move || read(&cell, || source.lock().expect("source").clone()))
+        };
+        // A source without versions: it stores, then pushes.
+        *source.lock().expect("source") = Standing::locked();
+        cell.push(Standing::locked(), NOW);
+        reader.join().expect("the reader");
+        assert_eq!(cell.word().verdict(BORN, NOW), Verdict::Refuse);
+    });
+}
+
+#[test]
+fn loom_what_was_refused_once_is_not_admitted_again() {
+    loom::model(|| {
+        let cell = Arc::new(Cell::new(AccountKey::integer(1)));
+        read(&cell, active);
+        let writer = {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || {
+                cell.push(locked(), NOW);
+            })
+        };
+        let first = cell.word().verdict(BORN, NOW);
+        let second = cell.word().verdict(BORN, NOW);
+        assert!(first == Verdict::Pass || second == Verdict::Refuse);
+        writer.join().expect("the writer");
+        assert_eq!(cell.word().verdict(BORN, NOW), Verdict::Refuse);
+    });
+}
+
+#[test]
+fn loom_doubt_is_not_cleared_by_a_read_that_began_before() {
+    loom::model(|| {
+        let cell = Arc::new(Cell::new(AccountKey::integer(1)));
+        read(&cell, active);
+        let source = Arc::new(Mutex::new(active()));
+        let reader = {
+            let (cell, source) = (Arc::clone(&cell), Arc::clone(&source));
+            thread::spawn(move || read(&cell, || source.lock().expect("source").clone()))
+        };
+        // A lock whose push is lost, and then the follower learns that it missed
+        // something.
+        *source.lock().expect("source") = locked();
+        cell.suspect();
+        let verdict = cell.word().verdict(BORN, NOW);
+        assert_ne!(verdict, Verdict::Pass, "right after the doubt");
+        reader.join().expect("the reader");
+        assert_ne!(cell.word().verdict(BORN, NOW), Verdict::Pass, "after the slow read");
+    });
+}
+
+/// A request reads its session, gets or makes the cell and fills it, while an
+/// administrator stores a lock and pushes it to whatever cell there is.
+#[test]
+fn loom_session_read_lock_and_push_cell_creation() {
+    loom::model(|| {
+        let standings = Arc::new(Standings::new(1));
+        let directory = Arc::new(Mutex::new(active()));
+        let answered = Arc::new(AtomicBool::new(false));
+        let key = AccountKey::integer(1);
+
+        let request = {
+            let (standings, directory) = (Arc::clone(&standings), Arc::clone(&directory));
+            let (answered, key) = (Arc::clone(&answered), key.clone());
+            thread::spawn(move || {
+                let began_after = answered.load(Ordering::SeqCst);
+                // The session, with the account it names and its generation.
+                let born = directory.lock().expect("directory").generation;
+                let cell = standings.find_or_create(&key);
+                if cell.word().verdict(born, NOW) == Verdict::Unknown {
+                    read(&cell, || directory.lock().expect("directory").clone());
+                }
+                let passed = cell.word().verdict(BORN, NOW) == Verdict::Pass;
+                assert!(!(began_after && passed), "admitted after the answer");
+                cell
+            })
+        };
+
+        *directory.lock().expect("directory") = locked();
+        if let Some(cell) = standings.find(&key) {
+            cell.push(locked(), NOW);
+        }
+        answered.store(true, Ordering::SeqCst);
+
+        let cell = request.join().expect("the request");
+        assert_eq!(cell.word().verdict(BORN, NOW), Verdict::Refuse, "the cell missed the lock");
+    });
+}
+
+#[test]
+fn loom_two_who_miss_an_account_share_one_cell() {
+    loom::model(|| {
+        let standings = Arc::new(Standings::new(1));
+        let other = {
+            let standings = Arc::clone(&standings);
+            thread::spawn(move || standings.find_or_create(&AccountKey::integer(1)))
+        };
+        let mine = standings.find_or_create(&AccountKey::integer(1));
+        let theirs = other.join().expect("the other");
+        assert!(Arc::ptr_eq(&mine, &theirs));
+    });
+}

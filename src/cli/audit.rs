@@ -50,8 +50,8 @@ impl Audit {
         desk.output
             .answer(&json!({ "records": views, "next": next }), &page)?;
         if let Some(next) = next {
-            desk.output
-                .remark(&format!("older: portcullis audit --before {next}"));
+            let command = desk.command(&format!("audit --before {next}"));
+            desk.output.hint(&format!("older: {command}"));
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ async fn verify(desk: &Desk) -> Result<(), Failure> {
             let message = format!(
                 "{broken}: keep this file as evidence, and compare it with a backup from there on"
             );
-            let next = format!("portcullis audit --before {}", broken.position.saturating_add(1));
+            let next = format!("audit --before {}", broken.position.saturating_add(1));
             Err(Failure::unexpected(message).try_next(next))
         }
     }

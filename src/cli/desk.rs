@@ -1,14 +1,17 @@
 //! What every command works with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use crate::admin::{Actor, Admin, Target, Warning};
+use crate::admin::{Actor, Admin, AdminError, Target, Warning};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
+use crate::cli::shell::quote;
+use crate::cli::store;
 use crate::cli::when::{self, When};
 use crate::domain::account::AccountId;
 use crate::domain::time::Timestamp;
@@ -19,6 +22,7 @@ pub(super) struct Desk {
     pub(super) admin: Admin,
     pub(super) actor: Actor,
     pub(super) output: Output,
+    program: String,
     zone: TimeZone,
 }
 
@@ -35,13 +39,19 @@ pub(super) struct Who {
 }
 
 impl Desk {
-    pub(super) fn at(directory: Arc<dyn Directory>, output: Output) -> Self {
+    pub(super) fn at(path: &Path, directory: Arc<dyn Directory>, output: Output) -> Self {
         Self {
+            program: store::program(path),
             admin: Admin::new(directory),
             actor: Actor::Cli { user: user_name() },
             output,
             zone: TimeZone::system(),
         }
+    }
+
+    /// A command of this program on the same directory, to copy.
+    pub(super) fn command(&self, words: &str) -> String {
+        format!("{} {words}", self.program)
     }
 
     /// An instant as people read it: the local time, and how far away it is.
@@ -68,10 +78,8 @@ impl Desk {
         ids: impl IntoIterator<Item = AccountId>,
     ) -> Result<BTreeMap<AccountId, String>, Failure> {
         let mut logins = BTreeMap::new();
-        for id in ids {
-            if !logins.contains_key(&id) {
-                logins.insert(id, self.login(id).await?);
-            }
+        for id in ids.into_iter().collect::<BTreeSet<_>>() {
+            logins.insert(id, self.login(id).await?);
         }
         Ok(logins)
     }
@@ -92,6 +100,15 @@ impl Desk {
 impl Who {
     pub(super) fn target(&self) -> Target {
         target(self.login.as_deref(), self.id)
+    }
+
+    /// Why this was not done to them, with their name in the command to try.
+    pub(super) fn failure(&self, error: AdminError) -> Failure {
+        let word = match (self.id, &self.login) {
+            (Some(id), _) => format!("--id {id}"),
+            (None, login) => quote(login.as_deref().unwrap_or_default()),
+        };
+        Failure::from(error).about(&word)
     }
 }
 
@@ -123,7 +140,7 @@ fn user_name() -> String {
     let name = name.unwrap_or_default();
     let plain: String = name
         .chars()
-        .filter(|c| c.is_ascii_graphic())
+        .filter(char::is_ascii_graphic)
         .take(64)
         .collect();
     if plain.is_empty() { "unknown".to_owned() } else { plain }

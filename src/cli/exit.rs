@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::admin::{AdminError, Target};
+use crate::cli::output::clean;
 use crate::cli::shell::quote;
 use crate::store::{CreateError, StoreError};
 
@@ -64,18 +65,23 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
-    /// The same, with the command to try next.
+    /// The same, with the command of this program to try next.
     pub(super) fn try_next(self, command: impl Into<String>) -> Self {
         Self { next: Some(command.into()), ..self }
     }
 
-    /// Says it on standard error.
-    pub(super) fn report(&self) -> Exit {
+    /// The same, with this person in the command to try.
+    pub(super) fn about(self, word: &str) -> Self {
+        Self { next: self.next.map(|command| command.replace("LOGIN", word)), ..self }
+    }
+
+    /// Says it on standard error. `program` is how this program is called.
+    pub(super) fn report(&self, program: &str) -> Exit {
         let mut err = std::io::stderr().lock();
         // If nobody can read it, the exit code still tells.
-        let _ = writeln!(err, "error: {}", crate::cli::output::clean(&self.message));
+        let _ = writeln!(err, "error: {}", clean(&self.message));
         if let Some(command) = &self.next {
-            let _ = writeln!(err, "  try: {}", crate::cli::output::clean(command));
+            let _ = writeln!(err, "  try: {program} {}", clean(command));
         }
         self.exit
     }
@@ -107,6 +113,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::Password(_) => Exit::Usage,
+        AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
         AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::Create(_)
@@ -121,21 +128,21 @@ fn exit_of(error: &AdminError) -> Exit {
 fn next_after(error: &AdminError) -> Option<String> {
     Some(match error {
         AdminError::NotFound { target: Target::Login(typed) } => {
-            format!("portcullis user list --search {}", quote(typed.as_str()))
+            format!("user list --search {}", quote(typed.as_str()))
         }
-        AdminError::NotFound { .. } => "portcullis user list".to_owned(),
-        AdminError::NoSuchSession { .. } => "portcullis user show LOGIN".to_owned(),
-        AdminError::NoSuchToken { .. } => "portcullis token list".to_owned(),
-        AdminError::DisablingIsOff => "portcullis settings account-disabling on".to_owned(),
-        AdminError::InvalidTransition(_) => "portcullis user passwd LOGIN".to_owned(),
+        AdminError::NotFound { .. } => "user list".to_owned(),
+        AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
+        AdminError::NoSuchToken { .. } => "token list".to_owned(),
+        AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
+        AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),
         AdminError::OwnerNotActive { login, .. } => {
-            format!("portcullis user show {}", quote(login))
+            format!("user show {}", quote(login))
         }
         AdminError::Create(CreateError::LoginTaken { login }) => {
-            format!("portcullis user show {}", quote(login.as_str()))
+            format!("user show {}", quote(login.as_str()))
         }
         AdminError::Create(CreateError::EmailTaken { email }) => {
-            format!("portcullis user show {}", quote(email))
+            format!("user show {}", quote(email))
         }
         _ => return None,
     })

@@ -36,10 +36,10 @@ struct Cli {
     #[arg(
         long,
         global = true,
-        env = "PORTCULLIS_DIRECTORY",
+        env = store::DIRECTORY_VARIABLE,
         hide_env_values = true,
         value_name = "FILE",
-        default_value = "portcullis.db"
+        default_value = store::DEFAULT_DIRECTORY
     )]
     directory: PathBuf,
 
@@ -73,13 +73,14 @@ pub fn run() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
+    let program = store::program(&cli.directory);
     let done = match runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
         Err(error) => Err(Failure::unexpected(format!("the program can't start: {error}"))),
     };
     match done {
         Ok(()) => Exit::Done.into(),
-        Err(failure) => failure.report().into(),
+        Err(failure) => failure.report(&program).into(),
     }
 }
 
@@ -90,7 +91,7 @@ impl Cli {
         if let Command::User(UserCommand::Add(add)) = self.command {
             return add.run(&self.directory, output).await;
         }
-        let desk = Desk::at(store::open(&self.directory).await?, output);
+        let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
         match self.command {
             Command::User(command) => command.run(&desk).await,
             Command::Audit(command) => command.run(&desk).await,

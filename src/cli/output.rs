@@ -44,6 +44,13 @@ impl Output {
         let _ = writeln!(std::io::stderr().lock(), "{}", clean(words));
     }
 
+    /// Says to people what they may want to do next.
+    pub(super) fn hint(self, words: &str) {
+        if !self.json {
+            self.remark(words);
+        }
+    }
+
     /// A status always as a word, in its colour where colours are wanted.
     pub(super) fn status(self, status: Status, words: &str) -> Cell {
         let colour = match status {

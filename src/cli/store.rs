@@ -8,6 +8,12 @@ use crate::cli::shell::quote;
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
+/// Where the directory is looked for when nobody says where it is.
+pub(super) const DEFAULT_DIRECTORY: &str = "portcullis.db";
+
+/// The variable that says where it is.
+pub(super) const DIRECTORY_VARIABLE: &str = "PORTCULLIS_DIRECTORY";
+
 /// Opens the directory that is there. A mistyped path never makes an empty one.
 pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
     if !exists(path)? {
@@ -46,7 +52,15 @@ fn no_directory(path: &Path) -> Failure {
         "there is no directory at {file}: name the right file with --directory, \
          or begin a new one with its first administrator"
     );
-    let path = quote(&path.to_string_lossy());
-    let begin = format!("portcullis --directory {path} user add LOGIN --admin");
-    Failure::new(Exit::NotFound, message).try_next(begin)
+    Failure::new(Exit::NotFound, message).try_next("user add LOGIN --admin")
+}
+
+/// How to call this program again on the same directory.
+pub(super) fn program(path: &Path) -> String {
+    let named = std::env::var_os(DIRECTORY_VARIABLE);
+    let found = named.as_deref().unwrap_or(DEFAULT_DIRECTORY.as_ref());
+    if path == Path::new(found) {
+        return "portcullis".to_owned();
+    }
+    format!("portcullis --directory {}", quote(&path.to_string_lossy()))
 }

@@ -88,7 +88,7 @@ impl Create {
                 .await?;
             return Err(unheard);
         }
-        desk.output.remark(&told(desk, &created.token));
+        desk.output.hint(&told(desk, &created.token));
         Ok(())
     }
 }
@@ -98,10 +98,8 @@ fn told(desk: &Desk, token: &ApiToken) -> String {
         Some(end) => format!("It ends {}.", desk.time(end)),
         None => "It works until it is revoked.".to_owned(),
     };
-    let id = token.key.id();
-    format!(
-        "Keep the token safe: it is not shown again. {end}\nrevoke: portcullis token revoke {id}"
-    )
+    let revoke = desk.command(&format!("token revoke {}", token.key.id()));
+    format!("Keep the token safe: it is not shown again. {end}\nrevoke: {revoke}")
 }
 
 impl List {
@@ -116,8 +114,8 @@ impl List {
 
 async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
     if tokens.is_empty() {
-        let words = "There are no tokens. Make one: portcullis token create --owner LOGIN";
-        return Ok(Page::new().line(words));
+        let command = desk.command("token create --owner LOGIN");
+        return Ok(Page::new().line(&format!("There are no tokens. Make one: {command}")));
     }
     let owners = desk.logins(tokens.iter().map(|token| token.owner)).await?;
     let time = |at: Option<_>, none: &str| at.map_or(none.to_owned(), |at| desk.time(at));

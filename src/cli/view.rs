@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::admin::{Outcome, Warning};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, AuditRecord};
-use crate::domain::lock::{AdminLock, Disablement, Lockout};
+use crate::domain::lock::{AdminLock, Disablement, Lockout, Reason};
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Status};
 use crate::domain::time::Timestamp;
@@ -132,7 +132,7 @@ impl<'a> AdminLockView<'a> {
         Self {
             since: lock.laid_at.to_string(),
             until: text(lock.end.instant()),
-            reason: lock.reason.as_ref().map(|reason| reason.as_str()),
+            reason: lock.reason.as_ref().map(Reason::as_str),
             by: &lock.author,
         }
     }

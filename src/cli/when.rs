@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn times_are_spelled_as_people_read_them() {
-        let spelled = |secs| spell(Timestamp::from_secs(1_900_000_000 + secs), NOW, &TimeZone::UTC);
+        let spelled =
+            |secs: i64| spell(Timestamp::from_secs(1_900_000_000 + secs), NOW, &TimeZone::UTC);
         assert_eq!(spelled(7200), "2030-03-17 19:46:40 UTC (in 2 hours)");
         assert!(spelled(0).ends_with("(now)"));
         assert!(spelled(1).ends_with("(in 1 second)"));

@@ -47,7 +47,7 @@ impl Add {
         // All that can be wrong with the words, before a file is made.
         let person = self.person()?;
         let first = !store::exists(path)?;
-        let desk = Desk::at(store::open_or_create(path).await?, output);
+        let desk = Desk::at(path, store::open_or_create(path).await?, output);
         if first {
             desk.output
                 .remark(&format!("A new directory begins at {}.", path.display()));
@@ -91,10 +91,8 @@ async fn add(person: NewPerson, desk: &Desk) -> Result<(), Failure> {
     let (id, login) = (account.id, &account.login);
     let mut page = Page::new().line(&format!("{login} is added{role}, number {id}."));
     if account.lifecycle == Lifecycle::Invited {
-        let login = quote(login.as_str());
-        page = page.line(&format!(
-            "They can sign in once a password is set: portcullis user passwd {login}"
-        ));
+        let command = desk.command(&format!("user passwd {}", quote(login.as_str())));
+        page = page.line(&format!("They can sign in once a password is set: {command}"));
     }
     desk.output
         .answer(&OutcomeView::new(&added, desk.admin.now()), &page)

@@ -45,7 +45,7 @@ pub(super) async fn obstacles(account: &Account, desk: &Desk) -> Result<Vec<Stri
     if let Some(lockout) = locks.lockout_at(now) {
         lines.extend(locked_out(lockout, account, desk));
     }
-    lines.extend(not_come(account));
+    lines.extend(not_come(account, desk));
     Ok(lines)
 }
 
@@ -58,7 +58,7 @@ async fn disabled(
     Ok(vec![
         format!("Disabled by {author}, {}.", desk.time(disablement.at)),
         format!("  Reason: {}", disablement.reason),
-        format!("  Lift it: portcullis user enable {}", word(account)),
+        lift(desk, "enable", account, ""),
     ])
 }
 
@@ -76,7 +76,7 @@ async fn admin_lock(
         format!("Locked by {author}, {}.", desk.time(lock.laid_at)),
         format!("  Reason: {reason}"),
         format!("  It lasts {}.", until(lock.end, desk)),
-        format!("  Lift it: portcullis user unlock {} --admin-lock", word(account)),
+        lift(desk, "unlock", account, " --admin-lock"),
     ])
 }
 
@@ -86,11 +86,11 @@ fn locked_out(lockout: &Lockout, account: &Account, desk: &Desk) -> Vec<String> 
     vec![
         format!("Locked out after {failures} failed sign-ins, {}.", desk.time(lockout.laid_at)),
         format!("  It lasts {}.", until(end, desk)),
-        format!("  Lift it: portcullis user unlock {} --lockout", word(account)),
+        lift(desk, "unlock", account, " --lockout"),
     ]
 }
 
-fn not_come(account: &Account) -> Vec<String> {
+fn not_come(account: &Account, desk: &Desk) -> Vec<String> {
     let words = match account.lifecycle {
         Lifecycle::Invited => "Invited: they have no password yet.",
         Lifecycle::Registered => "Registered by themselves: nobody has let them in yet.",
@@ -99,10 +99,14 @@ fn not_come(account: &Account) -> Vec<String> {
         }
         _ => return Vec::new(),
     };
-    let next = format!("  Let them in: portcullis user passwd {}", word(account));
+    let next = format!("  Let them in: {}", command(desk, "passwd", account));
     vec![words.to_owned(), next]
 }
 
-fn word(account: &Account) -> String {
-    quote(account.login.as_str())
+fn lift(desk: &Desk, verb: &str, account: &Account, option: &str) -> String {
+    format!("  Lift it: {}{option}", command(desk, verb, account))
+}
+
+fn command(desk: &Desk, verb: &str, account: &Account) -> String {
+    desk.command(&format!("user {verb} {}", quote(account.login.as_str())))
 }

@@ -64,7 +64,7 @@ impl List {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
             return Page::new().line(match any {
-                true => "Nobody is here yet. Add somebody: portcullis user add LOGIN",
+                true => "Nobody is here yet: add somebody with the command user add.",
                 false => "Nobody fits.",
             });
         }
@@ -87,7 +87,7 @@ impl List {
     }
 
     fn command_after(&self, next: AccountId) -> String {
-        let mut command = format!("portcullis user list --after {next}");
+        let mut command = format!("user list --after {next}");
         if let Some(status) = self.status {
             command.push_str(&format!(" --status {status}"));
         }

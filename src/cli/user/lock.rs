@@ -47,7 +47,8 @@ impl Lock {
         let locked = desk
             .admin
             .lock(&desk.actor, &self.who.target(), end, self.reason)
-            .await?;
+            .await
+            .map_err(|error| self.who.failure(error))?;
         tell(desk, &locked, &said(desk, &locked))
     }
 }
@@ -76,7 +77,8 @@ impl Unlock {
         let unlocked = desk
             .admin
             .unlock(&desk.actor, &self.who.target(), kind)
-            .await?;
+            .await
+            .map_err(|error| self.who.failure(error))?;
         let login = &unlocked.account.login;
         // Another kind of lock, or a disablement, may stand still.
         let status = describe::status(&unlocked.account, desk, desk.admin.now());

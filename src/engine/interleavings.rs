@@ -23,7 +23,9 @@ fn active() -> Standing {
 }
 
 fn locked() -> Standing {
-    Standing::locked().at_version(Version::new(2)).in_generation(Generation::new(1))
+    Standing::locked()
+        .at_version(Version::new(2))
+        .in_generation(Generation::new(1))
 }
 
 fn read(cell: &Cell, source: impl FnOnce() -> Standing) {

@@ -1,0 +1,5 @@
+//! Everything that is tested from outside, in one binary.
+
+#![cfg(all(feature = "axum", feature = "passwords"))]
+
+mod refusals;

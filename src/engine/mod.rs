@@ -132,7 +132,7 @@ impl Portcullis {
     #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Self, BuildError> {
         let directory = crate::store::sql::SqlDirectory::open(path).await?;
-        let attempts = directory.attempts().await?;
+        let attempts = directory.attempts();
         Self::builder()
             .directory(directory)
             .attempts(attempts)

@@ -207,7 +207,8 @@ pub struct Facts<'a> {
 /// What to write.
 #[derive(Clone, Debug)]
 pub struct Edit {
-    /// The account as it shall be. Its number, version and times are the store's.
+    /// The account as it shall be. Its number, login, version, times and whether it
+    /// has a password are the store's.
     pub account: Account,
     /// A new hash of a password, if one is set.
     pub password_hash: Option<String>,
@@ -480,6 +481,12 @@ pub enum StoreError {
         /// The highest number this program knows.
         known: i64,
     },
+    /// Something that must be unique has an owner already. Nothing was changed.
+    #[error("{what} belongs to another account")]
+    Taken {
+        /// What, in words.
+        what: String,
+    },
     /// It can't answer now; later it may.
     #[error("the store does not answer: {0}")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -489,6 +496,25 @@ impl StoreError {
     /// Something went wrong that may pass.
     pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Unavailable(cause.into())
+    }
+
+    /// The same once more, for the next of those who were refused together.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Damaged { what, detail } => {
+                Self::Damaged { what: what.clone(), detail: detail.clone() }
+            }
+            Self::Full { what } => Self::Full { what: what.clone() },
+            Self::ReadOnly { what, detail } => {
+                Self::ReadOnly { what: what.clone(), detail: detail.clone() }
+            }
+            Self::SchemaTooNew { what, found, known } => {
+                Self::SchemaTooNew { what: what.clone(), found: *found, known: *known }
+            }
+            Self::Taken { what } => Self::Taken { what: what.clone() },
+            Self::Unavailable(cause) => Self::unavailable(cause.to_string()),
+        }
     }
 }
 

@@ -1,1 +1,278 @@
-//! SQL
+//! The directory and the attempt store in SQLite files.
+//!
+//! ```no_run
+//! use portcullis::store::sql::SqlDirectory;
+//!
+//! # async fn open() -> Result<(), portcullis::store::StoreError> {
+//! let directory = SqlDirectory::open("accounts.db").await?;
+//! let attempts = directory.attempts();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Four files lie together: `accounts.db`; `accounts.db.key`, the secret that audit
+//! log and attempts are keyed with, which belongs in another backup than the
+//! database; `accounts.attempts.db`; and SQLite's own logs of both. Several programs
+//! on one machine may have them open at once.
+//!
+//! The SQL is the portable kind: only `TEXT` and `BIGINT`, numbered places, no
+//! functions of one database. What is SQLite's alone is in `sqlite.rs`.
+
+mod accounts;
+mod attempts;
+mod audit;
+mod bus;
+mod db;
+mod errors;
+mod feed;
+mod heads;
+mod key;
+mod list;
+mod prune;
+mod rows;
+mod schema;
+mod sessions;
+mod sqlite;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+
+pub use self::attempts::SqlAttempts;
+use self::bus::LocalBus;
+use self::db::{Db, Tx};
+use self::errors::{Fallible, Fault};
+use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::denial::DenialReason;
+use crate::domain::event::{AuditRecord, Note};
+use crate::domain::login::TypedLogin;
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::keyring::Keyring;
+use crate::store::{
+    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
+    Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+};
+
+/// A directory in an SQLite file.
+///
+/// An answered change survives `kill -9` and power loss. A call that is dropped
+/// before it is done either happened whole or not at all.
+#[derive(Debug)]
+pub struct SqlDirectory {
+    db: Db,
+    clock: Clock,
+    keyring: Keyring,
+    bus: LocalBus,
+    attempts: SqlAttempts,
+}
+
+impl SqlDirectory {
+    /// Opens the file, or makes it, readable for its owner alone; with the files
+    /// that belong to it.
+    ///
+    /// Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If a file can't be written or is no database of ours, if the key file is
+    /// missing or another database's, or if a newer program has been here.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with_clock(path, Clock::system()).await
+    }
+
+    /// The same, with shared times from this clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqlDirectory::open`].
+    pub async fn open_with_clock(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let key_file = key::path_of(path);
+        let is_new = sqlite::create_file(path)? == 0;
+        let made = if is_new { Some(key::load_or_make(&key_file)?) } else { None };
+        let db = Db::open(path, schema::DIRECTORY, &clock).await?;
+        let keyring = made.map_or_else(|| key::load(&key_file), Ok)?;
+        let checked = key::check(&db, &keyring, &key_file).await;
+        checked.map_err(|fault| db.fault(fault))?;
+        let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
+        Ok(Self { db, clock, keyring, bus: LocalBus::default(), attempts })
+    }
+
+    /// The attempt store that belongs to this directory.
+    pub fn attempts(&self) -> SqlAttempts {
+        self.attempts.clone()
+    }
+
+    /// Commits what the feed tells of.
+    async fn commit(&self, tx: Tx) -> Fallible<()> {
+        tx.commit().await?;
+        self.bus.wake();
+        Ok(())
+    }
+
+    /// Commits what nobody follows.
+    async fn commit_quietly(&self, tx: Tx) -> Fallible<()> {
+        Ok(tx.commit().await?)
+    }
+
+    /// A call that is answered once `work` is done, in the words of the traits.
+    fn answered<'a, T: 'a>(
+        &'a self,
+        work: impl Future<Output = Fallible<T>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        Box::pin(async move { work.await.map_err(|fault| self.db.fault(fault)) })
+    }
+
+    async fn forget_all(&self, before: Timestamp) -> Fallible<u64> {
+        let gone = self.forget(before).await?;
+        let attempts = self.attempts.forget(before).await;
+        Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
+    }
+}
+
+/// `accounts.attempts.db` for `accounts.db`.
+fn attempts_file(db: &Path) -> PathBuf {
+    match db.extension().and_then(|extension| extension.to_str()) {
+        Some(extension) => db.with_extension(format!("attempts.{extension}")),
+        None => db.with_extension("attempts"),
+    }
+}
+
+impl SessionStore for SqlDirectory {
+    fn open_session(
+        &self,
+        new: NewSession,
+    ) -> BoxFuture<'_, Result<Result<Session, DenialReason>, StoreError>> {
+        self.answered(self.open_one(new))
+    }
+
+    fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        self.answered(self.find_session(key))
+    }
+
+    fn end_session(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        self.answered(self.end_one(id, note))
+    }
+
+    fn touch_sessions(
+        &self,
+        seen: Vec<(SessionKey, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.answered(async move { self.touch(&seen).await })
+    }
+
+    fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
+        self.answered(async move { self.live_sessions(&account).await })
+    }
+}
+
+impl Directory for SqlDirectory {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        &self.bus
+    }
+
+    fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(self.find(id))
+    }
+
+    fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(async move { self.find_typed(&typed).await })
+    }
+
+    fn accounts(&self, query: AccountQuery) -> BoxFuture<'_, Result<Vec<Account>, StoreError>> {
+        self.answered(self.list(query))
+    }
+
+    fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        self.answered(self.hash_of(id))
+    }
+
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        Box::pin(async move { self.answered(self.make(new, note)).await? })
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: AccountId,
+        decide: Decide<'a>,
+    ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
+        self.answered(self.alter(id, decide))
+    }
+
+    fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
+        self.answered(self.head())
+    }
+
+    fn feed_after(
+        &self,
+        cursor: FeedCursor,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<FeedPage, StoreError>> {
+        self.answered(self.page_after(cursor, limit))
+    }
+
+    fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        self.answered(async move { Ok(Some(self.db.change_number().await?)) })
+    }
+
+    fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.answered(self.forget_all(before))
+    }
+
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        self.answered(self.records(query))
+    }
+
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        self.answered(self.follow_chain())
+    }
+
+    fn create_token(
+        &self,
+        new: NewToken,
+        note: Note,
+    ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
+        self.answered(self.make_token(new, note))
+    }
+
+    fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        self.answered(self.find_token(key))
+    }
+
+    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+        self.answered(self.list_tokens(owner))
+    }
+
+    fn revoke_token(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        self.answered(self.revoke(id, note))
+    }
+
+    fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        self.answered(self.read_setting(name))
+    }
+
+    fn set_setting(
+        &self,
+        name: &'static str,
+        value: String,
+        note: Note,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.answered(self.write_setting(name, value, note))
+    }
+}

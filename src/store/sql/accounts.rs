@@ -1,0 +1,252 @@
+//! Accounts: found, made and changed.
+
+use sqlx::{AnyPool, Row};
+
+use super::SqlDirectory;
+use super::audit::Entry;
+use super::db::Tx;
+use super::errors::{Fallible, Fault};
+use super::heads;
+use super::rows::{self, account_columns, admin_lock_until, folded, folded_email, json};
+use super::rows::{lockout_until, stored};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::event::Note;
+use crate::domain::lock::Locks;
+use crate::domain::login::{Login, TypedLogin};
+use crate::domain::standing::{Generation, Lifecycle, Version};
+use crate::domain::time::Timestamp;
+use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount, StoreError};
+
+const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = $1");
+
+// A login before an address, should somebody's login be another one's address.
+const BY_TYPED: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts \
+     WHERE (login = $1 OR email_folded = $1) AND lifecycle <> 'deleted' \
+     ORDER BY CASE WHEN login = $1 THEN 0 ELSE 1 END LIMIT 1"
+);
+
+impl SqlDirectory {
+    pub(super) async fn find(&self, id: AccountId) -> Fallible<Option<Account>> {
+        let row = sqlx::query(BY_ID)
+            .bind(id.get())
+            .fetch_optional(self.db.readers())
+            .await?;
+        row.as_ref().map(rows::account).transpose()
+    }
+
+    pub(super) async fn find_typed(&self, typed: &TypedLogin) -> Fallible<Option<Account>> {
+        if typed.as_str().is_empty() {
+            return Ok(None);
+        }
+        let query = sqlx::query(BY_TYPED).bind(typed.as_str());
+        let row = query.fetch_optional(self.db.readers()).await?;
+        row.as_ref().map(rows::account).transpose()
+    }
+
+    pub(super) async fn hash_of(&self, id: AccountId) -> Fallible<Option<String>> {
+        let pool: &AnyPool = self.db.readers();
+        let row = sqlx::query("SELECT password_hash FROM accounts WHERE id = $1")
+            .bind(id.get())
+            .fetch_optional(pool)
+            .await?;
+        row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
+    }
+
+    pub(super) async fn make(
+        &self,
+        new: NewAccount,
+        note: Note,
+    ) -> Fallible<Result<Account, CreateError>> {
+        let mut tx = self.db.write().await?;
+        let mut head = heads::advance(&mut tx).await?;
+        if let Err(taken) = names_are_free(&mut tx, &new).await? {
+            return Ok(Err(taken));
+        }
+        head.last_account += 1;
+        let id =
+            AccountId::try_from(head.last_account).map_err(|e| Fault::damaged(e.to_string()))?;
+        let (account, hash) = newborn(id, new, self.clock.wall());
+        insert(&mut tx, &account, hash.as_deref()).await?;
+        heads::tell(&mut tx, &head, id, account.created_at).await?;
+        let entry = Entry { account: Some(id), note, before: None, after: Some(json(&account)?) };
+        self.record(&mut tx, head, account.created_at, entry)
+            .await?;
+        self.commit(tx).await?;
+        Ok(Ok(account))
+    }
+
+    pub(super) async fn alter(
+        &self,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Fallible<Option<Changed>> {
+        let mut tx = self.db.write().await?;
+        let head = heads::advance(&mut tx).await?;
+        let now = self.clock.wall();
+        let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
+        let other_active_admins = other_active_admins(&mut tx, id, now).await?;
+        let Some(edit) = decide(Facts { account: &before, other_active_admins, now }) else {
+            return Ok(None);
+        };
+        let Edit { account, password_hash, note } = edit;
+        let account = edited(&before, account, password_hash.is_some(), now);
+        update(&mut tx, &account, password_hash.as_deref()).await?;
+        heads::tell(&mut tx, &head, id, now).await?;
+        let states = (Some(json(&before)?), Some(json(&account)?));
+        let entry = Entry { account: Some(id), note, before: states.0, after: states.1 };
+        self.record(&mut tx, head, now, entry).await?;
+        self.commit(tx).await?;
+        Ok(Some(Changed { before, account }))
+    }
+}
+
+/// What is the store's own stays as it is, whatever the edit says.
+fn edited(before: &Account, edit: Account, new_password: bool, now: Timestamp) -> Account {
+    Account {
+        id: before.id,
+        login: before.login.clone(),
+        version: before.version.next(),
+        has_password: before.has_password || new_password,
+        created_at: before.created_at,
+        updated_at: now,
+        last_sign_in_at: before.last_sign_in_at,
+        ..edit
+    }
+}
+
+fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<String>) {
+    let NewAccount { login, name, email, admin, lifecycle, password_hash } = new;
+    let account = Account {
+        id,
+        login,
+        name,
+        email,
+        admin,
+        lifecycle,
+        locks: Locks::default(),
+        generation: Generation::default(),
+        version: Version::default().next(),
+        attempts_generation: 0,
+        has_password: password_hash.is_some(),
+        created_at: now,
+        updated_at: now,
+        last_sign_in_at: None,
+    };
+    (account, password_hash)
+}
+
+async fn read(tx: &mut Tx, id: AccountId) -> Fallible<Option<Account>> {
+    let row = sqlx::query(BY_ID)
+        .bind(id.get())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(rows::account).transpose()
+}
+
+/// As [`Account::is_active_admin`] has it.
+async fn other_active_admins(tx: &mut Tx, id: AccountId, now: Timestamp) -> Fallible<u64> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) FROM accounts WHERE admin = 1 AND lifecycle = 'active' \
+         AND disabled = 0 AND (admin_lock_until IS NULL OR admin_lock_until <= $1) AND id <> $2",
+    )
+    .bind(now.as_micros())
+    .bind(id.get())
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
+}
+
+/// A deleted account keeps its login for ever; its address may have a new owner.
+async fn names_are_free(tx: &mut Tx, new: &NewAccount) -> Fallible<Result<(), CreateError>> {
+    let row = sqlx::query("SELECT lifecycle FROM accounts WHERE login = $1")
+        .bind(new.login.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if let Some(row) = row {
+        return Ok(Err(login_taken(new.login.clone(), &row.try_get::<String, _>(0)?)));
+    }
+    let Some(email) = &new.email else { return Ok(Ok(())) };
+    let row =
+        sqlx::query("SELECT id FROM accounts WHERE email_folded = $1 AND lifecycle <> 'deleted'")
+            .bind(folded_email(Some(email)))
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(match row {
+        None => Ok(()),
+        Some(_) => Err(CreateError::EmailTaken { email: email.clone() }),
+    })
+}
+
+fn login_taken(login: Login, lifecycle: &str) -> CreateError {
+    if lifecycle == Lifecycle::Deleted.as_str() {
+        CreateError::LoginRetired { login }
+    } else {
+        CreateError::LoginTaken { login }
+    }
+}
+
+async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
+    sqlx::query(
+        "INSERT INTO accounts (id, login, name, name_folded, email, email_folded, admin, \
+         lifecycle, locks, disabled, generation, version, attempts_generation, password_hash, \
+         created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, $13)",
+    )
+    .bind(account.id.get())
+    .bind(account.login.as_str())
+    .bind(&account.name)
+    .bind(folded(&account.name))
+    .bind(account.email.as_deref())
+    .bind(folded_email(account.email.as_deref()))
+    .bind(i64::from(account.admin))
+    .bind(account.lifecycle.as_str())
+    .bind(json(&account.locks)?)
+    .bind(stored(account.generation.get()))
+    .bind(stored(account.version.get()))
+    .bind(hash)
+    .bind(account.created_at.as_micros())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
+    let updated = sqlx::query(
+        "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
+         admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
+         disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
+         password_hash = COALESCE($15, password_hash), updated_at = $16 WHERE id = $1",
+    )
+    .bind(account.id.get())
+    .bind(&account.name)
+    .bind(folded(&account.name))
+    .bind(account.email.as_deref())
+    .bind(folded_email(account.email.as_deref()))
+    .bind(i64::from(account.admin))
+    .bind(account.lifecycle.as_str())
+    .bind(json(&account.locks)?)
+    .bind(admin_lock_until(&account.locks))
+    .bind(lockout_until(&account.locks))
+    .bind(i64::from(account.locks.disablement.is_some()))
+    .bind(stored(account.generation.get()))
+    .bind(stored(account.version.get()))
+    .bind(stored(account.attempts_generation))
+    .bind(hash)
+    .bind(account.updated_at.as_micros())
+    .execute(&mut **tx)
+    .await
+    .map_err(Fault::from);
+    match updated {
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_duplicate() => Err(email_taken(account)),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn email_taken(account: &Account) -> Fault {
+    let what = account.email.as_deref().unwrap_or_default();
+    Fault::Store(StoreError::Taken { what: format!("the e-mail address {what}") })
+}

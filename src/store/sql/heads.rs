@@ -1,0 +1,112 @@
+//! The heads of the change feed: the first thing every change writes to.
+//!
+//! A change raises its stream's position and holds that row until it commits. So
+//! changes of accounts follow each other one at a time, in the order of their
+//! positions, on any database: what a change reads cannot be changed beside it.
+//!
+//! Ends of single sessions have streams of their own, sharded by account, so that
+//! people who sign out queue neither behind each other nor behind a lock. Whoever
+//! needs both takes the accounts' head first.
+
+use sqlx::Row;
+
+use super::db::Tx;
+use super::errors::Fallible;
+use super::rows::{Columns, stored};
+use crate::domain::account::AccountId;
+use crate::domain::session::SessionId;
+use crate::domain::time::Timestamp;
+use crate::store::SESSION_SHARDS;
+use crate::store::keyring::AuditLink;
+
+/// The stream of account changes.
+pub(super) const ACCOUNTS: i64 = 0;
+
+/// The stream that ends of an account's sessions go to.
+pub(super) fn shard_of(account: AccountId) -> usize {
+    usize::try_from(account.get()).unwrap_or_default() % SESSION_SHARDS
+}
+
+pub(super) fn stream_of(shard: usize) -> i64 {
+    1 + i64::try_from(shard).unwrap_or_default()
+}
+
+/// The accounts' head, raised for the change that this transaction makes.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// The change's place in feed and audit log.
+    pub(super) position: u64,
+    /// The audit chain's last link.
+    pub(super) link: AuditLink,
+    /// The highest number given to an account.
+    pub(super) last_account: i64,
+}
+
+/// Takes the next position of account changes.
+pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
+    let row = sqlx::query(
+        "UPDATE heads SET position = position + 1 WHERE stream = $1 \
+         RETURNING position, link, accounts",
+    )
+    .bind(ACCOUNTS)
+    .fetch_one(&mut **tx)
+    .await?;
+    let mut columns = Columns::of(&row);
+    Ok(Head {
+        position: columns.number()?,
+        link: columns.word(AuditLink::from_hex)?,
+        last_account: columns.get()?,
+    })
+}
+
+/// Leaves the chain's new last link, and the highest number given to an account.
+pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> Fallible<()> {
+    sqlx::query("UPDATE heads SET link = $1, accounts = $2 WHERE stream = $3")
+        .bind(link.to_hex())
+        .bind(last_account)
+        .bind(ACCOUNTS)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Tells the feed that an account changed.
+pub(super) async fn tell(tx: &mut Tx, head: &Head, id: AccountId, at: Timestamp) -> Fallible<()> {
+    sqlx::query("INSERT INTO feed (position, account, at) VALUES ($1, $2, $3)")
+        .bind(stored(head.position))
+        .bind(id.get())
+        .bind(at.as_micros())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Tells the feed that a session or token of this account was ended, and who did it.
+pub(super) async fn tell_end(
+    tx: &mut Tx,
+    session: SessionId,
+    account: AccountId,
+    actor: &str,
+    at: Timestamp,
+) -> Fallible<()> {
+    let stream = stream_of(shard_of(account));
+    let row = sqlx::query(
+        "UPDATE heads SET position = position + 1 WHERE stream = $1 RETURNING position",
+    )
+    .bind(stream)
+    .fetch_one(&mut **tx)
+    .await?;
+    sqlx::query(
+        "INSERT INTO session_feed (stream, position, session, account, actor, at) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(stream)
+    .bind(row.try_get::<i64, _>(0)?)
+    .bind(session.to_string())
+    .bind(account.get())
+    .bind(actor)
+    .bind(at.as_micros())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

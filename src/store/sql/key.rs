@@ -1,0 +1,132 @@
+//! The file with the root secret of a directory's keys.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use sqlx::Row;
+
+use super::db::Db;
+use super::errors::{Fallible, Fault, of_file};
+use super::sqlite::{owner_only, sync_folder_of};
+use crate::domain::event::{Action, AuditRecord};
+use crate::domain::session::SessionKey;
+use crate::domain::time::Timestamp;
+use crate::store::StoreError;
+use crate::store::keyring::{AuditLink, Keyring};
+
+/// `accounts.db.key` for `accounts.db`.
+pub(super) fn path_of(db: &Path) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(".key");
+    name.into()
+}
+
+/// Reads the secret.
+pub(super) fn load(path: &Path) -> Result<Keyring, StoreError> {
+    let name = path.display().to_string();
+    match fs::read_to_string(path) {
+        Ok(hex) => parse(&hex, &name),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(lost(name)),
+        Err(error) => Err(of_file(&name, error)),
+    }
+}
+
+/// Reads the secret, or makes one. Only for a database that has no bytes yet: the
+/// key is there before the first of them, so one that has bytes and no key lost it.
+pub(super) fn load_or_make(path: &Path) -> Result<Keyring, StoreError> {
+    if !path.exists() {
+        // Whoever is first wins, and all read what they wrote.
+        make(path).map_err(|error| of_file(&path.display().to_string(), error))?;
+    }
+    load(path)
+}
+
+fn lost(what: String) -> StoreError {
+    let detail = "it is missing, and the database was written with it".to_owned();
+    StoreError::Damaged { what, detail }
+}
+
+fn parse(hex: &str, name: &str) -> Result<Keyring, StoreError> {
+    let secret = SessionKey::from_hex(hex.trim()).ok_or_else(|| StoreError::Damaged {
+        what: name.to_owned(),
+        detail: "it has not the 64 hexadecimal digits of a key".to_owned(),
+    })?;
+    Ok(Keyring::new(secret.as_bytes()))
+}
+
+/// Writes a new secret aside and links it into place: nobody ever reads half of it,
+/// and it never replaces another.
+fn make(path: &Path) -> io::Result<()> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(io::Error::other)?;
+    let aside = aside(path)?;
+    let written = write_out(&aside, &secret).and_then(|()| match fs::hard_link(&aside, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    });
+    fs::remove_file(&aside)?;
+    written.and_then(|()| sync_folder_of(path))
+}
+
+fn aside(path: &Path) -> io::Result<PathBuf> {
+    let number = getrandom::u64().map_err(io::Error::other)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number:016x}"));
+    Ok(name.into())
+}
+
+fn write_out(path: &Path, secret: &[u8; 32]) -> io::Result<()> {
+    let mut file = owner_only(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    file.write_all(SessionKey::from_bytes(*secret).to_hex().as_bytes())?;
+    file.sync_all()
+}
+
+/// Finds out a database that was put beside another one's key.
+pub(super) async fn check(db: &Db, keyring: &Keyring, key_file: &Path) -> Fallible<()> {
+    let ours = keyring.audit_link(&AuditLink::FIRST, &probe()).to_hex();
+    let theirs = match read_check(db).await? {
+        Some(theirs) => theirs,
+        None => write_check(db, &ours).await?,
+    };
+    if theirs == ours {
+        return Ok(());
+    }
+    let what = key_file.display().to_string();
+    let detail = "it is not the key that the database was written with".to_owned();
+    Err(Fault::Store(StoreError::Damaged { what, detail }))
+}
+
+async fn read_check(db: &Db) -> Fallible<Option<String>> {
+    let row = sqlx::query(CHECK).fetch_optional(db.readers()).await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+/// Says what is there then: somebody else may have been first.
+async fn write_check(db: &Db, ours: &str) -> Fallible<String> {
+    let mut tx = db.write().await?;
+    sqlx::query("INSERT INTO key_check (id, link) VALUES (1, $1) ON CONFLICT (id) DO NOTHING")
+        .bind(ours)
+        .execute(&mut *tx)
+        .await?;
+    let row = sqlx::query(CHECK).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(row.try_get(0)?)
+}
+
+const CHECK: &str = "SELECT link FROM key_check WHERE id = 1";
+
+/// No record of any log: those begin at position 1.
+fn probe() -> AuditRecord {
+    AuditRecord {
+        position: 0,
+        at: Timestamp::EPOCH,
+        actor: String::new(),
+        action: Action::SettingChanged,
+        account: None,
+        reason: None,
+        from: None,
+        before: None,
+        after: None,
+    }
+}

@@ -1,0 +1,224 @@
+//! Rows, read as what they should be. A value that is not is damage, never a guess.
+
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyRow;
+use sqlx::{Any, Decode, Row, Type};
+use unicode_normalization::UnicodeNormalization;
+
+use super::errors::{Fallible, Fault};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::event::{Action, AuditRecord};
+use crate::domain::lock::{End, Lockout, Locks};
+use crate::domain::login::fold_email;
+use crate::domain::session::{Session, SessionKey};
+use crate::domain::standing::{Generation, Lifecycle, Version};
+use crate::domain::time::Timestamp;
+use crate::store::ApiToken;
+use crate::store::keyring::AuditLink;
+
+/// The columns of an account, as [`account`] reads them.
+macro_rules! account_columns {
+    () => {
+        "id, login, name, email, admin, lifecycle, locks, generation, version, \
+         attempts_generation, CAST(password_hash IS NOT NULL AS BIGINT), created_at, \
+         updated_at, last_sign_in_at"
+    };
+}
+pub(super) use account_columns;
+
+/// The columns of a session, as [`session`] reads them.
+macro_rules! session_columns {
+    () => {
+        "sessions.key, sessions.account, sessions.generation, sessions.created_at, \
+         sessions.expires_at, sessions.last_seen_at, sessions.opened_from, sessions.user_agent"
+    };
+}
+pub(super) use session_columns;
+
+/// The columns of a token, as [`token`] reads them.
+macro_rules! token_columns {
+    () => {
+        "key, owner, name, scopes, created_at, expires_at, last_used_at"
+    };
+}
+pub(super) use token_columns;
+
+/// The columns of an audit record, as [`audit_record`] reads them.
+macro_rules! audit_columns {
+    () => {
+        "position, at, actor, action, account, reason, origin, state_before, state_after, link"
+    };
+}
+pub(super) use audit_columns;
+
+pub(super) fn account(row: &AnyRow) -> Fallible<Account> {
+    account_from(&mut Columns::of(row))
+}
+
+/// An account at the place in the row that has been reached.
+pub(super) fn account_from(columns: &mut Columns<'_>) -> Fallible<Account> {
+    Ok(Account {
+        id: columns.account()?,
+        login: columns.text()?.try_into().map_err(damage)?,
+        name: columns.text()?,
+        email: columns.get()?,
+        admin: columns.flag()?,
+        lifecycle: columns.word(Lifecycle::from_word)?,
+        locks: columns.json::<Locks>()?,
+        generation: Generation::new(columns.number()?),
+        version: Version::new(columns.number()?),
+        attempts_generation: columns.number()?,
+        has_password: columns.flag()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        last_sign_in_at: columns.time_if_any()?,
+    })
+}
+
+pub(super) fn session(row: &AnyRow) -> Fallible<Session> {
+    let mut columns = Columns::of(row);
+    Ok(Session {
+        key: columns.key()?,
+        account: columns.account()?.into(),
+        generation: Generation::new(columns.number()?),
+        created_at: columns.time()?,
+        expires_at: columns.time()?,
+        last_seen_at: columns.time()?,
+        opened_from: columns.get()?,
+        user_agent: columns.get()?,
+    })
+}
+
+pub(super) fn token(row: &AnyRow) -> Fallible<ApiToken> {
+    let mut columns = Columns::of(row);
+    Ok(ApiToken {
+        key: columns.key()?,
+        owner: columns.account()?,
+        name: columns.text()?,
+        scopes: columns.json()?,
+        created_at: columns.time()?,
+        expires_at: columns.time_if_any()?,
+        last_used_at: columns.time_if_any()?,
+    })
+}
+
+/// A record, and the link of the chain that it was written with.
+pub(super) fn audit_record(row: &AnyRow) -> Fallible<(AuditRecord, AuditLink)> {
+    let mut columns = Columns::of(row);
+    let record = AuditRecord {
+        position: columns.number()?,
+        at: columns.time()?,
+        actor: columns.text()?,
+        action: columns.word(Action::from_word)?,
+        account: columns.account_if_any()?,
+        reason: columns.get()?,
+        from: columns.get()?,
+        before: columns.get()?,
+        after: columns.get()?,
+    };
+    Ok((record, columns.word(AuditLink::from_hex)?))
+}
+
+/// Reads a row's columns one after the other.
+pub(super) struct Columns<'r> {
+    row: &'r AnyRow,
+    next: usize,
+}
+
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r AnyRow) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(super) fn get<T: Decode<'r, Any> + Type<Any>>(&mut self) -> Fallible<T> {
+        self.next += 1;
+        Ok(self.row.try_get(self.next - 1)?)
+    }
+
+    pub(super) fn text(&mut self) -> Fallible<String> {
+        self.get()
+    }
+
+    pub(super) fn number(&mut self) -> Fallible<u64> {
+        u64::try_from(self.get::<i64>()?).map_err(damage)
+    }
+
+    pub(super) fn account(&mut self) -> Fallible<AccountId> {
+        self.get::<i64>()?.try_into().map_err(damage)
+    }
+
+    pub(super) fn time(&mut self) -> Fallible<Timestamp> {
+        Ok(Timestamp::from_micros(self.get()?))
+    }
+
+    pub(super) fn word<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> Fallible<T> {
+        let word = self.text()?;
+        read(&word).ok_or_else(|| Fault::damaged(format!("nothing here is called {word:?}")))
+    }
+
+    fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
+        let number = self.get::<Option<i64>>()?;
+        number.map(AccountId::try_from).transpose().map_err(damage)
+    }
+
+    fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
+        Ok(self.get::<Option<i64>>()?.map(Timestamp::from_micros))
+    }
+
+    fn flag(&mut self) -> Fallible<bool> {
+        Ok(self.get::<i64>()? != 0)
+    }
+
+    fn key(&mut self) -> Fallible<SessionKey> {
+        self.word(SessionKey::from_hex)
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&mut self) -> Fallible<T> {
+        serde_json::from_str(&self.text()?).map_err(damage)
+    }
+}
+
+fn damage(error: impl std::error::Error) -> Fault {
+    Fault::damaged(error.to_string())
+}
+
+/// A number as the database keeps it. None here comes near the end of the range.
+pub(super) fn stored(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> Fallible<String> {
+    serde_json::to_string(value).map_err(damage)
+}
+
+/// When the admin lock ends, for the index; one without an end ends last.
+pub(super) fn admin_lock_until(locks: &Locks) -> Option<i64> {
+    locks.admin_lock.as_ref().map(|lock| end(lock.end))
+}
+
+/// When the lockout ends, for the index. It is on before this instant, whatever the
+/// clock does: what it is cut to when the clock went back is always ahead.
+pub(super) fn lockout_until(locks: &Locks) -> Option<i64> {
+    locks.lockout.as_ref().map(lockout_end)
+}
+
+pub(super) fn lockout_end(lockout: &Lockout) -> i64 {
+    end(lockout
+        .length
+        .map_or(End::Never, |length| End::At(lockout.laid_at.after(length))))
+}
+
+fn end(end: End) -> i64 {
+    end.instant().map_or(i64::MAX, Timestamp::as_micros)
+}
+
+/// The form that e-mail addresses are compared in, also odd ones.
+pub(super) fn folded_email(email: Option<&str>) -> Option<String> {
+    email.map(|email| fold_email(email).unwrap_or_else(|| folded(email)))
+}
+
+/// The form that text is searched in: upper and lower case are one.
+pub(super) fn folded(text: &str) -> String {
+    let normal: String = text.nfkc().collect();
+    caseless::default_case_fold_str(&normal).nfkc().collect()
+}

@@ -1,0 +1,54 @@
+//! Brings a database up to the schema that this program knows.
+
+use sqlx::{AnyPool, Executor, Row};
+
+use super::db::Tx;
+use super::errors::Fallible;
+use super::sqlite;
+use crate::domain::time::Clock;
+use crate::store::StoreError;
+
+/// Migrations by number, oldest first; the last is the schema this program knows.
+pub(super) type Migrations = [(i64, &'static str)];
+
+pub(super) const DIRECTORY: &Migrations =
+    &[(1, include_str!("migrations/directory/0001_begin.sql"))];
+
+pub(super) const ATTEMPTS: &Migrations = &[(1, include_str!("migrations/attempts/0001_begin.sql"))];
+
+const LIST: &str = "CREATE TABLE IF NOT EXISTS portcullis_schema \
+    (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)";
+
+/// Applies what is missing, in one transaction: of two programs that start at once,
+/// the second finds the first one's work done.
+pub(super) async fn bring_up(
+    writer: &AnyPool,
+    migrations: &Migrations,
+    clock: &Clock,
+    file: &str,
+) -> Fallible<()> {
+    let mut tx = writer.begin_with(sqlite::BEGIN_WRITE).await?;
+    tx.execute(sqlx::raw_sql(LIST)).await?;
+    let found = found(&mut tx).await?;
+    let known = migrations.last().map_or(0, |(number, _)| *number);
+    if found > known {
+        return Err(StoreError::SchemaTooNew { what: file.to_owned(), found, known }.into());
+    }
+    for (number, sql) in migrations.iter().filter(|(number, _)| *number > found) {
+        tx.execute(sqlx::raw_sql(*sql)).await?;
+        sqlx::query("INSERT INTO portcullis_schema (number, applied_at) VALUES ($1, $2)")
+            .bind(number)
+            .bind(clock.wall().as_micros())
+            .execute(&mut *tx)
+            .await?;
+        tracing::info!(store.file = file, schema.number = number, "schema migrated");
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn found(tx: &mut Tx) -> Fallible<i64> {
+    let row = sqlx::query("SELECT COALESCE(MAX(number), 0) FROM portcullis_schema")
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(row.try_get(0)?)
+}

@@ -1,0 +1,10 @@
+//! The parts of the benchmark; `main.rs` says what it measures and how to read it.
+
+pub mod clock;
+pub mod drive;
+pub mod measure;
+#[cfg(feature = "ours")]
+mod ours;
+mod peers;
+pub mod report;
+pub mod variant;

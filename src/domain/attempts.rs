@@ -63,6 +63,11 @@ pub struct Ticket {
     nonce: u64,
 }
 
+impl Ticket {
+    /// What is handed out while nothing is counted.
+    pub(crate) const UNCOUNTED: Self = Self { generation: u64::MAX, nonce: 0 };
+}
+
 /// What came of asking for a guess.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a guess is granted, put off or refused")]

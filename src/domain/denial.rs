@@ -100,12 +100,13 @@ pub struct Denial {
     account: Option<AccountKey>,
     session_dead: bool,
     by_token: bool,
+    born_at: Option<Timestamp>,
 }
 
 impl Denial {
     /// A refusal at an instant, of somebody unknown.
     pub const fn new(reason: DenialReason, at: Timestamp) -> Self {
-        Self { reason, at, account: None, session_dead: false, by_token: false }
+        Self { reason, at, account: None, session_dead: false, by_token: false, born_at: None }
     }
 
     /// The same, of this account.
@@ -125,6 +126,18 @@ impl Denial {
     #[must_use]
     pub fn by_token(self, by_token: bool) -> Self {
         Self { by_token, ..self }
+    }
+
+    /// The same, of a session that was signed in at this instant.
+    #[must_use]
+    pub fn with_session_born_at(self, at: Timestamp) -> Self {
+        Self { born_at: Some(at), ..self }
+    }
+
+    /// When the session that the request brought was signed in, where that is
+    /// known.
+    pub const fn session_born_at(&self) -> Option<Timestamp> {
+        self.born_at
     }
 
     /// Why.

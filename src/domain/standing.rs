@@ -216,6 +216,11 @@ impl Standing {
         Self { login: Some(login.into()), ..self }
     }
 
+    /// Whether nothing at all is laid on the account, now or ever.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.lifecycle == Lifecycle::Active && self.locks == Locks::default()
+    }
+
     fn with_admin_lock(mut self, end: End) -> Self {
         self.locks.admin_lock = Some(AdminLock {
             laid_at: Timestamp::EPOCH,

@@ -1,12 +1,254 @@
-//! The gate.
+//! The gate: what knows who may pass.
+//!
+//! [`Portcullis`] is the handle. It is made by [`Portcullis::builder`], is cheap
+//! to clone, and is shared by every layer and handler of a service. While any
+//! clone lives, a task follows the directory's change feed.
+
+mod account;
+mod admit;
+mod attempts;
+mod builder;
+mod cell;
+mod credential;
+mod feed;
+mod flight;
+#[cfg(feature = "passwords")]
+pub mod passwords;
+mod sessions;
+mod sign_in;
+mod source;
+mod standings;
+mod sync;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+pub use self::account::CurrentAccount;
+pub use self::admit::{Admission, Look};
+pub use self::attempts::{Attempt, Failure};
+pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::sign_in::{SignInError, SignedIn};
+pub use self::source::{SessionClaim, SessionSource};
+
+use self::cell::Cell;
+use self::flight::SingleFlight;
+use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
+use self::source::ErasedSessionSource;
+use self::standings::Standings;
 use crate::domain::account::AccountKey;
+use crate::domain::denial::DenialReason;
+use crate::domain::policy::LockoutPolicy;
+use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::standing::Standing;
-/// The engine's handle.
+use crate::domain::time::{Clock, Monotonic, Timestamp};
+use crate::store::keyring::Keyring;
+use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
+
+/// The gate's handle. Cheap to clone; clones share everything.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use portcullis::Portcullis;
+///
+/// let gate = Portcullis::open("accounts.db").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Portcullis(Arc<Gate>);
+
+/// Everything that clones share.
+struct Gate {
+    clock: Clock,
+    settings: Settings,
+    tokens: TokenHasher,
+    sessions: Sessions,
+    standings: Standings,
+    /// Keeps the cells of accounts that come without a session of ours.
+    retained: Cache<AccountKey, Arc<Cell>>,
+    /// Tokens that open nothing: guesses don't reach the store twice.
+    unknown_tokens: Cache<TokenHash, ()>,
+    standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
+    session_reads: SingleFlight<TokenHash, Result<Option<Arc<Live>>, Unanswered>>,
+    /// Until when what is known may be used, in the clock's monotonic
+    /// microseconds: the last look at the feed, plus `max_stale`.
+    fresh_until: AtomicU64,
+    touched: std::sync::Mutex<Vec<(SessionKey, Timestamp)>>,
+    source: Arc<dyn ErasedSource>,
+    session_store: Arc<dyn SessionStore>,
+    session_source: Option<Arc<dyn ErasedSessionSource>>,
+    directory: Option<Arc<dyn Directory>>,
+    attempts: Arc<dyn AttemptStore>,
+    keyring: Keyring,
+    policy: LockoutPolicy,
+    #[cfg(feature = "passwords")]
+    passwords: passwords::Passwords,
+}
+
+/// What the builder settled.
 #[derive(Clone, Debug)]
-pub struct Portcullis;
+struct Settings {
+    cookie_name: &'static str,
+    secure_cookie: bool,
+    api_tokens: bool,
+    session_lifetime: Duration,
+    session_idle: Duration,
+    max_stale: Duration,
+    on_stale: OnStale,
+    /// How long a source's word is taken, where no feed tells of changes.
+    refresh_every: Duration,
+    store_timeout: Duration,
+}
+
+/// A store or source did not answer; it was logged where it happened.
+#[derive(Clone, Copy, Debug)]
+struct Unanswered;
+
+/// When a client should ask again while the directory can't say.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 impl Portcullis {
-    /// Tells the engine of a change.
-    pub fn standing_changed(&self, account: AccountKey, standing: Standing) {
-        let _ = (account, standing);
+    /// Starts a gate's description.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Opens the directory in this SQLite file, or makes it, with the defaults.
+    ///
+    /// Failed sign-ins are counted in a file beside it.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be used; the error says why and what to do.
+    #[cfg(feature = "sqlite")]
+    pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Self, BuildError> {
+        let directory = crate::store::sql::SqlDirectory::open(path).await?;
+        let attempts = directory.attempts().await?;
+        Self::builder()
+            .directory(directory)
+            .attempts(attempts)
+            .build()
+            .await
+    }
+
+    /// Tells the gate what an account's standing is now. When this returns, no
+    /// request that begins later is admitted against it.
+    ///
+    /// For sources that learn of changes themselves. A standing of an older
+    /// version than the one that is known changes nothing; one of the same
+    /// version takes its place. It has to be stored where the source reads it,
+    /// too: other processes, and this one after a restart, ask there.
+    pub fn standing_changed(&self, account: &AccountKey, standing: Standing) {
+        self.0.learn(account, standing);
+    }
+
+    /// The standing of an account, as a request of it would meet it now; `None`
+    /// if there is no such account.
+    ///
+    /// # Errors
+    ///
+    /// [`DenialReason::Unknown`] if the source does not answer.
+    pub async fn standing(&self, account: &AccountKey) -> Result<Option<Standing>, DenialReason> {
+        let cell = self.0.standings.find_or_create(account);
+        let now = self.0.clock.now();
+        if !self.0.may_use(&cell, now.monotonic) {
+            self.0.fill(&cell).await.map_err(|Unanswered| unknown())?;
+        }
+        Ok(cell.standing())
+    }
+
+    /// Forgets one session at once; it has to be ended in the store, too.
+    pub fn session_ended(&self, id: SessionId) {
+        self.0.sessions.end(id);
+    }
+
+    /// The directory that the gate was built on, if it was built on one.
+    pub fn directory(&self) -> Option<&Arc<dyn Directory>> {
+        self.0.directory.as_ref()
+    }
+
+    /// The clock that the gate tells the time by.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The name of the session cookie.
+    pub fn cookie_name(&self) -> &'static str {
+        self.0.settings.cookie_name
+    }
+
+    /// Whether API tokens are taken from the `Authorization` header.
+    pub fn takes_api_tokens(&self) -> bool {
+        self.0.settings.api_tokens
+    }
+
+    /// How many sessions are held in memory.
+    pub fn sessions_in_memory(&self) -> usize {
+        self.0.sessions.len()
+    }
+
+    /// How many passwords were compared with a hash since the gate was built.
+    #[cfg(feature = "passwords")]
+    pub fn passwords_checked(&self) -> u64 {
+        self.0.passwords.verifications()
+    }
+}
+
+impl fmt::Debug for Portcullis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Portcullis")
+            .field("settings", &self.0.settings)
+            .field("sessions", &self.0.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn unknown() -> DenialReason {
+    DenialReason::Unknown { retry_after: ASK_AGAIN }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    /// Writes a pushed change into the account's cell, if anybody holds one. If
+    /// nobody does, the next who needs one reads it from the source.
+    fn learn(&self, account: &AccountKey, standing: Standing) {
+        if let Some(cell) = self.standings.find(account) {
+            cell.push(standing, self.clock.wall());
+        }
+    }
+
+    /// Whether what the cell knows may be used without asking the source.
+    fn may_use(&self, cell: &Cell, now: Monotonic) -> bool {
+        cell.is_known() && now <= cell.known_until()
+    }
+
+    /// Whether the last look at the feed is recent enough.
+    fn is_fresh(&self, now: Monotonic) -> bool {
+        now.as_micros() <= self.fresh_until.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the feed was looked at, at this instant.
+    fn looked_at_feed(&self, at: Monotonic) {
+        let until = at.after(self.settings.max_stale).as_micros();
+        self.fresh_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Notes that a session was used; written to the store in batches.
+    fn touch(&self, live: &Live, now: Timestamp) {
+        if live.touch(now) {
+            let mut touched = self
+                .touched
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            touched.push((live.key, now));
+        }
     }
 }

@@ -1,1 +1,598 @@
-//! placeholder
+//! Stores that live in one process and die with it: for tests, demos, and
+//! services that run once and keep their people elsewhere.
+//!
+//! Two processes with one of these each do not know of each other: a lock laid
+//! in one is not seen in the other, and each gives a guesser its own budget.
+
+mod attempts;
+mod sessions;
+
+pub use self::attempts::SingleProcessAttempts;
+pub(crate) use self::sessions::SingleProcessSessions;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::future::ready;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap as FastMap;
+use tokio::sync::Notify;
+
+use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::denial::DenialReason;
+use crate::domain::event::{AuditRecord, Note};
+use crate::domain::lock::Locks;
+use crate::domain::login::{TypedLogin, fold_email};
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::{Generation, Lifecycle, Status, Version};
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::keyring::{AuditLink, Keyring};
+use crate::store::{
+    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
+    Directory, Facts, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore,
+    StoreError,
+};
+
+/// A bus within one process.
+#[derive(Debug, Default)]
+pub struct LocalBus(Notify);
+
+impl Bus for LocalBus {
+    fn wake(&self) {
+        self.0.notify_waiters();
+        // Whoever looks next has something to see, also if nobody waits yet.
+        self.0.notify_one();
+    }
+
+    fn woken(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.notified())
+    }
+}
+
+/// A [`Directory`] in the memory of one process.
+#[derive(Clone)]
+pub struct SingleProcessDirectory(Arc<Shared>);
+
+struct Shared {
+    clock: Clock,
+    keyring: Keyring,
+    bus: LocalBus,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    accounts: BTreeMap<AccountId, Record>,
+    logins: HashMap<String, AccountId>,
+    emails: HashMap<String, AccountId>,
+    sessions: FastMap<SessionKey, Session>,
+    tokens: BTreeMap<SessionId, ApiToken>,
+    settings: HashMap<&'static str, String>,
+    audit: Vec<(AuditRecord, AuditLink)>,
+    feed: Feed<AccountId>,
+    ends: Feed<SessionId>,
+}
+
+struct Record {
+    account: Account,
+    password_hash: Option<String>,
+}
+
+/// Entries in order, with the position of the newest and of the last pruned.
+struct Feed<T> {
+    head: u64,
+    floor: u64,
+    entries: VecDeque<(Timestamp, T)>,
+}
+
+impl<T> Default for Feed<T> {
+    fn default() -> Self {
+        Self { head: 0, floor: 0, entries: VecDeque::new() }
+    }
+}
+
+impl<T: Copy> Feed<T> {
+    fn append(&mut self, at: Timestamp, what: T) {
+        self.head += 1;
+        self.entries.push_back((at, what));
+    }
+
+    fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
+        let start = cursor.max(self.floor);
+        let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
+        let page: Vec<T> = self
+            .entries
+            .iter()
+            .skip(skip)
+            .take(limit)
+            .map(|(_, t)| *t)
+            .collect();
+        let next = start + page.len() as u64;
+        (page, next)
+    }
+
+    fn prune(&mut self, before: Timestamp) -> u64 {
+        let old = self
+            .entries
+            .iter()
+            .take_while(|(at, _)| *at < before)
+            .count();
+        self.entries.drain(..old);
+        self.floor += old as u64;
+        old as u64
+    }
+}
+
+impl SingleProcessDirectory {
+    /// An empty directory that tells the time by this clock.
+    pub fn new(clock: Clock) -> Self {
+        let mut secret = [0; 32];
+        // Without the system's randomness the keys are worth nothing, but this
+        // store protects nothing that outlives the process.
+        let _ = getrandom::fill(&mut secret);
+        let keyring = Keyring::new(&secret);
+        tracing::debug!("directory kept in the memory of this one process");
+        Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction and wakes the followers.
+    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let done = change(&mut self.state(), self.0.clock.wall());
+        self.0.bus.wake();
+        done
+    }
+
+    fn log(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        states: (Option<&Account>, Option<&Account>),
+    ) {
+        let previous = state
+            .audit
+            .last()
+            .map_or(AuditLink::FIRST, |(_, link)| link.clone());
+        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        let record = AuditRecord {
+            position: state.audit.len() as u64 + 1,
+            at,
+            actor: note.actor,
+            action: note.action,
+            account,
+            reason: note.reason,
+            from: note.from,
+            before: json(states.0),
+            after: json(states.1),
+        };
+        let link = self.0.keyring.audit_link(&previous, &record);
+        state.audit.push((record, link));
+    }
+}
+
+impl fmt::Debug for SingleProcessDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accounts = self.state().accounts.len();
+        f.debug_struct("SingleProcessDirectory")
+            .field("accounts", &accounts)
+            .finish()
+    }
+}
+
+/// Everything here is done when it is asked for: the futures are ready.
+fn now<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
+    Box::pin(ready(value))
+}
+
+impl State {
+    fn live_account(&self, key: &AccountKey) -> Option<&Account> {
+        let record = self.accounts.get(&key.account_id()?)?;
+        Some(&record.account)
+    }
+
+    fn other_active_admins(&self, but: AccountId, at: Timestamp) -> u64 {
+        let others = self.accounts.values().map(|record| &record.account);
+        others
+            .filter(|a| a.id != but && a.is_active_admin(at))
+            .count() as u64
+    }
+
+    fn check_unique(&self, new: &NewAccount) -> Result<(), CreateError> {
+        if let Some(holder) = self.logins.get(new.login.as_str()) {
+            let retired = self.accounts[holder].account.lifecycle == Lifecycle::Deleted;
+            let login = new.login.clone();
+            return Err(match retired {
+                true => CreateError::LoginRetired { login },
+                false => CreateError::LoginTaken { login },
+            });
+        }
+        match &new.email {
+            Some(email) if self.emails.contains_key(&email_key(email)) => {
+                Err(CreateError::EmailTaken { email: email.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn insert(&mut self, new: NewAccount, at: Timestamp) -> Account {
+        let number = self.accounts.len() as i64 + 1;
+        let Ok(id) = AccountId::try_from(number) else { unreachable!("{number} is positive") };
+        let account = Account {
+            id,
+            login: new.login,
+            name: new.name,
+            email: new.email,
+            admin: new.admin,
+            lifecycle: new.lifecycle,
+            locks: Locks::default(),
+            generation: Generation::default(),
+            version: Version::new(1),
+            attempts_generation: 0,
+            has_password: new.password_hash.is_some(),
+            created_at: at,
+            updated_at: at,
+            last_sign_in_at: None,
+        };
+        self.logins.insert(account.login.as_str().to_owned(), id);
+        if let Some(email) = &account.email {
+            self.emails.insert(email_key(email), id);
+        }
+        let record = Record { account: account.clone(), password_hash: new.password_hash };
+        self.accounts.insert(id, record);
+        account
+    }
+
+    fn replace(&mut self, mut account: Account, hash: Option<String>, at: Timestamp) -> Changed {
+        let Some(record) = self.accounts.get_mut(&account.id) else {
+            unreachable!("a decision was made on this account")
+        };
+        let before = record.account.clone();
+        account.version = before.version.next();
+        account.updated_at = at;
+        if hash.is_some() {
+            record.password_hash = hash;
+        }
+        account.has_password = record.password_hash.is_some();
+        record.account = account.clone();
+        self.rename(&before, &account);
+        self.feed.append(at, account.id);
+        Changed { before, account }
+    }
+
+    fn rename(&mut self, before: &Account, after: &Account) {
+        if let Some(email) = &before.email {
+            self.emails.remove(&email_key(email));
+        }
+        if after.lifecycle != Lifecycle::Deleted
+            && let Some(email) = &after.email
+        {
+            self.emails.insert(email_key(email), after.id);
+        }
+    }
+
+    fn matches(account: &Account, query: &AccountQuery, at: Timestamp) -> bool {
+        let status = account.standing().status(at);
+        let wanted = match query.status {
+            Some(wanted) => status == wanted,
+            None => status != Status::Deleted,
+        };
+        let contains = |needle: &str| {
+            let fields = [account.login.as_str(), &account.name]
+                .into_iter()
+                .chain(account.email.as_deref());
+            fields
+                .into_iter()
+                .any(|field| field.to_lowercase().contains(needle))
+        };
+        let found = query
+            .search
+            .as_deref()
+            .is_none_or(|s| contains(&s.trim().to_lowercase()));
+        wanted && found && query.after.is_none_or(|after| account.id > after)
+    }
+}
+
+fn email_key(email: &str) -> String {
+    fold_email(email).unwrap_or_else(|| email.to_lowercase())
+}
+
+impl SessionStore for SingleProcessDirectory {
+    fn open_session(
+        &self,
+        new: NewSession,
+    ) -> BoxFuture<'_, Result<Result<Session, DenialReason>, StoreError>> {
+        let at = self.0.clock.wall();
+        let mut state = self.state();
+        let Some(account) = state.live_account(&new.account).cloned() else {
+            return now(Ok(Err(DenialReason::Deleted)));
+        };
+        if let Some(refusal) = account.standing().sign_in_refusal(at) {
+            return now(Ok(Err(refusal)));
+        }
+        let session = born(new, account.generation, at);
+        state.sessions.insert(session.key, session.clone());
+        if let Some(record) = state.accounts.get_mut(&account.id) {
+            record.account.last_sign_in_at = Some(at);
+        }
+        now(Ok(Ok(session)))
+    }
+
+    fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.get(&key).cloned()))
+    }
+
+    fn end_session(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let key = state.sessions.keys().find(|key| key.id() == id).copied()?;
+            let session = state.sessions.remove(&key)?;
+            state.ends.append(at, id);
+            let account = session.account.account_id();
+            self.log(state, at, account, note, (None, None));
+            Some(session)
+        })))
+    }
+
+    fn touch_sessions(
+        &self,
+        seen: Vec<(SessionKey, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut state = self.state();
+        for (key, at) in seen {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.last_seen_at = session.last_seen_at.max(at);
+            }
+        }
+        now(Ok(()))
+    }
+
+    fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
+        let at = self.0.clock.wall();
+        let state = self.state();
+        let generation = state
+            .live_account(&account)
+            .map(|account| account.generation);
+        let alive = |s: &&Session| {
+            s.account == account && Some(s.generation) == generation && at < s.expires_at
+        };
+        let mut sessions: Vec<Session> = state.sessions.values().filter(alive).cloned().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.key.id())));
+        now(Ok(sessions))
+    }
+}
+
+fn born(new: NewSession, generation: Generation, at: Timestamp) -> Session {
+    Session {
+        key: new.key,
+        account: new.account,
+        generation,
+        created_at: at,
+        expires_at: new.expires_at,
+        last_seen_at: at,
+        opened_from: new.opened_from,
+        user_agent: new.user_agent,
+    }
+}
+
+impl Directory for SingleProcessDirectory {
+    fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn keyring(&self) -> &Keyring {
+        &self.0.keyring
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        &self.0.bus
+    }
+
+    fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        now(Ok(self
+            .state()
+            .accounts
+            .get(&id)
+            .map(|record| record.account.clone())))
+    }
+
+    fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        let state = self.state();
+        let by_login = state.logins.get(typed.as_str());
+        let id = by_login.or_else(|| state.emails.get(typed.as_str()));
+        let account = id
+            .and_then(|id| state.accounts.get(id))
+            .map(|record| &record.account);
+        now(Ok(account
+            .filter(|a| a.lifecycle != Lifecycle::Deleted)
+            .cloned()))
+    }
+
+    fn accounts(&self, query: AccountQuery) -> BoxFuture<'_, Result<Vec<Account>, StoreError>> {
+        let at = self.0.clock.wall();
+        let state = self.state();
+        let accounts = state.accounts.values().map(|record| &record.account);
+        let found = accounts.filter(|account| State::matches(account, &query, at));
+        now(Ok(found.take(query.limit as usize).cloned().collect()))
+    }
+
+    fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        now(Ok(self
+            .state()
+            .accounts
+            .get(&id)
+            .and_then(|record| record.password_hash.clone())))
+    }
+
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        now(self.write(|state, at| {
+            state.check_unique(&new)?;
+            let account = state.insert(new, at);
+            state.feed.append(at, account.id);
+            self.log(state, at, Some(account.id), note, (None, Some(&account)));
+            Ok(account)
+        }))
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: AccountId,
+        decide: Decide<'a>,
+    ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let account = state.accounts.get(&id)?.account.clone();
+            let other_active_admins = state.other_active_admins(id, at);
+            let edit = decide(Facts { account: &account, other_active_admins, now: at })?;
+            let changed = state.replace(edit.account, edit.password_hash, at);
+            let states = (Some(&changed.before), Some(&changed.account));
+            self.log(state, at, Some(id), edit.note, states);
+            Some(changed)
+        })))
+    }
+
+    fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
+        let state = self.state();
+        let mut cursor = FeedCursor { accounts: state.feed.head, ..FeedCursor::default() };
+        cursor.sessions[0] = state.ends.head;
+        now(Ok(cursor))
+    }
+
+    fn feed_after(
+        &self,
+        cursor: FeedCursor,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<FeedPage, StoreError>> {
+        let state = self.state();
+        let mut next = cursor;
+        let (mut changed, head) = state.feed.after(cursor.accounts, limit);
+        next.accounts = head;
+        let (ended, head) = state.ends.after(cursor.sessions[0], limit);
+        next.sessions[0] = head;
+        changed.sort_unstable();
+        changed.dedup();
+        let account = |id: &AccountId| &state.accounts[id].account;
+        now(Ok(FeedPage {
+            accounts: changed
+                .iter()
+                .map(account)
+                .map(|a| (a.key(), a.standing()))
+                .collect(),
+            ended,
+            next,
+            more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,
+            pruned: cursor.accounts < state.feed.floor || cursor.sessions[0] < state.ends.floor,
+        }))
+    }
+
+    fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        let state = self.state();
+        now(Ok(Some(state.feed.head.wrapping_add(state.ends.head))))
+    }
+
+    fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let mut state = self.state();
+        let sessions = state.sessions.len();
+        state
+            .sessions
+            .retain(|_, session| session.expires_at >= before);
+        let expired = (sessions - state.sessions.len()) as u64;
+        now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
+    }
+
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        let state = self.state();
+        let wanted = |record: &&AuditRecord| {
+            query.account.is_none_or(|id| record.account == Some(id))
+                && query.before.is_none_or(|before| record.position < before)
+        };
+        let newest_first = state.audit.iter().rev().map(|(record, _)| record);
+        let page = newest_first.filter(wanted).take(query.limit as usize);
+        now(Ok(page.cloned().collect()))
+    }
+
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        let state = self.state();
+        let mut previous = AuditLink::FIRST;
+        for (record, link) in &state.audit {
+            previous = self.0.keyring.audit_link(&previous, record);
+            if previous != *link {
+                return now(Ok(Err(BrokenChain { position: record.position })));
+            }
+        }
+        now(Ok(Ok(state.audit.len() as u64)))
+    }
+
+    fn create_token(
+        &self,
+        new: NewToken,
+        note: Note,
+    ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let token = ApiToken {
+                key: new.key,
+                owner: new.owner,
+                name: new.name,
+                scopes: new.scopes,
+                created_at: at,
+                expires_at: new.expires_at,
+                last_used_at: None,
+            };
+            state.tokens.insert(token.key.id(), token.clone());
+            self.log(state, at, Some(token.owner), note, (None, None));
+            token
+        })))
+    }
+
+    fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        let state = self.state();
+        now(Ok(state
+            .tokens
+            .get(&key.id())
+            .filter(|token| token.key == key)
+            .cloned()))
+    }
+
+    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+        let state = self.state();
+        let wanted = |token: &&ApiToken| owner.is_none_or(|owner| token.owner == owner);
+        let mut tokens: Vec<ApiToken> = state.tokens.values().filter(wanted).cloned().collect();
+        tokens.sort_by_key(|token| (token.created_at, token.key.id()));
+        now(Ok(tokens))
+    }
+
+    fn revoke_token(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let token = state.tokens.remove(&id)?;
+            state.ends.append(at, id);
+            self.log(state, at, Some(token.owner), note, (None, None));
+            Some(token)
+        })))
+    }
+
+    fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        now(Ok(self.state().settings.get(name).cloned()))
+    }
+
+    fn set_setting(
+        &self,
+        name: &'static str,
+        value: String,
+        note: Note,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        now(Ok(self.write(|state, at| {
+            state.settings.insert(name, value);
+            self.log(state, at, None, note, (None, None));
+        })))
+    }
+}

@@ -1,0 +1,70 @@
+//! Who asks for a change.
+
+use crate::domain::account::AccountId;
+use crate::domain::event::{Action, Note};
+use crate::domain::lock::Reason;
+use crate::domain::login::Login;
+
+/// Who asks for a change.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Actor {
+    /// A person in our directory, through an interface or a page.
+    Account {
+        /// Their number.
+        id: AccountId,
+        /// Their login.
+        login: Login,
+        /// The address that they came from.
+        from: Option<String>,
+    },
+    /// Somebody at the command line of the host, who may do everything.
+    Cli {
+        /// The user that the operating system knows them as.
+        user: String,
+    },
+    /// The attempt engine.
+    Engine,
+    /// Portcullis itself: jobs and set-up.
+    System,
+}
+
+impl Actor {
+    /// The name in the audit log: `user:7`, `cli:root`, `engine`, `system`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Account { id, .. } => format!("user:{id}"),
+            Self::Cli { user } => format!("cli:{user}"),
+            Self::Engine => "engine".to_owned(),
+            Self::System => "system".to_owned(),
+        }
+    }
+
+    /// What the audit log says when this actor does this.
+    pub(super) fn note(&self, action: Action, reason: Option<&Reason>) -> Note {
+        let from = match self {
+            Self::Account { from, .. } => from.clone(),
+            Self::Cli { .. } | Self::Engine | Self::System => None,
+        };
+        let reason = reason.map(|words| words.as_str().to_owned());
+        Note { actor: self.name(), action, reason, from }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audit_log_names_people_by_their_number() {
+        let alice = Actor::Account {
+            id: 7.try_into().expect("a number"),
+            login: Login::new("alice").expect("a login"),
+            from: Some("192.0.2.1".to_owned()),
+        };
+        let note = alice.note(Action::AccountLocked, None);
+        assert_eq!((note.actor.as_str(), note.from.as_deref()), ("user:7", Some("192.0.2.1")));
+        assert_eq!(Actor::Cli { user: "root".to_owned() }.name(), "cli:root");
+        assert_eq!(Actor::Engine.name(), "engine");
+    }
+}

@@ -1,0 +1,121 @@
+//! Why an operation was not done, and what to do about it.
+
+use crate::admin::Target;
+use crate::domain::password::InvalidPassword;
+use crate::domain::session::SessionId;
+use crate::domain::standing::{InvalidTransition, Status, Transition};
+use crate::domain::time::Timestamp;
+use crate::store::{CreateError, StoreError};
+
+/// Why an operation was not done. Nothing was changed, unless it says so.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The account could not be made as asked for.
+    #[error("{0}: choose another")]
+    Create(#[source] CreateError),
+    /// The setting `account_disabling` is off, as it is by default.
+    #[error("account disabling is switched off: lock the account instead, or switch it on first")]
+    DisablingIsOff,
+    /// A lock or token would be over before it began.
+    #[error("{end} is over already, it is {now}: name a later time")]
+    EndIsPast {
+        /// The end that was asked for.
+        end: Timestamp,
+        /// The instant of the decision.
+        now: Timestamp,
+    },
+    /// The password could not be hashed.
+    #[error("the password could not be hashed: give the machine more free memory and try again")]
+    Hashing,
+    /// Not the form of an e-mail address.
+    #[error("{email:?} is not an e-mail address: write it as name@example.org")]
+    InvalidEmail {
+        /// What was given.
+        email: String,
+    },
+    /// A name that no page could show.
+    #[error("a name has at most {max} characters and no control characters: shorten or retype it")]
+    InvalidName {
+        /// The longest name.
+        max: usize,
+    },
+    /// Not the form of a scope.
+    #[error("{scope:?} is not a scope: write small letters, digits and . : _ -, or * for all")]
+    InvalidScope {
+        /// What was given.
+        scope: String,
+    },
+    /// The account's status does not allow this. Only people who have not come
+    /// yet are refused so.
+    #[error("{0} until somebody sets its password")]
+    InvalidTransition(#[from] InvalidTransition),
+    /// Nobody else could act as an administrator afterwards.
+    #[error(
+        "the last active administrator can't be {change}: add another administrator first, \
+         or use the command line on the host"
+    )]
+    LastAdministrator {
+        /// What was asked for.
+        change: Transition,
+    },
+    /// Nobody has this login, address or number, or the account is deleted.
+    #[error("there is no account {target}: list the accounts to find whom you mean")]
+    NotFound {
+        /// Who was asked for.
+        target: Target,
+    },
+    /// The session is not there, or was ended before.
+    #[error("there is no session {id}: show the account to see its live sessions")]
+    NoSuchSession {
+        /// What was asked for.
+        id: SessionId,
+    },
+    /// The token is not there, or was revoked before.
+    #[error("there is no token {id}: list the tokens to see those that work")]
+    NoSuchToken {
+        /// What was asked for.
+        id: SessionId,
+    },
+    /// A token would belong to somebody who may not act.
+    #[error("{login} is {status}, and a token acts for its owner: choose an owner who is active")]
+    OwnerNotActive {
+        /// The owner.
+        login: String,
+        /// Their status.
+        status: Status,
+    },
+    /// The password can't be set.
+    #[error(transparent)]
+    Password(#[from] InvalidPassword),
+    /// The operating system gave no random bytes.
+    #[error("the system gives no random bytes: see that getrandom or /dev/urandom works")]
+    Random,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// People can't shut themselves out.
+    #[error(
+        "you can't be {change} by yourself: ask another administrator, \
+         or use the command line on the host"
+    )]
+    Yourself {
+        /// What was asked for.
+        change: Transition,
+    },
+}
+
+impl AdminError {
+    pub(super) fn unknown(target: &Target) -> Self {
+        Self::NotFound { target: target.clone() }
+    }
+}
+
+impl From<CreateError> for AdminError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Store(store) => Self::Store(store),
+            other => Self::Create(other),
+        }
+    }
+}

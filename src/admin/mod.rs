@@ -1,0 +1,281 @@
+//! What administrators do: one operation a file, the only writer of accounts.
+//!
+//! Every change is decided inside the directory's transaction, on facts of one
+//! instant, and written with its audit record. When an operation returns, the
+//! change is durable and the gate of this process, if there is one, enforces it;
+//! other gateways follow the feed. An operation whose future is dropped either
+//! happened or did not; the gate then learns of it through the feed.
+//!
+//! Who may call what is for the door to decide that the call came through: the
+//! command line is the host's, the interfaces and pages ask for an administrator.
+
+mod actor;
+mod add;
+mod audit;
+mod disable;
+mod error;
+mod lock;
+mod password;
+mod settings;
+mod show;
+mod sign_out;
+mod token;
+mod unlock;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::domain::account::{Account, AccountId};
+use crate::domain::event::Note;
+use crate::domain::login::TypedLogin;
+use crate::domain::standing::{Lifecycle, Transition};
+use crate::domain::time::Timestamp;
+use crate::engine::Portcullis;
+#[cfg(feature = "passwords")]
+use crate::engine::passwords::Passwords;
+use crate::store::{Directory, Edit, Facts};
+
+pub use self::actor::Actor;
+pub use self::add::NewPerson;
+pub use self::error::AdminError;
+pub use self::show::Detail;
+pub use self::token::{CreatedToken, TokenRequest};
+pub use self::unlock::UnlockKind;
+
+/// Does what administrators ask for.
+///
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    directory: Arc<dyn Directory>,
+    gate: Option<Portcullis>,
+    #[cfg(feature = "passwords")]
+    passwords: Passwords,
+}
+
+/// Whom an operation is about.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Target {
+    /// The account with this number.
+    Id(AccountId),
+    /// Whoever has this login or primary e-mail address.
+    Login(TypedLogin),
+}
+
+/// What an operation did to an account.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The account as it is now.
+    pub account: Account,
+    /// Whether anything was written. Asking for what is so already succeeds and
+    /// changes nothing.
+    pub changed: bool,
+    /// How many live sessions the change ended, where that could be counted.
+    pub sessions_ended: Option<usize>,
+    /// What whoever asked should know.
+    pub warning: Option<Warning>,
+}
+
+/// What a change brings about that may not have been meant.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// Nobody is left who can act as an administrator.
+    LastAdministrator,
+}
+
+/// What a rule says about a change that is asked for.
+enum Ruling {
+    /// All is as it was asked for.
+    Keep,
+    /// Write this, and pass the warning on.
+    Write(Box<Edit>, Option<Warning>),
+}
+
+impl Admin {
+    /// Over this directory.
+    pub fn new(directory: Arc<dyn Directory>) -> Self {
+        Self {
+            directory,
+            gate: None,
+            #[cfg(feature = "passwords")]
+            passwords: Passwords::new(),
+        }
+    }
+
+    /// Tells this gate of each change before the operation returns: no request
+    /// that begins later is admitted on the old standing.
+    #[must_use]
+    pub fn with_gate(self, gate: Portcullis) -> Self {
+        Self { gate: Some(gate), ..self }
+    }
+
+    /// Shares the limit on hashes that run at once.
+    #[cfg(feature = "passwords")]
+    #[must_use]
+    pub fn with_passwords(self, passwords: Passwords) -> Self {
+        Self { passwords, ..self }
+    }
+
+    /// The instant, by the directory's clock.
+    pub fn now(&self) -> Timestamp {
+        self.directory.clock().wall()
+    }
+
+    /// Changes an account by a rule that sees it inside the transaction.
+    async fn change(
+        &self,
+        target: &Target,
+        rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
+    ) -> Result<Outcome, AdminError> {
+        let id = self.number_of(target).await?;
+        let mut seen = None;
+        let decide = |facts: Facts<'_>| {
+            let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
+            let (edit, warning) = split(ruling);
+            seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
+            edit
+        };
+        let changed = self.directory.change(id, Box::new(decide)).await?;
+        let (unchanged, warning) = seen.unwrap_or_else(|| Err(AdminError::unknown(target)))?;
+        Ok(match changed {
+            None => Outcome::unchanged(unchanged),
+            Some(changed) => {
+                self.tell_gate(&changed.account);
+                let sessions_ended = self.ended_between(&changed.before, &changed.account).await;
+                Outcome { account: changed.account, changed: true, sessions_ended, warning }
+            }
+        })
+    }
+
+    async fn number_of(&self, target: &Target) -> Result<AccountId, AdminError> {
+        match target {
+            Target::Id(id) => Ok(*id),
+            Target::Login(_) => Ok(self.find(target).await?.id),
+        }
+    }
+
+    /// The account as it is, unless it is deleted.
+    async fn find(&self, target: &Target) -> Result<Account, AdminError> {
+        let found = match target {
+            Target::Id(id) => self.directory.account(*id).await?,
+            Target::Login(typed) => self.directory.resolve(typed.clone()).await?,
+        };
+        found
+            .filter(|account| account.lifecycle != Lifecycle::Deleted)
+            .ok_or_else(|| AdminError::unknown(target))
+    }
+
+    fn tell_gate(&self, account: &Account) {
+        if let Some(gate) = &self.gate {
+            gate.standing_changed(&account.key(), account.standing());
+        }
+    }
+
+    /// How many sessions died with their generation. The change is done by now,
+    /// so a store that fails here only leaves the number open.
+    async fn ended_between(&self, before: &Account, after: &Account) -> Option<usize> {
+        if before.generation == after.generation {
+            return Some(0);
+        }
+        let sessions = self.directory.sessions_of(after.key()).await.ok()?;
+        let ended = sessions
+            .iter()
+            .filter(|s| s.generation == before.generation);
+        Some(ended.count())
+    }
+}
+
+impl Outcome {
+    fn unchanged(account: Account) -> Self {
+        Self { account, changed: false, sessions_ended: Some(0), warning: None }
+    }
+}
+
+impl Ruling {
+    fn write(account: Account, note: Note) -> Self {
+        Self::Write(Box::new(Edit { account, password_hash: None, note }), None)
+    }
+
+    fn with_warning(self, warning: Option<Warning>) -> Self {
+        match self {
+            Self::Keep => Self::Keep,
+            Self::Write(edit, _) => Self::Write(edit, warning),
+        }
+    }
+}
+
+impl From<AccountId> for Target {
+    fn from(id: AccountId) -> Self {
+        Self::Id(id)
+    }
+}
+
+impl From<&str> for Target {
+    fn from(typed: &str) -> Self {
+        Self::Login(TypedLogin::new(typed))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "number {id}"),
+            Self::Login(typed) => write!(f, "{:?}", typed.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastAdministrator => {
+                "no other administrator can act now: only the command line on this host can \
+                 help until you undo this or add an administrator"
+            }
+        })
+    }
+}
+
+fn split(
+    ruling: Result<Ruling, AdminError>,
+) -> (Option<Edit>, Result<Option<Warning>, AdminError>) {
+    match ruling {
+        Err(refused) => (None, Err(refused)),
+        Ok(Ruling::Keep) => (None, Ok(None)),
+        Ok(Ruling::Write(edit, warning)) => (Some(*edit), Ok(warning)),
+    }
+}
+
+fn not_deleted(facts: &Facts<'_>, target: &Target) -> Result<(), AdminError> {
+    match facts.account.lifecycle {
+        Lifecycle::Deleted => Err(AdminError::unknown(target)),
+        _ => Ok(()),
+    }
+}
+
+/// Nobody shuts out themselves or the last active administrator. The command
+/// line on the host can: it is how one gets back in, and it says what it does.
+fn may_shut_out(
+    facts: &Facts<'_>,
+    actor: &Actor,
+    change: Transition,
+) -> Result<Option<Warning>, AdminError> {
+    let last = facts.account.is_active_admin(facts.now) && facts.other_active_admins == 0;
+    match actor {
+        Actor::Account { id, .. } if *id == facts.account.id => {
+            Err(AdminError::Yourself { change })
+        }
+        Actor::Cli { .. } => Ok(last.then_some(Warning::LastAdministrator)),
+        _ if last => Err(AdminError::LastAdministrator { change }),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Sets passwords.
+
+use crate::admin::{Actor, Ruling};
+#[cfg(feature = "passwords")]
+use crate::admin::{Admin, AdminError, Outcome, Target};
+use crate::domain::event::Action;
+use crate::domain::lock::Reason;
+use crate::domain::standing::Lifecycle;
+use crate::store::{Edit, Facts};
+
+#[cfg(feature = "passwords")]
+impl Admin {
+    /// Sets a password, signs the person out everywhere, and lets them in if
+    /// they were invited or registered. Locks stay.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such account.
+    pub async fn set_password(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        password: &crate::domain::password::Password,
+    ) -> Result<Outcome, AdminError> {
+        // Before the work, which is dear; the transaction asks again.
+        self.find(target).await?;
+        let hash = self.passwords.hash(password).await;
+        let hash = hash.map_err(|_| AdminError::Hashing)?;
+        self.change(target, |facts| Ok(rule(facts, actor, hash)))
+            .await
+    }
+}
+
+#[cfg_attr(
+    not(any(feature = "passwords", test)),
+    expect(dead_code, reason = "only a build that can hash passwords sets them")
+)]
+fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
+    let mut account = facts.account.clone();
+    let note = match account.lifecycle {
+        Lifecycle::Invited | Lifecycle::Registered => {
+            account.lifecycle = Lifecycle::Active;
+            let reason = Reason::try_from("a password was set").ok();
+            actor.note(Action::AccountActivated, reason.as_ref())
+        }
+        _ => actor.note(Action::PasswordSet, None),
+    };
+    account.generation = account.generation.next();
+    account.has_password = true;
+    Ruling::Write(Box::new(Edit { account, password_hash: Some(hash), note }), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::tests::{account, cli, facts, locked, written};
+    use crate::domain::lock::End;
+
+    #[test]
+    fn a_password_lets_the_invited_in() {
+        let mut alice = account(7);
+        alice.lifecycle = Lifecycle::Invited;
+        let (edit, _) = written(Ok(rule(&facts(&alice), &cli(), "hash".to_owned())));
+        assert_eq!(edit.account.lifecycle, Lifecycle::Active);
+        assert_eq!(edit.note.action, Action::AccountActivated);
+        assert_eq!(edit.password_hash.as_deref(), Some("hash"));
+    }
+
+    #[test]
+    fn a_password_ends_sessions_and_lifts_no_lock() {
+        let alice = locked(account(7), End::Never);
+        let (edit, _) = written(Ok(rule(&facts(&alice), &cli(), "hash".to_owned())));
+        assert_eq!(edit.account.generation, alice.generation.next());
+        assert_eq!(edit.account.locks, alice.locks);
+        assert_eq!(edit.account.attempts_generation, alice.attempts_generation);
+        assert_eq!(edit.note.action, Action::PasswordSet);
+    }
+}

@@ -1,0 +1,50 @@
+//! Ends sessions.
+
+use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target};
+use crate::domain::event::Action;
+use crate::domain::session::{Session, SessionId};
+use crate::store::Facts;
+
+impl Admin {
+    /// Signs somebody out everywhere. They may sign in again at once.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such account.
+    pub async fn sign_out(&self, actor: &Actor, target: &Target) -> Result<Outcome, AdminError> {
+        self.change(target, |facts| Ok(rule(facts, actor))).await
+    }
+
+    /// Ends one session.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such session, or it was ended before.
+    pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<Session, AdminError> {
+        let note = actor.note(Action::SessionEnded, None);
+        let ended = self.directory.end_session(id, note).await?;
+        ended.ok_or(AdminError::NoSuchSession { id })
+    }
+}
+
+/// Writes also where no session is known: tokens that other systems signed are
+/// no rows of ours, and die with the generation as well.
+fn rule(facts: &Facts<'_>, actor: &Actor) -> Ruling {
+    let mut account = facts.account.clone();
+    account.generation = account.generation.next();
+    Ruling::write(account, actor.note(Action::SessionsEnded, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::tests::{account, administrator, facts, written};
+
+    #[test]
+    fn people_may_sign_themselves_out() {
+        let alice = account(7);
+        let (edit, _) = written(Ok(rule(&facts(&alice), &administrator(7))));
+        assert_eq!(edit.account.generation, alice.generation.next());
+        assert_eq!(edit.account.locks, alice.locks);
+    }
+}

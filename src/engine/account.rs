@@ -1,0 +1,74 @@
+//! What handlers see of whoever sent the request.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::account::{AccountId, AccountKey};
+use crate::domain::session::SessionId;
+use crate::domain::standing::{Bearer, Generation};
+use crate::domain::time::Timestamp;
+use crate::engine::sessions::Live;
+
+/// The account whose request this is, put into the request's extensions by the
+/// guard. It is there only if the account may pass.
+///
+/// Cheap to clone. What it says of the session is of the instant the request
+/// was admitted.
+#[derive(Clone)]
+pub struct CurrentAccount(pub(crate) Arc<Live>);
+
+impl CurrentAccount {
+    /// What the gate knows the account by.
+    pub fn key(&self) -> &AccountKey {
+        self.0.cell.key()
+    }
+
+    /// The account's number, if it is one of our directory's.
+    pub fn id(&self) -> Option<AccountId> {
+        self.key().account_id()
+    }
+
+    /// What the person types to sign in, where the source says so; otherwise
+    /// the account's key.
+    pub fn login(&self) -> Arc<str> {
+        self.0
+            .cell
+            .login()
+            .unwrap_or_else(|| self.key().to_string().into())
+    }
+
+    /// The public name of the session or token, to end it by or to find it in
+    /// logs. `None` if the application keeps its sessions itself.
+    pub fn session_id(&self) -> Option<SessionId> {
+        Some(self.0.id()).filter(|id| id.get() != 0)
+    }
+
+    /// When the session was signed in.
+    pub fn signed_in_at(&self) -> Timestamp {
+        self.0.created_at
+    }
+
+    /// When the session ends at the latest.
+    pub fn expires_at(&self) -> Timestamp {
+        self.0.expires_at
+    }
+
+    /// The account's generation that the session was born in.
+    pub fn generation(&self) -> Generation {
+        self.0.born
+    }
+
+    /// Whether the request came with an API token instead of a session.
+    pub fn is_by_token(&self) -> bool {
+        self.0.bearer == Bearer::Token
+    }
+}
+
+impl fmt::Debug for CurrentAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CurrentAccount")
+            .field("key", self.key())
+            .field("session_id", &self.session_id())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,336 @@
+//! Describes a gate and makes it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use crate::domain::policy::LockoutPolicy;
+use crate::domain::time::{Clock, Monotonic};
+use crate::engine::flight::SingleFlight;
+use crate::engine::sessions::{Sessions, TokenHasher};
+use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
+use crate::engine::standings::Standings;
+use crate::engine::{Gate, Portcullis, Settings, feed};
+use crate::store::keyring::Keyring;
+use crate::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
+use crate::store::{
+    AttemptStore, Directory, DirectorySource, ErasedSource, FeedCursor, SessionStore, StatusSource,
+    StoreError,
+};
+
+/// What happens to a session's request when the directory was not heard of for
+/// longer than `max_stale`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a request passes or it does not")]
+pub enum OnStale {
+    /// It passes on what was last known.
+    BestEffort,
+    /// It gets 503, and its session is left alone.
+    #[default]
+    Strict,
+}
+
+/// Describes a [`Portcullis`]. Everything has a default but where accounts are.
+#[must_use = "a gate is made by build"]
+pub struct Builder {
+    clock: Option<Clock>,
+    directory: Option<Arc<dyn Directory>>,
+    source: Option<Arc<dyn ErasedSource>>,
+    sessions: Option<Arc<dyn SessionStore>>,
+    session_source: Option<Arc<dyn ErasedSessionSource>>,
+    attempts: Option<Arc<dyn AttemptStore>>,
+    policy: LockoutPolicy,
+    settings: Settings,
+    session_capacity: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            directory: None,
+            source: None,
+            sessions: None,
+            session_source: None,
+            attempts: None,
+            policy: LockoutPolicy::default(),
+            settings: Settings {
+                cookie_name: "portcullis",
+                secure_cookie: false,
+                api_tokens: false,
+                session_lifetime: Duration::from_secs(12 * 3600),
+                session_idle: Duration::from_secs(2 * 3600),
+                max_stale: Duration::from_secs(10),
+                on_stale: OnStale::Strict,
+                refresh_every: Duration::from_secs(30),
+                store_timeout: Duration::from_secs(5),
+            },
+            session_capacity: 1_000_000,
+        }
+    }
+}
+
+impl Builder {
+    /// Accounts and sessions live in this directory.
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.directory = Some(Arc::new(directory));
+        self
+    }
+
+    /// As [`Builder::directory`], for one that is shared already.
+    pub fn shared_directory(mut self, directory: Arc<dyn Directory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Accounts live in a system of the application's own, which says their
+    /// standing. Sessions are kept in this process, unless
+    /// [`Builder::sessions_from`] says otherwise.
+    pub fn accounts(mut self, source: impl StatusSource) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Attempts are counted here. By default in the memory of this process.
+    pub fn attempts(mut self, attempts: impl AttemptStore) -> Self {
+        self.attempts = Some(Arc::new(attempts));
+        self
+    }
+
+    /// The application keeps its own sessions, and this says whose a request is.
+    pub fn sessions_from(mut self, source: impl SessionSource) -> Self {
+        self.session_source = Some(erase(source));
+        self
+    }
+
+    /// How failed sign-ins lock an account. Default: [`LockoutPolicy::balanced`].
+    pub fn lockout(mut self, policy: LockoutPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Users reach the service over https: the session cookie is
+    /// `__Host-portcullis` and is sent over https only. Otherwise it is
+    /// `portcullis`; never are both accepted.
+    pub fn https(mut self, https: bool) -> Self {
+        self.settings.cookie_name = if https { "__Host-portcullis" } else { "portcullis" };
+        self.settings.secure_cookie = https;
+        self
+    }
+
+    /// Whether API tokens of the directory are taken from the `Authorization`
+    /// header, with the rights of their owners. Default: no.
+    pub fn api_tokens(mut self, taken: bool) -> Self {
+        self.settings.api_tokens = taken;
+        self
+    }
+
+    /// How long a session lasts at most, and unused. Default: 12 and 2 hours.
+    pub fn session_lasts(mut self, at_most: Duration, unused: Duration) -> Self {
+        self.settings.session_lifetime = at_most;
+        self.settings.session_idle = unused;
+        self
+    }
+
+    /// How long what is known is used while the directory can't be asked, and
+    /// what happens then. Default: 10 seconds, [`OnStale::Strict`].
+    pub fn max_stale(mut self, max_stale: Duration, then: OnStale) -> Self {
+        self.settings.max_stale = max_stale;
+        self.settings.on_stale = then;
+        self
+    }
+
+    /// How often a [`StatusSource`] is asked about an account in use; changes
+    /// pushed with [`Portcullis::standing_changed`] count at once. Counted from
+    /// the read, so a busy account is not asked about less. Default: 30 seconds.
+    pub fn refresh_every(mut self, every: Duration) -> Self {
+        self.settings.refresh_every = every;
+        self
+    }
+
+    /// How long a request waits for a store. Default: 5 seconds.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.store_timeout = timeout;
+        self
+    }
+
+    /// How many sessions are kept in memory; more are read again when they come.
+    /// Default: a million.
+    pub fn session_capacity(mut self, sessions: usize) -> Self {
+        self.session_capacity = sessions;
+        self
+    }
+
+    /// Tells the time by this clock. Default: the directory's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The gate. A task follows the directory's feed from now on.
+    ///
+    /// # Errors
+    ///
+    /// If the description contradicts itself, or the directory does not answer.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn build(self) -> Result<Portcullis, BuildError> {
+        self.check()?;
+        let clock = self.settled_clock();
+        let cursor = match &self.directory {
+            Some(directory) => directory.feed_head().await?,
+            None => FeedCursor::default(),
+        };
+        let gate = Portcullis(Arc::new(self.assemble(clock)?));
+        gate.0.looked_at_feed(gate.0.first_look());
+        feed::spawn(&gate.0, cursor);
+        Ok(gate)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        match (&self.directory, &self.source) {
+            (None, None) => return Err(BuildError::NoAccounts),
+            (Some(_), Some(_)) => return Err(BuildError::TwoSourcesOfAccounts),
+            _ => {}
+        }
+        // What is written of a session's use is up to two minutes old.
+        if self.settings.session_idle < Duration::from_secs(5 * 60) {
+            return Err(BuildError::IdleTooShort);
+        }
+        if self.settings.session_lifetime < Duration::from_secs(1) {
+            return Err(BuildError::LifetimeTooShort);
+        }
+        Ok(())
+    }
+
+    fn settled_clock(&self) -> Clock {
+        let of_directory = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.clock().clone());
+        self.clock.clone().or(of_directory).unwrap_or_default()
+    }
+
+    fn assemble(self, clock: Clock) -> Result<Gate, BuildError> {
+        let (keyring, source) = match (&self.directory, self.source) {
+            (Some(directory), _) => {
+                let source: Arc<dyn ErasedSource> =
+                    Arc::new(DirectorySource(Arc::clone(directory)));
+                (directory.keyring().clone(), source)
+            }
+            (None, Some(source)) => (Keyring::new(&random()?), source),
+            (None, None) => return Err(BuildError::NoAccounts),
+        };
+        let session_store: Arc<dyn SessionStore> = match (&self.directory, self.sessions) {
+            (_, Some(sessions)) => sessions,
+            (Some(directory), None) => Arc::clone(directory) as Arc<dyn SessionStore>,
+            (None, None) => Arc::new(crate::store::memory::SingleProcessSessions::new(
+                clock.clone(),
+                Arc::clone(&source),
+            )),
+        };
+        let attempts = self
+            .attempts
+            .unwrap_or_else(|| Arc::new(SingleProcessAttempts::new(clock.clone())));
+        Ok(Gate {
+            tokens: TokenHasher::new(random()?),
+            sessions: Sessions::new(self.session_capacity),
+            standings: Standings::new(64),
+            retained: Cache::builder()
+                .max_capacity(self.session_capacity as u64)
+                .build(),
+            unknown_tokens: Cache::builder()
+                .max_capacity(UNKNOWN_TOKENS)
+                .time_to_live(UNKNOWN_FOR)
+                .build(),
+            standing_reads: SingleFlight::new(),
+            session_reads: SingleFlight::new(),
+            fresh_until: AtomicU64::new(0),
+            touched: std::sync::Mutex::default(),
+            source,
+            session_store,
+            session_source: self.session_source,
+            directory: self.directory,
+            attempts,
+            keyring,
+            policy: self.policy,
+            settings: self.settings,
+            clock,
+            #[cfg(feature = "passwords")]
+            passwords: crate::engine::passwords::Passwords::new(),
+        })
+    }
+}
+
+/// How many tokens that open nothing are remembered, and for how long.
+const UNKNOWN_TOKENS: u64 = 100_000;
+const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+
+impl Gate {
+    /// A directory was looked at just now; nothing else has a feed to follow.
+    fn first_look(&self) -> Monotonic {
+        match self.directory {
+            Some(_) => self.clock.now().monotonic,
+            None => Monotonic::NEVER,
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], BuildError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| BuildError::Randomness(error.to_string()))?;
+    Ok(bytes)
+}
+
+impl Portcullis {
+    /// A gate over an empty directory in the memory of this one process.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no randomness.
+    pub async fn in_memory() -> Result<Self, BuildError> {
+        let clock = Clock::system();
+        Self::builder()
+            .directory(SingleProcessDirectory::new(clock))
+            .build()
+            .await
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("policy", &self.policy)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a gate was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Uses of sessions are written once a minute.
+    #[error("an idle limit under 5 minutes can't be kept: raise it in `session_lasts`")]
+    IdleTooShort,
+    /// A session that is over when it begins.
+    #[error("a session's lifetime is under a second: raise it in `session_lasts`")]
+    LifetimeTooShort,
+    /// Nobody to guard.
+    #[error("the gate does not know where accounts are: call `directory` or `accounts`")]
+    NoAccounts,
+    /// The system has no randomness.
+    #[error("the system gives no random bytes: {0}")]
+    Randomness(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Which of the two would be right about an account?
+    #[error("both `directory` and `accounts` were called: leave one out")]
+    TwoSourcesOfAccounts,
+}

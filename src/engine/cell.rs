@@ -1,0 +1,313 @@
+//! The standing cell: what the hot path asks of an account.
+//!
+//! One cell serves every session of its account, and a change of standing
+//! writes it in place: a lock reaches every session at once, and nothing needs
+//! to be found or thrown away. What admits is one word, so that a reader sees a
+//! standing whole or not at all:
+//!
+//! ```text
+//!  63  62  61                  36 35                                  0
+//! ┌──────┬───────────────────────┬────────────────────────────────────┐
+//! │ state│ session generation    │ closed until, seconds since 1970   │
+//! └──────┴───────────────────────┴────────────────────────────────────┘
+//! ```
+//!
+//! Details, which only denials and handlers read, sit behind a mutex. Writers
+//! take it and compare versions: the newer standing wins, in whatever order a
+//! slow read and a pushed change meet.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::domain::account::AccountKey;
+use crate::domain::denial::DenialReason;
+use crate::domain::lock::End;
+use crate::domain::standing::{Bearer, Generation, Standing, Version};
+use crate::domain::time::{Monotonic, Timestamp};
+use crate::engine::sync::{AtomicU64, Mutex, lock};
+
+const END_BITS: u32 = 36;
+const GENERATION_BITS: u32 = 26;
+const END_MASK: u64 = (1 << END_BITS) - 1;
+const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
+/// Beyond the year 4000: the end of what does not end by itself.
+const NO_END: u64 = END_MASK;
+
+const UNKNOWN: u64 = 0;
+const OPEN: u64 = 1;
+const CLOSED: u64 = 2;
+
+/// The admitting word. See the module's picture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Word(u64);
+
+/// What a word says to a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// The account and the session's generation are fine.
+    Pass,
+    /// Something stands against it; the details say what.
+    Refuse,
+    /// Nobody has looked yet.
+    Unknown,
+}
+
+impl Word {
+    const fn new(state: u64, generation: Generation, until: u64) -> Self {
+        let generation = (generation.get() & GENERATION_MASK) << END_BITS;
+        Self(state << (END_BITS + GENERATION_BITS) | generation | until)
+    }
+
+    /// The word for sessions of an account with this standing.
+    ///
+    /// Ends are rounded up to the second: against the client.
+    fn of(standing: &Standing, now: Timestamp) -> Self {
+        let generation = standing.generation;
+        match standing.refusal_of(Bearer::Session, now) {
+            None => Self::new(OPEN, generation, 0),
+            Some(DenialReason::Locked { end: End::At(end), .. }) => {
+                // A lock with an end may hide a refusal without one.
+                let after = standing.refusal_of(Bearer::Session, end);
+                let secs = u64::try_from(end.ceil_secs()).unwrap_or(0);
+                let until = if after.is_none() { secs.min(NO_END) } else { NO_END };
+                Self::new(CLOSED, generation, until)
+            }
+            Some(_) => Self::new(CLOSED, generation, NO_END),
+        }
+    }
+
+    /// What it says to a session of this generation now.
+    pub(crate) fn verdict(self, born: Generation, now: Timestamp) -> Verdict {
+        let same = self.0 >> END_BITS & GENERATION_MASK == born.get() & GENERATION_MASK;
+        match self.0 >> (END_BITS + GENERATION_BITS) {
+            OPEN if same => Verdict::Pass,
+            UNKNOWN => Verdict::Unknown,
+            CLOSED if same && self.is_over(now) => Verdict::Pass,
+            _ => Verdict::Refuse,
+        }
+    }
+
+    fn is_over(self, now: Timestamp) -> bool {
+        let until = self.0 & END_MASK;
+        until != NO_END && u64::try_from(now.floor_secs()).is_ok_and(|now| now >= until)
+    }
+}
+
+/// The standing of one account, shared by all its sessions.
+pub(crate) struct Cell {
+    word: AtomicU64,
+    /// Until when the source's word is taken, where no feed tells of changes.
+    known_until: AtomicU64,
+    key: AccountKey,
+    details: Mutex<Details>,
+}
+
+#[derive(Debug, Default)]
+struct Details {
+    /// Whether any standing was ever written.
+    known: bool,
+    /// Whether what is known must be read again: changes may have been missed.
+    suspect: bool,
+    version: Version,
+    generation: Generation,
+    /// Counts pushed changes, so that a read which began before one of the same
+    /// version can be told from a later one.
+    pushes: u32,
+    /// Counts how often the cell became suspect: a read that began before does
+    /// not clear it.
+    suspicions: u32,
+    login: Option<Arc<str>>,
+    /// What stands against the account, where anything does: a million plain
+    /// accounts pay for none of it.
+    against: Option<Box<Against>>,
+}
+
+#[derive(Debug)]
+enum Against {
+    NoSuchAccount,
+    Standing(Standing),
+}
+
+/// Proof of when a read of the source began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadBegan {
+    pushes: u32,
+    suspicions: u32,
+}
+
+impl Cell {
+    /// A cell that knows nothing. It is filled by a read that begins after
+    /// everybody can find it.
+    pub(crate) fn new(key: AccountKey) -> Self {
+        Self {
+            word: AtomicU64::new(Word::new(UNKNOWN, Generation::new(0), 0).0),
+            known_until: AtomicU64::new(0),
+            key,
+            details: Mutex::new(Details::default()),
+        }
+    }
+
+    pub(crate) const fn key(&self) -> &AccountKey {
+        &self.key
+    }
+
+    /// What a request asks: one load.
+    pub(crate) fn word(&self) -> Word {
+        // Acquire: whoever sees a word also sees the details it was written with.
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    /// Until when what is known may be used without asking the source again.
+    pub(crate) fn known_until(&self) -> Monotonic {
+        Monotonic::from_micros(self.known_until.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        let details = lock(&self.details);
+        details.known && !details.suspect
+    }
+
+    /// Remembers that a read of the source begins now.
+    pub(crate) fn begin_read(&self) -> ReadBegan {
+        let details = lock(&self.details);
+        ReadBegan { pushes: details.pushes, suspicions: details.suspicions }
+    }
+
+    /// Writes what a read of the source yielded, unless something newer is here.
+    pub(crate) fn finish_read(
+        &self,
+        began: ReadBegan,
+        read: Option<Standing>,
+        now: Timestamp,
+        known_until: Monotonic,
+    ) {
+        let mut details = lock(&self.details);
+        let overtaken = details.pushes != began.pushes;
+        let version = read
+            .as_ref()
+            .map_or(details.version, |standing| standing.version);
+        if version < details.version || (overtaken && version == details.version) {
+            return;
+        }
+        details.write(read);
+        if details.suspicions != began.suspicions {
+            details.suspect = true;
+            return;
+        }
+        self.known_until
+            .store(known_until.as_micros(), Ordering::Relaxed);
+        self.publish(&details, now);
+    }
+
+    /// Writes a change that was pushed, unless something newer is here. Says
+    /// whether it was written.
+    pub(crate) fn push(&self, standing: Standing, now: Timestamp) -> bool {
+        let mut details = lock(&self.details);
+        details.pushes = details.pushes.wrapping_add(1);
+        if standing.version < details.version {
+            return false;
+        }
+        // A push does not renew `known_until`: the source is still asked in time.
+        let suspect = details.suspect;
+        details.write(Some(standing));
+        if suspect {
+            // Something newer still may have been missed.
+            details.suspect = true;
+            return true;
+        }
+        self.publish(&details, now);
+        true
+    }
+
+    /// Changes may have been missed: the next request asks the source again.
+    pub(crate) fn suspect(&self) {
+        let mut details = lock(&self.details);
+        details.suspect = true;
+        details.suspicions = details.suspicions.wrapping_add(1);
+        self.word
+            .store(Word::new(UNKNOWN, details.generation, 0).0, Ordering::Release);
+    }
+
+    fn publish(&self, details: &Details, now: Timestamp) {
+        let word = match details.against.as_deref() {
+            None => Word::new(OPEN, details.generation, 0),
+            Some(Against::NoSuchAccount) => Word::new(CLOSED, details.generation, NO_END),
+            Some(Against::Standing(standing)) => Word::of(standing, now),
+        };
+        self.word.store(word.0, Ordering::Release);
+    }
+
+    /// Why a session or token of this generation is refused now, with the
+    /// account's own reasons first, and whether it is dead for good.
+    pub(crate) fn refusal(
+        &self,
+        bearer: Bearer,
+        born: Generation,
+        now: Timestamp,
+    ) -> Option<(DenialReason, bool)> {
+        let details = lock(&self.details);
+        let dead = bearer == Bearer::Session && details.generation != born;
+        let account = match details.against.as_deref() {
+            None => None,
+            Some(Against::NoSuchAccount) => return Some((DenialReason::Deleted, true)),
+            Some(Against::Standing(standing)) => standing.refusal_of(bearer, now),
+        };
+        match account {
+            Some(reason) => Some((reason, dead || reason == DenialReason::Deleted)),
+            None if dead => Some((DenialReason::SessionEnded, true)),
+            None => None,
+        }
+    }
+
+    /// The generation that sessions are born in now.
+    pub(crate) fn generation(&self) -> Generation {
+        lock(&self.details).generation
+    }
+
+    /// What the person types to sign in, where the source says so.
+    pub(crate) fn login(&self) -> Option<Arc<str>> {
+        lock(&self.details).login.clone()
+    }
+
+    /// Everything that is known of the account; `None` if there is none.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let details = lock(&self.details);
+        match details.against.as_deref() {
+            Some(Against::NoSuchAccount) => None,
+            Some(Against::Standing(standing)) => Some(standing.clone()),
+            None => Some(Standing {
+                generation: details.generation,
+                version: details.version,
+                login: details.login.clone(),
+                ..Standing::default()
+            }),
+        }
+    }
+}
+
+impl Details {
+    fn write(&mut self, standing: Option<Standing>) {
+        self.known = true;
+        self.suspect = false;
+        let Some(standing) = standing else {
+            self.against = Some(Box::new(Against::NoSuchAccount));
+            return;
+        };
+        self.version = standing.version;
+        self.generation = standing.generation;
+        if self.login.as_deref() != standing.login.as_deref() {
+            self.login.clone_from(&standing.login);
+        }
+        self.against = (!standing.is_plain()).then(|| Box::new(Against::Standing(standing)));
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cell")
+            .field("key", &self.key)
+            .field("word", &self.word())
+            .finish()
+    }
+}

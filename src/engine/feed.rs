@@ -1,0 +1,197 @@
+//! Follows the directory's change feed, and keeps the gate's house.
+//!
+//! The feed is the truth and is read in order from where the follower stopped:
+//! nothing can be lost, and a wake-up only says "look now". The instant of the
+//! last successful look is how fresh everything in this process is.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::domain::time::Monotonic;
+use crate::engine::{Gate, Unanswered};
+use crate::store::{Directory, FeedCursor, FeedPage};
+
+/// How often a cheap hint of change is asked for.
+const HINT_EVERY: Duration = Duration::from_millis(25);
+
+/// How often the feed itself is read, whatever the hint says.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How often uses of sessions are written.
+const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the slots of what nobody holds any more are given back.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How often old entries are pruned, and how old they are.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+const KEEP_FEED: Duration = Duration::from_secs(24 * 3600);
+
+/// Entries a read of the feed takes at most.
+const PAGE: usize = 500;
+
+/// Accounts that are read again in one go, when all must be.
+const RECHECK_BATCH: usize = 64;
+const RECHECK_PAUSE: Duration = Duration::from_millis(10);
+
+/// Follows the feed until the last handle of the gate is gone.
+pub(super) fn spawn(gate: &Arc<Gate>, cursor: FeedCursor) {
+    if let Some(directory) = &gate.directory {
+        tokio::spawn(follow(Arc::downgrade(gate), Arc::clone(directory), cursor));
+    }
+    tokio::spawn(keep_house(Arc::downgrade(gate)));
+}
+
+async fn follow(gate: Weak<Gate>, directory: Arc<dyn Directory>, cursor: FeedCursor) {
+    let mut follower =
+        Follower { cursor, hint: None, looked_at: Monotonic::default(), lost: false };
+    loop {
+        // Either is only a reason to look; a lost wake-up costs one interval.
+        tokio::select! {
+            () = directory.bus().woken() => {}
+            () = tokio::time::sleep(HINT_EVERY) => {}
+        }
+        let Some(gate) = gate.upgrade() else { return };
+        gate.clock.resync();
+        let looked = follower.look(&gate, &*directory).await;
+        follower.report(looked);
+    }
+}
+
+struct Follower {
+    cursor: FeedCursor,
+    hint: Option<u64>,
+    looked_at: Monotonic,
+    lost: bool,
+}
+
+impl Follower {
+    async fn look(
+        &mut self,
+        gate: &Arc<Gate>,
+        directory: &dyn Directory,
+    ) -> Result<(), Unanswered> {
+        let began = gate.clock.now().monotonic;
+        let hint = gate.ask(directory.change_hint()).await?;
+        let unchanged = hint.is_some() && hint == self.hint;
+        if unchanged && began.since(self.looked_at) < LOOK_EVERY {
+            gate.looked_at_feed(began);
+            return Ok(());
+        }
+        while self.take_page(gate, directory).await? {}
+        // Only now: a look that failed half way is taken again.
+        self.hint = hint;
+        self.looked_at = began;
+        gate.looked_at_feed(began);
+        Ok(())
+    }
+
+    /// Applies one page. Says whether there is more.
+    async fn take_page(
+        &mut self,
+        gate: &Arc<Gate>,
+        directory: &dyn Directory,
+    ) -> Result<bool, Unanswered> {
+        let page = gate.ask(directory.feed_after(self.cursor, PAGE)).await?;
+        if page.pruned {
+            tracing::warn!("feed pruned past this follower: every account is asked again");
+            gate.doubt_everything();
+            tokio::spawn(recheck(Arc::downgrade(gate)));
+        }
+        let FeedPage { accounts, ended, next, more, .. } = page;
+        for (account, standing) in accounts {
+            gate.learn(&account, standing);
+        }
+        for id in ended {
+            gate.sessions.end(id);
+        }
+        self.cursor = next;
+        Ok(more)
+    }
+
+    /// One line when the feed is lost, one when it is back.
+    fn report(&mut self, looked: Result<(), Unanswered>) {
+        match (looked, self.lost) {
+            (Err(Unanswered), false) => tracing::error!("change feed lost"),
+            (Ok(()), true) => tracing::info!("change feed back"),
+            _ => {}
+        }
+        self.lost = looked.is_err();
+    }
+}
+
+impl Gate {
+    /// Changes may have been missed: nothing that is known counts any more.
+    fn doubt_everything(&self) {
+        for cell in self.standings.held() {
+            cell.suspect();
+        }
+        self.sessions.forget_all();
+    }
+}
+
+/// Asks for every account again, at a bounded rate. Requests don't wait for it:
+/// they ask for theirs at once.
+async fn recheck(gate: Weak<Gate>) {
+    let Some(held) = gate.upgrade().map(|gate| gate.standings.held()) else { return };
+    for batch in held.chunks(RECHECK_BATCH) {
+        let Some(gate) = gate.upgrade() else { return };
+        for cell in batch.iter().filter(|cell| !cell.is_known()) {
+            // Whoever needs one that fails here asks for it again.
+            let _ = gate.fill(cell).await;
+        }
+        drop(gate);
+        tokio::time::sleep(RECHECK_PAUSE).await;
+    }
+}
+
+/// Writes uses of sessions, and gives back what nobody needs.
+async fn keep_house(gate: Weak<Gate>) {
+    let mut rounds: u32 = 0;
+    loop {
+        tokio::time::sleep(FLUSH_EVERY).await;
+        let Some(gate) = gate.upgrade() else { return };
+        gate.flush_touches().await;
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(every(SWEEP_EVERY)) {
+            gate.sweep();
+        }
+        if rounds.is_multiple_of(every(PRUNE_EVERY)) {
+            gate.prune().await;
+        }
+    }
+}
+
+const fn every(period: Duration) -> u32 {
+    (period.as_secs() / FLUSH_EVERY.as_secs()) as u32
+}
+
+impl Gate {
+    pub(super) async fn flush_touches(&self) {
+        let seen = {
+            let mut touched = self
+                .touched
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            std::mem::take(&mut *touched)
+        };
+        if !seen.is_empty() {
+            // When this fails, the sessions are seen again within a minute.
+            let _ = self.ask(self.session_store.touch_sessions(seen)).await;
+        }
+    }
+
+    fn sweep(&self) {
+        self.standings.sweep();
+        self.standing_reads.sweep();
+        self.session_reads.sweep();
+        self.retained.run_pending_tasks();
+        self.unknown_tokens.run_pending_tasks();
+    }
+
+    async fn prune(&self) {
+        let Some(directory) = &self.directory else { return };
+        let before = self.clock.wall().before(KEEP_FEED);
+        let _ = self.ask(directory.prune(before)).await;
+    }
+}

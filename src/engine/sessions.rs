@@ -1,0 +1,379 @@
+//! The session table: from a token's keyed hash to its session and its cell.
+//!
+//! One look-up a request. The table is bounded: past its capacity it forgets
+//! sessions that were not used since the hand last passed them (the CLOCK
+//! algorithm), and a forgotten session is read again when it comes back. Each
+//! entry holds its account's cell, so forgetting one never loses a lock.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::time::Duration;
+
+use hashbrown::HashTable;
+use siphasher::sip128::SipHasher13;
+
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::{Bearer, Generation};
+use crate::domain::time::Timestamp;
+use crate::engine::cell::Cell;
+
+/// How often a session in use is written back as seen.
+pub(crate) const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// A session in use: what the hot path reads, and what handlers ask for.
+pub(crate) struct Live {
+    token: TokenHash,
+    pub(crate) key: SessionKey,
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) bearer: Bearer,
+    pub(crate) born: Generation,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+    /// Until here nothing about the session itself needs a look: no expiry, no
+    /// idle limit, no note of its use.
+    settled_until: AtomicI64,
+    last_seen_at: AtomicI64,
+    /// Used since the eviction hand last passed.
+    used: AtomicBool,
+}
+
+/// A token, hashed with a secret of this process. Two tokens with one hash are
+/// as unlikely as guessing a token.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct TokenHash(u128);
+
+impl TokenHash {
+    const fn low(self) -> u64 {
+        self.0 as u64
+    }
+
+    const fn shard_bits(self) -> usize {
+        (self.0 >> 96) as usize
+    }
+}
+
+/// Hashes tokens as they come in. SHA-256 is for what is stored.
+pub(crate) struct TokenHasher(SipHasher13);
+
+impl TokenHasher {
+    pub(crate) fn new(secret: [u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(&secret))
+    }
+
+    pub(crate) fn hash(&self, token: &[u8]) -> TokenHash {
+        TokenHash(self.0.hash(token).as_u128())
+    }
+}
+
+impl fmt::Debug for TokenHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHasher(..)")
+    }
+}
+
+/// What a session's own times say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Times {
+    /// Nothing to do.
+    Fine,
+    /// In use, and due to be noted as seen.
+    Touch,
+    /// Idle for too long, as far as this process knows.
+    Idle,
+    /// Past its end.
+    Expired,
+}
+
+impl Live {
+    pub(crate) fn new(
+        token: TokenHash,
+        session: &Session,
+        bearer: Bearer,
+        cell: Arc<Cell>,
+    ) -> Self {
+        Self {
+            token,
+            key: session.key,
+            cell,
+            bearer,
+            born: session.generation,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+            settled_until: AtomicI64::new(i64::MIN),
+            last_seen_at: AtomicI64::new(session.last_seen_at.as_micros()),
+            used: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn id(&self) -> SessionId {
+        self.key.id()
+    }
+
+    /// Whether the hot path may leave the session's times alone.
+    pub(crate) fn is_settled(&self, now: Timestamp) -> bool {
+        now.as_micros() < self.settled_until.load(Ordering::Relaxed)
+    }
+
+    /// What the times say, off the hot path.
+    pub(crate) fn times(&self, now: Timestamp, idle: Duration) -> Times {
+        if now >= self.expires_at {
+            return Times::Expired;
+        }
+        let seen = Timestamp::from_micros(self.last_seen_at.load(Ordering::Relaxed));
+        let unused = now.since(seen);
+        if self.bearer == Bearer::Session && unused >= idle {
+            Times::Idle
+        } else if unused >= TOUCH_EVERY {
+            Times::Touch
+        } else {
+            let next = seen.after(TOUCH_EVERY).min(self.expires_at);
+            self.settled_until
+                .store(next.as_micros(), Ordering::Relaxed);
+            Times::Fine
+        }
+    }
+
+    /// Notes a use. True for one of many callers at once.
+    pub(crate) fn touch(&self, now: Timestamp) -> bool {
+        let before = self
+            .last_seen_at
+            .fetch_max(now.as_micros(), Ordering::Relaxed);
+        let next = now.after(TOUCH_EVERY).min(self.expires_at);
+        self.settled_until
+            .store(next.as_micros(), Ordering::Relaxed);
+        now.since(Timestamp::from_micros(before)) >= TOUCH_EVERY
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live")
+            .field("id", &self.id())
+            .field("cell", &self.cell)
+            .finish()
+    }
+}
+
+/// Sessions in use, by token and by name.
+pub(crate) struct Sessions {
+    by_token: Box<[RwLock<Shard>]>,
+    by_id: Box<[RwLock<HashTable<Arc<Live>>>]>,
+    /// Reads of the store under way. Held whenever the tables change, so that a
+    /// session which ends while it is read is not put in afterwards.
+    reading: Mutex<HashMap<SessionId, Reading>>,
+}
+
+#[derive(Default)]
+struct Shard {
+    table: HashTable<Arc<Live>>,
+    /// Where the eviction hand stands.
+    hand: usize,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Reading {
+    readers: u32,
+    overtaken: Option<Overtaken>,
+}
+
+/// What happened to a session while it was read from the store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Overtaken {
+    /// It was ended: what was read is history.
+    Ended,
+    /// Changes may have been missed: it must be read again.
+    ReadAgain,
+}
+
+/// A read of the store under way. What is read after this was made, is either
+/// put into the table or known to be overtaken.
+#[derive(Debug)]
+pub(crate) struct ReadingSession<'a> {
+    sessions: &'a Sessions,
+    id: SessionId,
+}
+
+impl ReadingSession<'_> {
+    /// Puts what was read into the table, unless it was overtaken.
+    pub(crate) fn finish(self, live: &Arc<Live>) -> Result<(), Overtaken> {
+        let reading = self.sessions.reading();
+        match reading.get(&self.id).and_then(|reading| reading.overtaken) {
+            Some(overtaken) => Err(overtaken),
+            None => {
+                self.sessions.insert(&reading, live);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for ReadingSession<'_> {
+    fn drop(&mut self) {
+        let mut reading = self.sessions.reading();
+        if let Some(entry) = reading.get_mut(&self.id) {
+            entry.readers -= 1;
+            if entry.readers == 0 {
+                reading.remove(&self.id);
+            }
+        }
+    }
+}
+
+/// Proof that no other thread changes the tables.
+type Changing<'a> = MutexGuard<'a, HashMap<SessionId, Reading>>;
+
+impl Sessions {
+    /// A table for about so many sessions.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let shards = (capacity / 1024).next_power_of_two().clamp(1, 256);
+        let capacity = capacity.div_ceil(shards).max(1);
+        let shard = || RwLock::new(Shard { capacity, ..Shard::default() });
+        Self {
+            by_token: (0..shards).map(|_| shard()).collect(),
+            by_id: (0..shards).map(|_| RwLock::default()).collect(),
+            reading: Mutex::default(),
+        }
+    }
+
+    /// The hot path's look-up.
+    pub(crate) fn find(&self, token: TokenHash) -> Option<Arc<Live>> {
+        let shard = &self.by_token[token.shard_bits() & (self.by_token.len() - 1)];
+        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+        let live = shard.table.find(token.low(), |live| live.token == token)?;
+        if !live.used.load(Ordering::Relaxed) {
+            live.used.store(true, Ordering::Relaxed);
+        }
+        Some(Arc::clone(live))
+    }
+
+    /// Announces a read of the store. Call it before the read begins.
+    pub(crate) fn read(&self, id: SessionId) -> ReadingSession<'_> {
+        self.reading().entry(id).or_default().readers += 1;
+        ReadingSession { sessions: self, id }
+    }
+
+    /// Takes a session out that ended, for those who are reading it too.
+    pub(crate) fn end(&self, id: SessionId) {
+        let mut reading = self.reading();
+        if let Some(entry) = reading.get_mut(&id) {
+            entry.overtaken = Some(Overtaken::Ended);
+        }
+        self.remove(&reading, id);
+    }
+
+    /// Takes a session out that must be read again.
+    pub(crate) fn forget(&self, id: SessionId) {
+        self.remove(&self.reading(), id);
+    }
+
+    /// Takes every session out: changes may have been missed.
+    pub(crate) fn forget_all(&self) {
+        let mut reading = self.reading();
+        for entry in reading.values_mut() {
+            entry.overtaken.get_or_insert(Overtaken::ReadAgain);
+        }
+        for shard in &self.by_id {
+            shard
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
+        }
+        for shard in &self.by_token {
+            shard
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .table
+                .clear();
+        }
+    }
+
+    /// Puts a session in, in place of an older reading of the same one.
+    fn insert(&self, changing: &Changing<'_>, live: &Arc<Live>) {
+        self.remove(changing, live.id());
+        let mut shard = self.token_shard(live.token);
+        shard.make_room(|evicted| drop(self.take_id(changing, evicted.id())));
+        shard
+            .table
+            .insert_unique(live.token.low(), Arc::clone(live), |l| l.token.low());
+        drop(shard);
+        let mut ids = self.id_shard(live.id());
+        ids.insert_unique(id_hash(live.id()), Arc::clone(live), |l| id_hash(l.id()));
+    }
+
+    fn remove(&self, changing: &Changing<'_>, id: SessionId) {
+        let Some(live) = self.take_id(changing, id) else { return };
+        let mut shard = self.token_shard(live.token);
+        if let Ok(entry) = shard
+            .table
+            .find_entry(live.token.low(), |l| Arc::ptr_eq(l, &live))
+        {
+            entry.remove();
+        }
+    }
+
+    fn reading(&self) -> Changing<'_> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many sessions are in it.
+    pub(crate) fn len(&self) -> usize {
+        let len = |shard: &RwLock<Shard>| {
+            shard
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .table
+                .len()
+        };
+        self.by_token.iter().map(len).sum()
+    }
+
+    fn take_id(&self, _: &Changing<'_>, id: SessionId) -> Option<Arc<Live>> {
+        let mut ids = self.id_shard(id);
+        let entry = ids.find_entry(id_hash(id), |live| live.id() == id).ok()?;
+        Some(entry.remove().0)
+    }
+
+    fn token_shard(&self, token: TokenHash) -> RwLockWriteGuard<'_, Shard> {
+        let shard = &self.by_token[token.shard_bits() & (self.by_token.len() - 1)];
+        shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id_shard(&self, id: SessionId) -> RwLockWriteGuard<'_, HashTable<Arc<Live>>> {
+        let shard = &self.by_id[(id.get() >> 64) as usize & (self.by_id.len() - 1)];
+        shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session's name is part of a SHA-256 already.
+fn id_hash(id: SessionId) -> u64 {
+    id.get() as u64
+}
+
+impl Shard {
+    /// Moves the hand on until there is room: a used entry is spared once.
+    fn make_room(&mut self, mut evicted: impl FnMut(&Arc<Live>)) {
+        while self.table.len() >= self.capacity {
+            let buckets = self.table.num_buckets();
+            // Twice round: once to take the marks away, once to find one without.
+            for _ in 0..=2 * buckets {
+                self.hand = (self.hand + 1) % buckets;
+                let Ok(entry) = self.table.get_bucket_entry(self.hand) else { continue };
+                if !entry.get().used.swap(false, Ordering::Relaxed) {
+                    evicted(&entry.remove().0);
+                    break;
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("len", &self.len())
+            .finish()
+    }
+}

@@ -1,0 +1,159 @@
+//! What comes of a sign-in: a session, or a reason why not.
+
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderValue, StatusCode};
+
+use crate::domain::denial::DenialReason;
+use crate::domain::lock::{End, Lockout};
+use crate::domain::session::{Session, SessionToken};
+use crate::domain::standing::Generation;
+use crate::domain::time::Timestamp;
+use crate::engine::Portcullis;
+
+/// A new session. Its cookie goes to the client, and nowhere else.
+#[derive(Clone)]
+pub struct SignedIn {
+    token: SessionToken,
+    session: Session,
+    cookie: HeaderValue,
+}
+
+impl SignedIn {
+    pub(crate) fn new(gate: &Portcullis, token: SessionToken, session: Session) -> Self {
+        let lifetime = session.expires_at.since(session.created_at);
+        let cookie = gate.cookie(token.expose(), lifetime);
+        Self { token, session, cookie }
+    }
+
+    /// The `Set-Cookie` header that hands the session to the client. A secret.
+    pub const fn set_cookie(&self) -> &HeaderValue {
+        &self.cookie
+    }
+
+    /// The session, as it is stored.
+    pub const fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The generation that the session was born in.
+    pub const fn generation(&self) -> Generation {
+        self.session.generation
+    }
+
+    /// The token itself, for clients that keep no cookies. A secret.
+    pub const fn token(&self) -> &SessionToken {
+        &self.token
+    }
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Portcullis {
+    /// The `Set-Cookie` header that takes a dead session from the client.
+    pub fn clearing_cookie(&self) -> HeaderValue {
+        self.cookie("", Duration::ZERO)
+    }
+
+    fn cookie(&self, value: &str, lifetime: Duration) -> HeaderValue {
+        let secure = if self.0.settings.secure_cookie { "; Secure" } else { "" };
+        let text = format!(
+            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
+            self.0.settings.cookie_name,
+            lifetime.as_secs(),
+        );
+        let mut header =
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+        header.set_sensitive(true);
+        header
+    }
+}
+
+/// Why somebody was not signed in.
+///
+/// With the `axum` feature this is a response; otherwise
+/// [`SignInError::status`] and [`SignInError::retry_after_secs`] make one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// As many guesses as are allowed are being checked right now.
+    #[error("too many sign-ins of this account at once: try again in a second")]
+    Busy,
+    /// Too many guesses failed. The same for logins that do not exist.
+    #[error("too many failed sign-ins: try again later")]
+    LockedOut {
+        /// When it opens.
+        end: End,
+        /// When this was said.
+        at: Timestamp,
+    },
+    /// The password was right, and the account may not sign in.
+    #[error("the account may not sign in: {reason}")]
+    Refused {
+        /// Why.
+        reason: DenialReason,
+        /// When this was said.
+        at: Timestamp,
+    },
+    /// A store did not answer. Nothing was counted that was not checked.
+    #[error("sign-in is not possible right now: try again in a moment")]
+    Unavailable,
+    /// The password was wrong, or there is no such login.
+    #[error("wrong login or password")]
+    Wrong,
+}
+
+impl SignInError {
+    pub(crate) fn locked_out(lockout: &Lockout, at: Timestamp) -> Self {
+        Self::LockedOut { end: lockout.end_at(at), at }
+    }
+
+    /// The status that says so over HTTP.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Busy | Self::LockedOut { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Refused { .. } => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Wrong => StatusCode::UNAUTHORIZED,
+        }
+    }
+
+    /// A word for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "too-many-at-once",
+            Self::LockedOut { .. } => "locked-out",
+            Self::Refused { reason, .. } => reason.as_str(),
+            Self::Unavailable => "unavailable",
+            Self::Wrong => "wrong-login-or-password",
+        }
+    }
+
+    /// How long to wait before trying again, in whole seconds rounded up, where
+    /// that is known.
+    pub fn retry_after_secs(self) -> Option<u64> {
+        let wait = match self {
+            Self::Busy | Self::Unavailable => Duration::from_secs(1),
+            Self::LockedOut { end, at } => end.instant()?.since(at),
+            Self::Refused { reason, at } => reason.retry_after(at)?,
+            Self::Wrong => return None,
+        };
+        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+    }
+
+    /// When it opens, where that is known.
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::LockedOut { end, .. } => end.instant(),
+            Self::Refused { reason, .. } => reason.lock_end()?.instant(),
+            Self::Busy | Self::Unavailable | Self::Wrong => None,
+        }
+    }
+}

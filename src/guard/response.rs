@@ -1,0 +1,842 @@
+//! How a refusal is answered.
+//!
+//! [`DefaultResponseForDenial`] answers each kind of client in its own terms:
+//!
+//! | client | no or ended session | locked, disabled, deleted, not yet active | nobody can say |
+//! |---|---|---|---|
+//! | navigation | 303 to sign-in | 303 to sign-in with a notice | a page with 503 |
+//! | navigation, no sign-in page known | a page with 401 | a page with 403 | a page with 503 |
+//! | program, WebSocket handshake | 401 problem | 403 problem | 503 problem |
+//! | any with a bearer token | 401 problem, `Bearer` | 401 problem, `invalid_token` | 503 problem |
+//! | htmx | 401 and `HX-Redirect` | 403 and `HX-Redirect` | 503 problem |
+//! | gRPC | status 16 | status 7, or 16 with a token | status 14 |
+//!
+//! Every answer is `Cache-Control: no-store`, names in `Vary` what it hung on,
+//! and carries `Retry-After` where it is an error whose end is known. Session
+//! cookies are cleared when the session is known to be dead, and never while
+//! nobody can say. Nothing of a request is repeated in an answer except the
+//! validated return address; `Host` is never looked at.
+//!
+//! A closure replaces all of that:
+//!
+//! ```
+//! use http::request::Parts;
+//! use http::{Response, StatusCode};
+//! use portcullis::domain::denial::Denial;
+//! use portcullis::guard::ResponseForDenial;
+//!
+//! fn takes(_: impl ResponseForDenial<String>) {}
+//!
+//! // The types of both parameters must be written for the compiler.
+//! takes(|denial: &Denial, _: &Parts| {
+//!     let mut response = Response::new(denial.reason().to_string());
+//!     *response.status_mut() = StatusCode::IM_A_TEAPOT;
+//!     response
+//! });
+//! ```
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Uri};
+
+use super::address::SignInAddress;
+use super::body::{BodyFromText, Text};
+use super::client::ClientKind;
+use super::notice::Notice;
+use super::page::{self, Offer};
+use super::redirect_loop::{LoopGuard, SessionBirth, Turn};
+use super::return_to::ReturnTo;
+use super::{grpc, problem};
+use crate::domain::denial::{Denial, DenialReason};
+
+const HX_BOOSTED: HeaderName = HeaderName::from_static("hx-boosted");
+const HX_CURRENT_URL: HeaderName = HeaderName::from_static("hx-current-url");
+const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const VARY: HeaderValue =
+    HeaderValue::from_static("Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request");
+
+/// Makes the response to a refused request.
+///
+/// Implemented for closures; see the [module docs](self) for an example.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't answer a refused request with a body of type `{B}`",
+    note = "`DefaultResponseForDenial` needs `{B}: From<String>`, or one of `text_into` and `without_text`",
+    note = "a closure is `|denial: &Denial, request: &Parts| -> Response<{B}>`, with both types written"
+)]
+pub trait ResponseForDenial<B> {
+    /// Makes the response.
+    fn response_for(&self, denial: &Denial, request: &Parts) -> Response<B>;
+
+    /// The response, with the denial in its extensions for layers further out.
+    ///
+    /// What a middleware calls, so that no answer is without it.
+    fn refuse(&self, denial: &Denial, request: &Parts) -> Response<B> {
+        let mut response = self.response_for(denial, request);
+        response.extensions_mut().insert(denial.clone());
+        response
+    }
+}
+
+impl<F, B> ResponseForDenial<B> for F
+where
+    F: Fn(&Denial, &Parts) -> Response<B>,
+{
+    fn response_for(&self, denial: &Denial, request: &Parts) -> Response<B> {
+        self(denial, request)
+    }
+}
+
+/// The answers that clients of every kind understand.
+///
+/// See the [module docs](self) for what they are. Cheap to clone.
+///
+/// Bodies are made by `From<String>`, which axum's and `http-body-util`'s have.
+/// For others say how, or that headers must do:
+///
+/// ```
+/// use portcullis::guard::{DefaultResponseForDenial, ResponseForDenial};
+///
+/// fn takes<B>(_: impl ResponseForDenial<B>) {}
+///
+/// takes::<axum::body::Body>(DefaultResponseForDenial::new());
+/// takes::<tonic::body::Body>(DefaultResponseForDenial::new().text_into(tonic::body::Body::new));
+/// takes::<tonic::body::Body>(DefaultResponseForDenial::new().without_text());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct DefaultResponseForDenial<T = Text> {
+    config: Arc<Config>,
+    text: T,
+}
+
+#[derive(Clone, Debug)]
+struct Config {
+    sign_in: Option<SignInAddress>,
+    clear_cookies: Vec<HeaderValue>,
+    takes_tokens: bool,
+    contact: Option<String>,
+    original_uri: fn(&Parts) -> Option<&Uri>,
+    loops: LoopGuard,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sign_in: None,
+            clear_cookies: Vec::new(),
+            takes_tokens: false,
+            contact: None,
+            original_uri: |_| None,
+            loops: LoopGuard::new(),
+        }
+    }
+}
+
+impl DefaultResponseForDenial {
+    /// Answers that know of no sign-in page, no cookie and no tokens.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<T> DefaultResponseForDenial<T> {
+    /// Sends people to this page.
+    #[must_use]
+    pub fn sign_in_at(self, address: SignInAddress) -> Self {
+        self.with(|config| config.sign_in = Some(address))
+    }
+
+    /// Sends this `Set-Cookie` when a session is known to be dead. Name, path,
+    /// domain and attributes must be the ones that the cookie was set with.
+    ///
+    /// May be called for each cookie that there is.
+    #[must_use]
+    pub fn clear_cookie(self, set_cookie: HeaderValue) -> Self {
+        self.with(|config| config.clear_cookies.push(set_cookie))
+    }
+
+    /// Says whether bearer tokens are taken, and so asked for by
+    /// `WWW-Authenticate`.
+    #[must_use]
+    pub fn takes_tokens(self, takes_tokens: bool) -> Self {
+        self.with(|config| config.takes_tokens = takes_tokens)
+    }
+
+    /// Tells people whom to ask: "the help desk, 4711". Plain text.
+    #[must_use]
+    pub fn contact(self, contact: impl Into<String>) -> Self {
+        self.with(|config| config.contact = Some(contact.into()))
+    }
+
+    /// Finds the address that the client asked for, where something took a
+    /// prefix off it before the guard. The request's own otherwise.
+    ///
+    /// In a nested axum router:
+    ///
+    /// ```
+    /// use portcullis::guard::DefaultResponseForDenial;
+    ///
+    /// let answers = DefaultResponseForDenial::new().original_uri(|request| {
+    ///     request.extensions.get::<axum::extract::OriginalUri>().map(|uri| &uri.0)
+    /// });
+    /// # let _ = answers;
+    /// ```
+    #[must_use]
+    pub fn original_uri(self, find: fn(&Parts) -> Option<&Uri>) -> Self {
+        self.with(|config| config.original_uri = find)
+    }
+
+    /// Replaces the rule that ends redirect loops.
+    #[must_use]
+    pub fn loop_guard(self, loops: LoopGuard) -> Self {
+        self.with(|config| config.loops = loops)
+    }
+
+    /// Makes bodies of text with this function.
+    pub fn text_into<F, B>(self, text: F) -> DefaultResponseForDenial<F>
+    where
+        F: Fn(String) -> B,
+    {
+        DefaultResponseForDenial { config: self.config, text }
+    }
+
+    /// Answers by status and headers alone.
+    pub fn without_text(self) -> DefaultResponseForDenial<super::body::NoText> {
+        DefaultResponseForDenial { config: self.config, text: super::body::NoText }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+impl<B, T: BodyFromText<B>> ResponseForDenial<B> for DefaultResponseForDenial<T> {
+    fn response_for(&self, denial: &Denial, request: &Parts) -> Response<B> {
+        let mut response = self.config.answer(denial, request);
+        if request.method == Method::HEAD && !response.body().is_empty() {
+            let length = HeaderValue::from(response.body().len());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length);
+            response.body_mut().clear();
+        }
+        response.map(|text| self.text.body_from(text))
+    }
+}
+
+impl Config {
+    fn answer(&self, denial: &Denial, request: &Parts) -> Response<String> {
+        let status = status_of(denial);
+        let mut response = match ClientKind::of(request) {
+            ClientKind::Grpc => grpc::refusal(denial, status, request),
+            // A token's bearer can't sign in by a form, whatever it accepts.
+            _ if denial.is_of_token() => problem::refusal(denial, status, None),
+            ClientKind::Navigation => self.navigation(denial, status, request),
+            ClientKind::Htmx => self.htmx(denial, status, request),
+            _ => problem::refusal(denial, status, self.sign_in_url(denial)),
+        };
+        self.finish(denial, &mut response);
+        response
+    }
+
+    fn navigation(&self, denial: &Denial, status: StatusCode, request: &Parts) -> Response<String> {
+        let Some(sign_in) = self.sign_in_for(denial, request) else {
+            return self.page(denial, status, None);
+        };
+        let visited = request.method == Method::GET;
+        let return_to = visited
+            .then(|| ReturnTo::of_request(self.uri(request)).ok())
+            .flatten();
+        let location = sign_in.location(return_to.as_ref(), Notice::of(denial.reason()));
+        match self.turn(sign_in, denial, request, return_to.as_ref()) {
+            Turn::SignIn => redirect(location),
+            Turn::Counted(count) => with_cookie(redirect(location), count),
+            Turn::Final(clear) => {
+                let location = sign_in.location(return_to.as_ref(), None);
+                with_cookie(self.page(denial, status, location.to_str().ok()), clear)
+            }
+        }
+    }
+
+    fn turn(
+        &self,
+        sign_in: &SignInAddress,
+        denial: &Denial,
+        request: &Parts,
+        return_to: Option<&ReturnTo>,
+    ) -> Turn {
+        if !sign_in.is_elsewhere() {
+            return Turn::SignIn;
+        }
+        let born = request
+            .extensions
+            .get::<SessionBirth>()
+            .map(|birth| birth.0);
+        self.loops
+            .turn(&request.headers, return_to, born, denial.at())
+    }
+
+    fn htmx(&self, denial: &Denial, status: StatusCode, request: &Parts) -> Response<String> {
+        let mut response = problem::refusal(denial, status, self.sign_in_url(denial));
+        if let Some(sign_in) = self.sign_in_for(denial, request) {
+            let return_to = self.page_of_htmx(request);
+            let location = sign_in.location(return_to.as_ref(), Notice::of(denial.reason()));
+            response.headers_mut().insert(HX_REDIRECT, location);
+        }
+        response
+    }
+
+    /// The page that a person was on, or going to, when htmx asked.
+    ///
+    /// The address of a piece of a page is none to return to.
+    fn page_of_htmx(&self, request: &Parts) -> Option<ReturnTo> {
+        let headers = &request.headers;
+        if headers.contains_key(HX_BOOSTED) && request.method == Method::GET {
+            return ReturnTo::of_request(self.uri(request)).ok();
+        }
+        if headers
+            .get(SEC_FETCH_SITE)
+            .is_some_and(|site| site != "same-origin")
+        {
+            return None;
+        }
+        let page: Uri = headers.get(HX_CURRENT_URL)?.to_str().ok()?.parse().ok()?;
+        ReturnTo::of_request(&page).ok()
+    }
+
+    fn page(&self, denial: &Denial, status: StatusCode, sign_in: Option<&str>) -> Response<String> {
+        let offer = Offer { contact: self.contact.as_deref(), sign_in };
+        let mut response = Response::new(page::render(denial, offer));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        for (name, value) in [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+
+    /// The page to send somebody to: none that would not help, and not from
+    /// itself to itself.
+    fn sign_in_for(&self, denial: &Denial, request: &Parts) -> Option<&SignInAddress> {
+        let sign_in = self.sign_in.as_ref().filter(|_| !is_unknown(denial))?;
+        (!sign_in.is_at(self.uri(request).path())).then_some(sign_in)
+    }
+
+    fn sign_in_url(&self, denial: &Denial) -> Option<&str> {
+        let sign_in = self.sign_in.as_ref().filter(|_| !is_unknown(denial));
+        sign_in.map(SignInAddress::as_str)
+    }
+
+    fn uri<'a>(&self, request: &'a Parts) -> &'a Uri {
+        (self.original_uri)(request).unwrap_or(&request.uri)
+    }
+
+    /// What every answer says, whoever gets it.
+    fn finish(&self, denial: &Denial, response: &mut Response<String>) {
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::VARY, VARY);
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, self.challenge(denial));
+        }
+        let is_error = status.is_client_error() || status.is_server_error();
+        if let Some(secs) = denial.retry_after_secs().filter(|_| is_error) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if denial.session_is_dead() && !is_unknown(denial) {
+            for clear in &self.clear_cookies {
+                headers.append(header::SET_COOKIE, clear.clone());
+            }
+        }
+    }
+
+    fn challenge(&self, denial: &Denial) -> HeaderValue {
+        HeaderValue::from_static(if denial.is_of_token() {
+            "Bearer realm=\"portcullis\", error=\"invalid_token\""
+        } else if self.takes_tokens {
+            "Bearer realm=\"portcullis\""
+        } else {
+            "Session realm=\"portcullis\""
+        })
+    }
+}
+
+/// The status of a refusal that is not a redirect.
+fn status_of(denial: &Denial) -> StatusCode {
+    match denial.reason() {
+        DenialReason::Unknown { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        reason if reason.is_of_account() && !denial.is_of_token() => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNAUTHORIZED,
+    }
+}
+
+fn is_unknown(denial: &Denial) -> bool {
+    matches!(denial.reason(), DenialReason::Unknown { .. })
+}
+
+/// A 303, which turns a POST into a GET.
+fn redirect(location: HeaderValue) -> Response<String> {
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+fn with_cookie(mut response: Response<String>, cookie: HeaderValue) -> Response<String> {
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, Request};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::denial::LockKind;
+    use crate::domain::lock::End;
+    use crate::domain::time::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_795_284_720);
+    const OPENS: &str = "2026-11-21T18:16:00Z";
+    const CLEAR: &str = "portcullis=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
+
+    fn locked(by: LockKind, end: End) -> DenialReason {
+        DenialReason::Locked { by, end }
+    }
+
+    fn in_four_minutes() -> End {
+        End::At(NOW.after(Duration::from_secs(240)))
+    }
+
+    /// Every reason, with its status for a cookie and its notice.
+    fn reasons() -> [(DenialReason, u16, Option<&'static str>); 9] {
+        let unknown = DenialReason::Unknown { retry_after: Duration::from_millis(1_500) };
+        [
+            (DenialReason::Deleted, 403, Some("deleted")),
+            (DenialReason::Disabled, 403, Some("disabled")),
+            (locked(LockKind::Admin, in_four_minutes()), 403, Some("locked")),
+            (locked(LockKind::Admin, End::Never), 403, Some("locked")),
+            (locked(LockKind::Lockout, in_four_minutes()), 403, Some("locked-out")),
+            (DenialReason::NotYetActive, 403, Some("not-yet-active")),
+            (DenialReason::SessionEnded, 401, Some("signed-out")),
+            (DenialReason::NoSession, 401, None),
+            (unknown, 503, None),
+        ]
+    }
+
+    fn retry_after(reason: DenialReason) -> Option<&'static str> {
+        match reason {
+            DenialReason::Locked { end: End::At(_), .. } => Some("240"),
+            DenialReason::Unknown { .. } => Some("2"),
+            _ => None,
+        }
+    }
+
+    fn denial(reason: DenialReason) -> Denial {
+        Denial::new(reason, NOW)
+    }
+
+    fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut builder = Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(()).expect("a request").into_parts().0
+    }
+
+    fn navigation(uri: &str) -> Parts {
+        request("GET", uri, &[("sec-fetch-mode", "navigate"), ("host", "evil.example")])
+    }
+
+    fn program() -> Parts {
+        request("GET", "/a?b=c", &[("accept", "application/json")])
+    }
+
+    fn htmx(headers: &[(&str, &str)]) -> Parts {
+        request("GET", "/piece", &[&[("hx-request", "true")], headers].concat())
+    }
+
+    fn grpc() -> Parts {
+        request("POST", "/a.B/C", &[("content-type", "application/grpc+proto")])
+    }
+
+    fn handshake() -> Parts {
+        let headers = [("connection", "Upgrade"), ("upgrade", "websocket")];
+        request("GET", "/socket", &headers)
+    }
+
+    fn answers() -> DefaultResponseForDenial {
+        DefaultResponseForDenial::new()
+            .sign_in_at("/sign-in".parse().expect("an address"))
+            .clear_cookie(HeaderValue::from_static(CLEAR))
+            .contact("the <b>help</b> desk")
+    }
+
+    fn elsewhere() -> DefaultResponseForDenial {
+        answers().sign_in_at("https://sso.example/login".parse().expect("an address"))
+    }
+
+    fn header<'a, B>(response: &'a Response<B>, name: &str) -> Option<&'a str> {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().expect("visible ASCII"))
+    }
+
+    fn problem(response: &Response<String>) -> Value {
+        assert_eq!(header(response, "content-type"), Some("application/problem+json"));
+        serde_json::from_str(response.body()).expect("JSON")
+    }
+
+    /// What holds for every answer.
+    fn assert_common(response: &Response<String>, denial: &Denial) {
+        assert_eq!(response.extensions().get::<Denial>(), Some(denial));
+        assert_eq!(header(response, "cache-control"), Some("no-store"));
+        assert!(header(response, "vary").expect("it").starts_with("Cookie,"));
+        assert_eq!(header(response, "etag"), None);
+        let known = retry_after(denial.reason()).filter(|_| response.status().as_u16() >= 400);
+        assert_eq!(header(response, "retry-after"), known);
+        let challenged = header(response, "www-authenticate").is_some();
+        assert_eq!(challenged, response.status() == 401, "{denial}");
+    }
+
+    fn refuse(answers: &DefaultResponseForDenial, denial: &Denial, by: &Parts) -> Response<String> {
+        let response = answers.refuse(denial, by);
+        assert_common(&response, denial);
+        response
+    }
+
+    #[test]
+    fn navigations_are_sent_to_sign_in() {
+        for (reason, _, notice) in reasons() {
+            let response = refuse(&answers(), &denial(reason), &navigation("/a?b=c"));
+            if matches!(reason, DenialReason::Unknown { .. }) {
+                assert_eq!(response.status(), 503);
+                assert_eq!(header(&response, "location"), None);
+                assert!(response.body().contains("<h1>Not available right now</h1>"));
+                continue;
+            }
+            let notice = notice.map_or(String::new(), |notice| format!("&notice={notice}"));
+            let location = format!("/sign-in?return_to=/a%3Fb%3Dc{notice}");
+            assert_eq!(response.status(), 303, "{reason}");
+            assert_eq!(header(&response, "location"), Some(&*location));
+            assert_eq!(response.body(), "");
+        }
+    }
+
+    #[test]
+    fn only_a_visit_is_returned_to() {
+        let ended = denial(DenialReason::SessionEnded);
+        for method in ["POST", "HEAD", "PUT"] {
+            let post = request(method, "/a", &[("sec-fetch-mode", "navigate")]);
+            let response = refuse(&answers(), &ended, &post);
+            assert_eq!(response.status(), 303);
+            assert_eq!(header(&response, "location"), Some("/sign-in?notice=signed-out"));
+        }
+        let response = refuse(&answers(), &ended, &navigation("//evil.example/"));
+        assert_eq!(header(&response, "location"), Some("/sign-in?notice=signed-out"));
+    }
+
+    #[test]
+    fn a_prefix_that_was_taken_off_is_put_back() {
+        let answers = answers().original_uri(|request| request.extensions.get::<Uri>());
+        let mut inner = navigation("/7");
+        inner.extensions.insert(Uri::from_static("/reports/7"));
+        let response = refuse(&answers, &denial(DenialReason::NoSession), &inner);
+        assert_eq!(header(&response, "location"), Some("/sign-in?return_to=/reports/7"));
+    }
+
+    #[test]
+    fn the_sign_in_page_is_not_sent_to_itself() {
+        let response =
+            refuse(&answers(), &denial(DenialReason::NoSession), &navigation("/sign-in"));
+        assert_eq!(response.status(), 401);
+        assert_eq!(header(&response, "location"), None);
+    }
+
+    #[test]
+    fn without_a_sign_in_page_people_read_a_page() {
+        let answers = DefaultResponseForDenial::new().contact("the <b>help</b> desk");
+        for (reason, status, _) in reasons() {
+            let response = refuse(&answers, &denial(reason), &navigation("/a"));
+            assert_eq!(response.status(), status, "{reason}");
+            assert_eq!(header(&response, "content-type"), Some("text/html; charset=utf-8"));
+            assert!(response.body().contains("<h1>") && !response.body().contains("<b>"));
+        }
+        let reason = locked(LockKind::Admin, in_four_minutes());
+        let page = refuse(&answers, &denial(reason), &navigation("/a")).into_body();
+        assert!(page.contains("Your account is locked") && page.contains(OPENS));
+        assert!(page.contains("Ask your administrator.") && page.contains("&lt;b&gt;help"));
+    }
+
+    #[test]
+    fn programs_get_a_problem() {
+        for (reason, status, _) in reasons() {
+            for by in [program(), handshake(), request("OPTIONS", "/a", &[])] {
+                let response = refuse(&answers(), &denial(reason), &by);
+                let problem = problem(&response);
+                assert_eq!(response.status(), status, "{reason}");
+                assert_eq!(problem["status"], status);
+                assert_eq!(problem["type"], format!("urn:portcullis:denial:{reason}"));
+                let until = retry_after(reason).filter(|_| status == 403).map(|_| OPENS);
+                assert_eq!(problem.get("until"), until.map(Value::from).as_ref());
+                let sign_in = (status != 503).then(|| json!("/sign-in"));
+                assert_eq!(problem.get("sign_in_url"), sign_in.as_ref());
+                assert_eq!(header(&response, "location"), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_problem_reads_like_this() {
+        let reason = locked(LockKind::Admin, in_four_minutes());
+        let response = refuse(&answers(), &denial(reason), &program());
+        let expected = json!({
+            "type": "urn:portcullis:denial:account-locked",
+            "title": "Your account is locked",
+            "status": 403,
+            "detail": "Ask your administrator.",
+            "sign_in_url": "/sign-in",
+            "until": OPENS,
+        });
+        assert_eq!(problem(&response), expected);
+    }
+
+    #[test]
+    fn the_challenge_is_for_tokens_where_they_are_taken() {
+        let challenge = |answers: &DefaultResponseForDenial, denial: &Denial| {
+            let response = refuse(answers, denial, &program());
+            header(&response, "www-authenticate").map(str::to_owned)
+        };
+        let taking = answers().takes_tokens(true);
+        let none = denial(DenialReason::NoSession);
+        let bad = none.clone().by_token(true);
+        let invalid = "Bearer realm=\"portcullis\", error=\"invalid_token\"";
+        assert_eq!(challenge(&answers(), &none).as_deref(), Some("Session realm=\"portcullis\""));
+        assert_eq!(challenge(&taking, &none).as_deref(), Some("Bearer realm=\"portcullis\""));
+        assert_eq!(challenge(&taking, &bad).as_deref(), Some(invalid));
+        let locked = denial(locked(LockKind::Admin, End::Never));
+        assert_eq!(challenge(&taking, &locked), None);
+        assert_eq!(challenge(&answers(), &locked.by_token(true)).as_deref(), Some(invalid));
+    }
+
+    #[test]
+    fn a_token_is_never_sent_to_a_form() {
+        for (reason, status, _) in reasons() {
+            let denial = denial(reason).by_token(true);
+            for by in [program(), navigation("/a"), htmx(&[]), handshake()] {
+                let response = refuse(&answers(), &denial, &by);
+                assert_eq!(response.status(), if status == 503 { 503 } else { 401 });
+                assert_eq!(header(&response, "location"), None);
+                assert_eq!(header(&response, "hx-redirect"), None);
+                assert_eq!(problem(&response).get("sign_in_url"), None);
+            }
+        }
+    }
+
+    #[test]
+    fn htmx_is_told_where_to_go() {
+        for (reason, status, notice) in reasons() {
+            let by = htmx(&[("hx-current-url", "https://evil.example/page?a=b")]);
+            let response = refuse(&answers(), &denial(reason), &by);
+            assert_eq!(response.status(), status);
+            let notice = notice.map_or(String::new(), |notice| format!("&notice={notice}"));
+            let expected = format!("/sign-in?return_to=/page%3Fa%3Db{notice}");
+            let expected = (status != 503).then_some(&*expected);
+            assert_eq!(header(&response, "hx-redirect"), expected);
+            assert_eq!(header(&response, "location"), None);
+        }
+    }
+
+    #[test]
+    fn htmx_returns_to_pages_and_not_to_pieces() {
+        let current = ("hx-current-url", "https://app.example/page");
+        let cases: &[(&[(&str, &str)], &str)] = &[
+            (&[], "/sign-in"),
+            (&[current], "/sign-in?return_to=/page"),
+            (&[current, ("sec-fetch-site", "same-origin")], "/sign-in?return_to=/page"),
+            (&[current, ("sec-fetch-site", "cross-site")], "/sign-in"),
+            (&[current, ("hx-boosted", "true")], "/sign-in?return_to=/piece"),
+            (&[("hx-current-url", "javascript:alert(1)")], "/sign-in"),
+            (&[("hx-current-url", "https://a//evil.example")], "/sign-in"),
+            (&[("hx-current-url", "https://a/sign-in?b")], "/sign-in"),
+        ];
+        for (headers, expected) in cases {
+            let response = refuse(&answers(), &denial(DenialReason::NoSession), &htmx(headers));
+            assert_eq!(header(&response, "hx-redirect"), Some(*expected), "{headers:?}");
+        }
+        let bare = DefaultResponseForDenial::new();
+        let response = refuse(&bare, &denial(DenialReason::NoSession), &htmx(&[current]));
+        assert_eq!(header(&response, "hx-redirect"), None);
+    }
+
+    #[test]
+    fn grpc_gets_trailers_only() {
+        for (reason, status, _) in reasons() {
+            for token in [false, true] {
+                let denial = denial(reason).by_token(token);
+                let response = refuse(&answers(), &denial, &grpc());
+                let code = match status {
+                    503 => "14",
+                    403 if !token => "7",
+                    _ => "16",
+                };
+                assert_eq!(response.status(), 200);
+                assert_eq!(header(&response, "grpc-status"), Some(code), "{reason}");
+                assert_eq!(header(&response, "content-type"), Some("application/grpc"));
+                assert!(!header(&response, "grpc-message").expect("it").is_empty());
+                assert_eq!(response.body(), "");
+            }
+        }
+        let web = request("POST", "/a", &[("content-type", "application/grpc-web-text+proto")]);
+        let response = refuse(&answers(), &denial(DenialReason::NoSession), &web);
+        assert_eq!(header(&response, "content-type"), Some("application/grpc-web-text"));
+    }
+
+    #[test]
+    fn a_cookie_is_cleared_only_when_its_session_is_dead() {
+        for (reason, status, _) in reasons() {
+            for by in [program(), navigation("/a"), htmx(&[]), grpc(), handshake()] {
+                let dead = denial(reason).with_dead_session(true);
+                let cleared = (status != 503).then_some(CLEAR);
+                assert_eq!(header(&refuse(&answers(), &dead, &by), "set-cookie"), cleared);
+                let alive = denial(reason);
+                assert_eq!(header(&refuse(&answers(), &alive, &by), "set-cookie"), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_circle_ends_on_a_page() {
+        let answers = elsewhere();
+        let denial = denial(locked(LockKind::Admin, End::Never)).with_dead_session(true);
+        let mut by = navigation("/a");
+        by.extensions
+            .insert(SessionBirth(NOW.before(Duration::from_secs(2))));
+        for _ in 0..2 {
+            let response = refuse(&answers, &denial, &by);
+            assert_eq!(response.status(), 303);
+            assert!(
+                header(&response, "location")
+                    .expect("it")
+                    .starts_with("https://sso.example/")
+            );
+            let count = header(&response, "set-cookie").expect("a count");
+            let pair = count.split(';').next().expect("a pair");
+            by.headers.insert("cookie", pair.parse().expect("a value"));
+        }
+        let last = refuse(&answers, &denial, &by);
+        assert_eq!(last.status(), 403);
+        let link = "<a href=\"https://sso.example/login?return_to=/a\">Sign in</a>";
+        assert!(last.body().contains(link));
+        let cookies: Vec<_> = last.headers().get_all("set-cookie").into_iter().collect();
+        assert!(
+            cookies[0]
+                .to_str()
+                .expect("ASCII")
+                .starts_with("portcullis-loop=;")
+        );
+        assert_eq!(cookies[1], CLEAR);
+
+        // The same person's click, later.
+        by.extensions
+            .insert(SessionBirth(NOW.before(Duration::from_secs(60))));
+        assert_eq!(refuse(&answers, &denial, &by).status(), 303);
+    }
+
+    #[test]
+    fn a_form_of_our_own_can_not_circle() {
+        let mut by = navigation("/a");
+        by.extensions.insert(SessionBirth(NOW));
+        let response = refuse(&answers(), &denial(DenialReason::Disabled), &by);
+        assert_eq!(response.status(), 303);
+        assert_eq!(header(&response, "set-cookie"), None);
+    }
+
+    #[test]
+    fn a_head_has_the_length_and_no_body() {
+        let head = request("HEAD", "/a", &[]);
+        let get = request("GET", "/a", &[]);
+        let denial = denial(DenialReason::Disabled);
+        let body = refuse(&answers(), &denial, &get).into_body();
+        let response = refuse(&answers(), &denial, &head);
+        assert_eq!(response.body(), "");
+        assert_eq!(header(&response, "content-length"), Some(&*body.len().to_string()));
+    }
+
+    #[test]
+    fn a_closure_answers_too_and_carries_the_denial() {
+        let closure = |denial: &Denial, _: &Parts| Response::new(denial.reason().to_string());
+        let denial = denial(DenialReason::Disabled);
+        let response = closure.refuse(&denial, &program());
+        assert_eq!(response.body(), "account-disabled");
+        assert_eq!(response.extensions().get::<Denial>(), Some(&denial));
+    }
+
+    #[test]
+    fn every_usual_body_can_be_made() {
+        use http_body_util::combinators::BoxBody;
+        use http_body_util::{BodyExt, Empty, Full};
+        type Bytes = axum::body::Bytes;
+
+        fn status<B>(answers: impl ResponseForDenial<B>) -> u16 {
+            let denial = Denial::new(DenialReason::Disabled, NOW);
+            answers.refuse(&denial, &program()).status().as_u16()
+        }
+        let new = DefaultResponseForDenial::new;
+        assert_eq!(status::<axum::body::Body>(new()), 403);
+        assert_eq!(status::<Full<Bytes>>(new()), 403);
+        assert_eq!(status::<String>(new()), 403);
+        assert_eq!(status::<Empty<Bytes>>(new().without_text()), 403);
+        assert_eq!(status(new().text_into(tonic::body::Body::new::<String>)), 403);
+        let boxed = |text| -> BoxBody<Bytes, std::convert::Infallible> { Full::from(text).boxed() };
+        let boxed = |text: String| boxed(Bytes::from(text));
+        assert_eq!(status(new().text_into(boxed)), 403);
+    }
+
+    proptest! {
+        /// Property: whatever a client sends, nothing of it is in the answer
+        /// except a validated return address, and no answer passes for success
+        /// but gRPC's, which carries its status.
+        #[test]
+        fn nothing_is_repeated(
+            kind in 0..4usize,
+            reason in 0..9usize,
+            path in "[!-~]{0,20}",
+            noise in "[!-~]{8,30}",
+        ) {
+            let noise = format!("NOISE{noise}");
+            let Ok(uri) = format!("/{path}").parse::<Uri>() else { return Ok(()) };
+            let mut by = [navigation("/"), program(), htmx(&[]), grpc()][kind].clone();
+            by.uri = uri;
+            for name in ["host", "referer", "origin", "x-forwarded-host", "forwarded", "cookie"] {
+                by.headers.insert(name, noise.parse().expect("visible ASCII"));
+            }
+            let response = refuse(&answers(), &denial(reasons()[reason].0), &by);
+            let repeats = |headers: &HeaderMap| {
+                headers.values().any(|v| v.as_bytes().windows(5).any(|w| w == b"NOISE"))
+            };
+            prop_assert!(!repeats(response.headers()) && !response.body().contains("NOISE"));
+            let grpc = header(&response, "grpc-status").is_some();
+            prop_assert!(grpc || response.status().as_u16() >= 300);
+            if let Some(location) = header(&response, "location") {
+                prop_assert!(location == "/sign-in" || location.starts_with("/sign-in?"));
+            }
+        }
+    }
+}

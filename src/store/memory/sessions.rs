@@ -1,0 +1,113 @@
+//! Sessions in the memory of one process, of accounts that live elsewhere.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
+
+use crate::domain::account::AccountKey;
+use crate::domain::denial::DenialReason;
+use crate::domain::event::Note;
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::memory::{born, now};
+use crate::store::{BoxFuture, ErasedSource, NewSession, SessionStore, StoreError};
+
+/// Expired sessions are swept out whenever so many were opened.
+const SWEEP_AFTER: usize = 1024;
+
+pub(crate) struct SingleProcessSessions {
+    clock: Clock,
+    source: Arc<dyn ErasedSource>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: HashMap<SessionKey, Session>,
+    opened: usize,
+}
+
+impl SingleProcessSessions {
+    pub(crate) fn new(clock: Clock, source: Arc<dyn ErasedSource>) -> Self {
+        tracing::warn!("sessions kept in the memory of this one process");
+        Self { clock, source, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, session: Session, at: Timestamp) {
+        let mut state = self.state();
+        state.opened += 1;
+        if state.opened.is_multiple_of(SWEEP_AFTER) {
+            state.sessions.retain(|_, session| at < session.expires_at);
+        }
+        state.sessions.insert(session.key, session);
+    }
+}
+
+impl fmt::Debug for SingleProcessSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SingleProcessSessions(..)")
+    }
+}
+
+impl SessionStore for SingleProcessSessions {
+    fn open_session(
+        &self,
+        new: NewSession,
+    ) -> BoxFuture<'_, Result<Result<Session, DenialReason>, StoreError>> {
+        Box::pin(async move {
+            // A lock that is laid after this read raises the generation, and the
+            // session is dead in it before it is first used.
+            let Some(standing) = self.source.standing(&new.account).await? else {
+                return Ok(Err(DenialReason::Deleted));
+            };
+            let at = self.clock.wall();
+            if let Some(refusal) = standing.sign_in_refusal(at) {
+                return Ok(Err(refusal));
+            }
+            let session = born(new, standing.generation, at);
+            self.insert(session.clone(), at);
+            Ok(Ok(session))
+        })
+    }
+
+    fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.get(&key).cloned()))
+    }
+
+    fn end_session(
+        &self,
+        id: SessionId,
+        _: Note,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        let mut state = self.state();
+        let key = state.sessions.keys().find(|key| key.id() == id).copied();
+        now(Ok(key.and_then(|key| state.sessions.remove(&key))))
+    }
+
+    fn touch_sessions(
+        &self,
+        seen: Vec<(SessionKey, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut state = self.state();
+        for (key, at) in seen {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.last_seen_at = session.last_seen_at.max(at);
+            }
+        }
+        now(Ok(()))
+    }
+
+    fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
+        let at = self.clock.wall();
+        let state = self.state();
+        let alive = |s: &&Session| s.account == account && at < s.expires_at;
+        let mut sessions: Vec<Session> = state.sessions.values().filter(alive).cloned().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.key.id())));
+        now(Ok(sessions))
+    }
+}

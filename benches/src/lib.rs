@@ -3,7 +3,6 @@
 pub mod clock;
 pub mod drive;
 pub mod measure;
-#[cfg(feature = "ours")]
 mod ours;
 mod peers;
 pub mod report;

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     drive::{BODY, Carrier, Chain, Clients, Nothing, Subject, runtime},
-    peers,
+    ours, peers,
 };
 
 /// One way to answer the request.
@@ -20,10 +20,8 @@ pub enum Variant {
     /// tower-http's ValidateRequestHeader that accepts everything, in Router::layer
     NoopLayer,
     /// The guard in Router::layer
-    #[cfg(feature = "ours")]
     PortcullisInside,
     /// The guard wrapped round the Router
-    #[cfg(feature = "ours")]
     PortcullisRound,
     /// axum-login over tower-sessions' MemoryStore
     AxumLogin,
@@ -63,14 +61,12 @@ impl Variant {
                 let service = peers::noop::round(router());
                 Box::new(Chain::new(runtime, service, strangers(sessions)))
             }
-            #[cfg(feature = "ours")]
             Self::PortcullisInside => {
-                let (service, clients) = runtime.block_on(crate::ours::inside(sessions));
+                let (service, clients) = ours::inside(sessions)?;
                 Box::new(Chain::new(runtime, service, clients))
             }
-            #[cfg(feature = "ours")]
             Self::PortcullisRound => {
-                let (service, clients) = runtime.block_on(crate::ours::round(sessions));
+                let (service, clients) = ours::round(sessions)?;
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::AxumLogin => {

@@ -48,8 +48,20 @@ fn steady(variant: Variant) -> Result<Steady> {
     Ok(Steady { plain, extended: per_request(subject.as_mut()) })
 }
 
+/// The least of a few windows: another thread that allocates meanwhile can only add.
 fn per_request(subject: &mut dyn Subject) -> Allocations {
     subject.warm_up();
+    let windows = (0..WINDOWS).map(|_| window(subject));
+    let none = Allocations { count: f64::INFINITY, bytes: f64::INFINITY };
+    windows.fold(none, |least, window| Allocations {
+        count: least.count.min(window.count),
+        bytes: least.bytes.min(window.bytes),
+    })
+}
+
+const WINDOWS: usize = 5;
+
+fn window(subject: &mut dyn Subject) -> Allocations {
     let region = Region::new(ALLOCATOR);
     subject.serve(HOT_SESSIONS);
     let taken = region.change();

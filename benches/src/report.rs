@@ -231,12 +231,14 @@ impl Report {
         let figures = Figures(&self.rows);
         for row in self.rows.iter().filter(|row| row.has_per_request()) {
             let added = figures.added(Some(row), |row| row.instructions);
+            let added = added.filter(|_| row.variant != Variant::Null);
+            let cpu = row.cpu_hot.filter(|_| row.variant != Variant::Null);
             table.add_row([
                 row.variant.name(),
                 whole(row.instructions),
                 whole(added),
                 whole(row.cpu_hot.map(|cpu| cpu.nanoseconds)),
-                whole(row.cpu_hot.map(|cpu| cpu.added)),
+                whole(cpu.map(|cpu| cpu.added)),
                 hundredths(row.cpu_hot.map(|cpu| cpu.times_floor)),
                 tenths(row.allocations.map(|each| each.plain.count)),
                 whole(row.allocations.map(|each| each.plain.bytes)),

@@ -15,7 +15,6 @@ use anyhow::{Context, Result};
 use super::{HOT_SESSIONS, output};
 use crate::{drive::Subject, variant::Variant};
 
-const UNCOUNTED: usize = 200;
 const COUNTED: usize = 1_000;
 
 /// Counts in a fresh process under valgrind; the profile stays in `directory`.
@@ -47,7 +46,7 @@ fn collected(said: &str) -> Option<f64> {
 /// What runs under valgrind.
 pub fn serve(variant: Variant) -> Result<()> {
     let mut subject = variant.build(HOT_SESSIONS)?;
-    subject.serve(UNCOUNTED);
+    subject.warm_up();
     serve_counted(subject.as_mut());
     Ok(())
 }

@@ -407,7 +407,7 @@ mod tests {
         both.locks.lockout = Some(lockout(LiveSessions::Refuse));
         let end = End::At(Timestamp::from_secs(1_060));
         let refusal = both.refusal_of(Bearer::Session, NOW);
-        assert_eq!(refusal.and_then(|r| r.lock_end()), Some(end));
+        assert_eq!(refusal.and_then(DenialReason::lock_end), Some(end));
         assert_eq!(both.refusal_of(Bearer::Session, Timestamp::from_secs(1_060)), None);
     }
 

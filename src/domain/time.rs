@@ -257,6 +257,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is compared with the machine's clock")]
     fn one_reading_follows_the_wall_clock() {
         let clock = Clock::system();
         let machine = SystemTime::now()

@@ -120,13 +120,16 @@ struct Details {
     login: Option<Arc<str>>,
     /// What stands against the account, where anything does: a million plain
     /// accounts pay for none of it.
-    against: Option<Box<Against>>,
+    against: Against,
 }
 
-#[derive(Debug)]
+/// What stands against an account. Small where nothing does.
+#[derive(Debug, Default)]
 enum Against {
     NoSuchAccount,
-    Standing(Standing),
+    #[default]
+    Nothing,
+    Standing(Box<Standing>),
 }
 
 /// Proof of when a read of the source began.
@@ -230,10 +233,10 @@ impl Cell {
     }
 
     fn publish(&self, details: &Details, now: Timestamp) {
-        let word = match details.against.as_deref() {
-            None => Word::new(OPEN, details.generation, 0),
-            Some(Against::NoSuchAccount) => Word::new(CLOSED, details.generation, NO_END),
-            Some(Against::Standing(standing)) => Word::of(standing, now),
+        let word = match &details.against {
+            Against::Nothing => Word::new(OPEN, details.generation, 0),
+            Against::NoSuchAccount => Word::new(CLOSED, details.generation, NO_END),
+            Against::Standing(standing) => Word::of(standing, now),
         };
         self.word.store(word.0, Ordering::Release);
     }
@@ -248,10 +251,10 @@ impl Cell {
     ) -> Option<(DenialReason, bool)> {
         let details = lock(&self.details);
         let dead = bearer == Bearer::Session && details.generation != born;
-        let account = match details.against.as_deref() {
-            None => None,
-            Some(Against::NoSuchAccount) => return Some((DenialReason::Deleted, true)),
-            Some(Against::Standing(standing)) => standing.refusal_of(bearer, now),
+        let account = match &details.against {
+            Against::Nothing => None,
+            Against::NoSuchAccount => return Some((DenialReason::Deleted, true)),
+            Against::Standing(standing) => standing.refusal_of(bearer, now),
         };
         match account {
             Some(reason) => Some((reason, dead || reason == DenialReason::Deleted)),
@@ -273,10 +276,10 @@ impl Cell {
     /// Everything that is known of the account; `None` if there is none.
     pub(crate) fn standing(&self) -> Option<Standing> {
         let details = lock(&self.details);
-        match details.against.as_deref() {
-            Some(Against::NoSuchAccount) => None,
-            Some(Against::Standing(standing)) => Some(standing.clone()),
-            None => Some(Standing {
+        match &details.against {
+            Against::NoSuchAccount => None,
+            Against::Standing(standing) => Some(Standing::clone(standing)),
+            Against::Nothing => Some(Standing {
                 generation: details.generation,
                 version: details.version,
                 login: details.login.clone(),
@@ -291,7 +294,7 @@ impl Details {
         self.known = true;
         self.suspect = false;
         let Some(standing) = standing else {
-            self.against = Some(Box::new(Against::NoSuchAccount));
+            self.against = Against::NoSuchAccount;
             return;
         };
         self.version = standing.version;
@@ -299,7 +302,11 @@ impl Details {
         if self.login.as_deref() != standing.login.as_deref() {
             self.login.clone_from(&standing.login);
         }
-        self.against = (!standing.is_plain()).then(|| Box::new(Against::Standing(standing)));
+        self.against = if standing.is_plain() {
+            Against::Nothing
+        } else {
+            Against::Standing(Box::new(standing))
+        };
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
 
     const TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-    fn headers(name: http::HeaderName, values: &[&[u8]]) -> HeaderMap {
+    fn headers(name: &http::HeaderName, values: &[&[u8]]) -> HeaderMap {
         let value = |bytes: &&[u8]| HeaderValue::from_bytes(bytes).ok();
         values
             .iter()
@@ -124,13 +124,13 @@ mod tests {
         for (lines, expected) in cases {
             let lines: Vec<String> = lines.iter().map(|line| line.replace('T', TOKEN)).collect();
             let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
-            assert_eq!(cookies(&headers(COOKIE, &lines)), *expected, "{lines:?}");
+            assert_eq!(cookies(&headers(&COOKIE, &lines)), *expected, "{lines:?}");
         }
     }
 
     #[test]
     fn a_bearer_token_goes_before_a_cookie_where_tokens_are_taken() {
-        let mut both = headers(COOKIE, &[format!("portcullis={TOKEN}").as_bytes()]);
+        let mut both = headers(&COOKIE, &[format!("portcullis={TOKEN}").as_bytes()]);
         let bearer = |value: &str| HeaderValue::from_str(value).expect("a header");
         both.insert(AUTHORIZATION, bearer(&format!("bearer pct_{TOKEN}")));
         assert_eq!(of(&both, "portcullis", true), Credential::ApiToken(TOKEN.as_bytes()));
@@ -158,7 +158,7 @@ mod tests {
             let joined = [pairs.join("; ")];
             let lines: Vec<&[u8]> = if split { &pairs[..] } else { &joined[..] }
                 .iter().map(String::as_bytes).collect();
-            let found = matches!(cookies(&headers(COOKIE, &lines)), Credential::Session(_));
+            let found = matches!(cookies(&headers(&COOKIE, &lines)), Credential::Session(_));
             prop_assert_eq!(found, ours == 1);
         }
 
@@ -166,7 +166,7 @@ mod tests {
         /// has a token's length.
         #[test]
         fn nothing_is_made_up(bytes in proptest::collection::vec(32..=255_u8, 0..120)) {
-            let map = headers(COOKIE, &[&bytes]);
+            let map = headers(&COOKIE, &[&bytes]);
             if let Credential::Session(token) = cookies(&map) {
                 prop_assert_eq!(token.len(), SessionToken::LEN);
                 prop_assert!(memchr::memmem::find(&bytes, token).is_some());

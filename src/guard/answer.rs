@@ -8,7 +8,7 @@ use super::address::SignInAddress;
 use super::client::ClientKind;
 use super::notice::Notice;
 use super::page::{self, Offer};
-use super::redirect_loop::{LoopGuard, SessionBirth, Turn};
+use super::redirect_loop::{LoopGuard, Turn};
 use super::return_to::ReturnTo;
 use super::{grpc, problem};
 use crate::domain::denial::{Denial, DenialReason};
@@ -91,10 +91,7 @@ impl Config {
         if !sign_in.is_elsewhere() {
             return Turn::SignIn;
         }
-        let born = request
-            .extensions
-            .get::<SessionBirth>()
-            .map(|birth| birth.0);
+        let born = denial.session_born_at();
         self.loops
             .turn(&request.headers, return_to, born, denial.at())
     }

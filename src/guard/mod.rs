@@ -33,7 +33,7 @@ pub use self::future::GuardFuture;
 pub use self::layer::GuardLayer;
 pub use self::notice::{Notice, UnknownNotice};
 pub use self::problem::PROBLEM_TYPE_PREFIX;
-pub use self::redirect_loop::{LOOP_COOKIE, LoopGuard, SessionBirth, Turn};
+pub use self::redirect_loop::{LOOP_COOKIE, LoopGuard, Turn};
 pub use self::response::{DefaultResponseForDenial, ResponseForDenial};
 pub use self::return_to::{InvalidReturnTo, MAX_RETURN_TO_BYTES, ReturnTo};
 pub use self::service::Guard;

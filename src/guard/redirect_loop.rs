@@ -34,13 +34,6 @@ use crate::domain::time::Timestamp;
 /// The name of the counting cookie.
 pub const LOOP_COOKIE: &str = "portcullis-loop";
 
-/// When the session of a request was opened, as an extension of the request.
-///
-/// Without it no refusal is counted, and every navigation is sent to sign in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "one instant, named")]
-pub struct SessionBirth(pub Timestamp);
-
 /// Counts refusals of young sessions.
 ///
 /// See the [module docs](self) for the rule.

@@ -205,7 +205,6 @@ mod tests {
     use crate::domain::denial::{DenialReason, LockKind};
     use crate::domain::lock::End;
     use crate::domain::time::Timestamp;
-    use crate::guard::redirect_loop::SessionBirth;
 
     const NOW: Timestamp = Timestamp::from_secs(1_795_284_720);
     const OPENS: &str = "2026-11-21T18:16:00Z";
@@ -520,10 +519,13 @@ mod tests {
     #[test]
     fn a_circle_ends_on_a_page() {
         let answers = elsewhere();
-        let denial = denial(locked(LockKind::Admin, End::Never)).with_dead_session(true);
+        let born = |ago| {
+            denial(locked(LockKind::Admin, End::Never))
+                .with_dead_session(true)
+                .with_session_born_at(NOW.before(Duration::from_secs(ago)))
+        };
+        let denial = born(2);
         let mut by = navigation("/a");
-        by.extensions
-            .insert(SessionBirth(NOW.before(Duration::from_secs(2))));
         for _ in 0..2 {
             let response = refuse(&answers, &denial, &by);
             assert_eq!(response.status(), 303);
@@ -550,16 +552,13 @@ mod tests {
         assert_eq!(cookies[1], CLEAR);
 
         // The same person's click, later.
-        by.extensions
-            .insert(SessionBirth(NOW.before(Duration::from_secs(60))));
-        assert_eq!(refuse(&answers, &denial, &by).status(), 303);
+        assert_eq!(refuse(&answers, &born(60), &by).status(), 303);
     }
 
     #[test]
     fn a_form_of_our_own_can_not_circle() {
-        let mut by = navigation("/a");
-        by.extensions.insert(SessionBirth(NOW));
-        let response = refuse(&answers(), &denial(DenialReason::Disabled), &by);
+        let denial = denial(DenialReason::Disabled).with_session_born_at(NOW);
+        let response = refuse(&answers(), &denial, &navigation("/a"));
         assert_eq!(response.status(), 303);
         assert_eq!(header(&response, "set-cookie"), None);
     }

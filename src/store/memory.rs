@@ -590,9 +590,10 @@ impl Directory for SingleProcessDirectory {
         value: String,
         note: Note,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        now(Ok(self.write(|state, at| {
+        self.write(|state, at| {
             state.settings.insert(name, value);
             self.log(state, at, None, note, (None, None));
-        })))
+        });
+        now(Ok(()))
     }
 }

@@ -1,6 +1,7 @@
-//! Tests of the whole, on real files and with the real program.
+//! Everything that is tested from outside, in one binary.
 
-#![expect(unreachable_pub, reason = "a test program has no public face")]
+#![cfg(all(feature = "axum", feature = "passwords"))]
 
 #[cfg(feature = "gateway")]
 mod cli;
+mod refusals;

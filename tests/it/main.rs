@@ -4,4 +4,8 @@
 
 #[cfg(feature = "gateway")]
 mod cli;
+#[cfg(feature = "gateway")]
+mod examples;
 mod refusals;
+#[cfg(feature = "gateway")]
+mod support;

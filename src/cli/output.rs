@@ -17,10 +17,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Colours are for terminals, unless `NO_COLOR` is set to anything.
+    /// To standard output.
     pub(super) fn new(json: bool) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { json, colour: !refused && std::io::stdout().is_terminal() }
+        Self { json, colour: wants_colour(&std::io::stdout()) }
     }
 
     /// Answers: with words for people, or with JSON where that was asked for.
@@ -61,6 +60,12 @@ impl Output {
         let cell = cell(words);
         if self.colour { cell.fg(colour) } else { cell }
     }
+}
+
+/// Colours are for terminals, unless `NO_COLOR` is set to anything.
+pub(super) fn wants_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && stream.is_terminal()
 }
 
 /// An answer for people: sentences and tables, whose texts may have come from

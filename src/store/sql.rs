@@ -103,6 +103,14 @@ impl SqlDirectory {
         self.attempts.clone()
     }
 
+    /// Closes the files, once what is being written is done. Later calls fail.
+    ///
+    /// Not needed before the process ends: whatever was answered is on disk.
+    pub async fn close(&self) {
+        self.attempts.close().await;
+        self.db.close().await;
+    }
+
     /// Commits what the feed tells of.
     async fn commit(&self, tx: Tx) -> Fallible<()> {
         tx.commit().await?;

@@ -4,6 +4,8 @@
 mod accounts;
 mod attempts;
 mod audit;
+mod children;
+mod damage;
 mod feed;
 mod sessions;
 mod sqlite;

@@ -48,6 +48,12 @@ impl Db {
         Ok(Self { writer, readers, file, watcher: Mutex::default() })
     }
 
+    pub(super) async fn close(&self) {
+        self.watcher.lock().await.conn.take();
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
     pub(super) fn fault(&self, fault: Fault) -> StoreError {
         fault.at(&self.file)
     }

@@ -88,12 +88,15 @@ impl SqlDirectory {
     pub async fn open_with_clock(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let key_file = key::path_of(path);
-        let is_new = sqlite::create_file(path)? == 0;
-        let made = if is_new { Some(key::load_or_make(&key_file)?) } else { None };
+        let made = match sqlite::create_file(path)? {
+            true => Some(key::load_or_make(&key_file, path)?),
+            false => None,
+        };
         let db = Db::open(path, schema::DIRECTORY, &clock).await?;
         let keyring = made.map_or_else(|| key::load(&key_file), Ok)?;
         let checked = key::check(&db, &keyring, &key_file).await;
         checked.map_err(|fault| db.fault(fault))?;
+        key::mark(&key_file);
         let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
         Ok(Self { db, clock, keyring, bus: LocalBus::default(), attempts })
     }

@@ -89,7 +89,7 @@ async fn every_answered_lock_survives_a_kill() {
     let folder = folder();
     let mut answered = Vec::new();
     for round in 1..=3 {
-        let mut child = child_that(folder.path(), "child_that_locks");
+        let mut child = child(&[], "child_that_locks", folder.path());
         let mut said = lines(&mut child);
         answered.extend(said.by_ref().take(17 * round));
         child.kill().expect("kills");
@@ -120,19 +120,16 @@ async fn every_answered_lock_survives_a_kill() {
     assert!(records >= 2 * answered.len() as u64);
 }
 
-fn child_that(place: &Path, test: &str) -> Child {
-    child(&[], test, place)
-}
-
 /// Four programs start at once where there is nothing yet: they agree on everything.
 #[tokio::test]
 async fn programs_that_start_at_once_agree() {
     let folder = folder();
     let mut children: Vec<Child> = (0..4)
-        .map(|_| child_that(folder.path(), "child_that_locks"))
+        .map(|_| child(&[], "child_that_locks", folder.path()))
         .collect();
-    for child in &mut children {
-        assert_eq!(lines(child).take(3).count(), 3, "it could not work");
+    let mut said: Vec<_> = children.iter_mut().map(lines).collect();
+    for said in &mut said {
+        assert_eq!(said.take(3).count(), 3, "it could not work");
     }
     for mut child in children {
         child.kill().expect("kills");

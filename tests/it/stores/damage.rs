@@ -105,6 +105,21 @@ async fn a_lost_key_is_never_made_anew() {
 }
 
 #[tokio::test]
+async fn an_emptied_database_is_not_a_new_one() {
+    let (folder, file) = closed().await;
+    fs::write(&file, "").expect("writes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &file), "{error}");
+    fs::remove_file(&file).expect("removes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &file), "{error}");
+    fs::remove_file(folder.path().join("accounts.db.key")).expect("removes");
+    SqlDirectory::open(&file)
+        .await
+        .expect("as the message says");
+}
+
+#[tokio::test]
 async fn a_place_that_cannot_be_written_is_named() {
     for place in ["/proc/portcullis.db", "/nowhere/at/all.db", "/dev/null/x.db", "/tmp"] {
         let error = refusal(Path::new(place)).await;

@@ -35,7 +35,7 @@ pub(super) fn load(path: &Path) -> Result<Keyring, StoreError> {
 pub(super) fn load_or_make(path: &Path, db: &Path) -> Result<Keyring, StoreError> {
     if !path.exists() {
         // Whoever is first wins, and all read what they wrote.
-        make(path).map_err(|error| of_file(&path.display().to_string(), error))?;
+        make(path).map_err(|error| of_file(&path.display().to_string(), &error))?;
     }
     let text = read(path)?;
     if text.contains(IN_USE) && is_empty(db) {
@@ -72,7 +72,7 @@ fn read(path: &Path) -> Result<String, StoreError> {
             damaged(path, "it is missing, and the database was written with it")
         }
         io::ErrorKind::InvalidData => damaged(path, NO_KEY),
-        _ => of_file(&path.display().to_string(), error),
+        _ => of_file(&path.display().to_string(), &error),
     })
 }
 

@@ -103,7 +103,7 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
         Ok(bytes)
     };
     match create() {
-        Err(error) => Err(of_file(&path.display().to_string(), error)),
+        Err(error) => Err(of_file(&path.display().to_string(), &error)),
         // SQLite would take what is left of it for nothing, and write over it.
         Ok(1..SMALLEST) => Err(StoreError::Damaged {
             what: path.display().to_string(),

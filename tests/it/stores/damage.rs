@@ -54,7 +54,7 @@ async fn a_newer_schema_is_left_alone() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_left_alone() {
     let (_folder, file) = closed().await;
-    for garbage in [b"x".repeat(1), b"portcullis".repeat(1000)] {
+    for garbage in [b"x".to_vec(), b"portcullis".repeat(1000)] {
         fs::write(&file, &garbage).expect("writes");
         let error = refusal(&file).await;
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");

@@ -35,7 +35,7 @@ fn raise(account: &mut Account) {
 async fn sign_in_and_out(directory: &dyn Directory, id: AccountId, number: u64) -> SessionId {
     let session = directory.open_session(new_session(id, number)).await;
     let session = session.expect("writes").expect("may sign in").key.id();
-    let actor = if number % 2 == 0 { format!("user:{id}") } else { "cli:root".to_owned() };
+    let actor = if number.is_multiple_of(2) { format!("user:{id}") } else { "cli:root".to_owned() };
     let note = Note { actor, ..note(Action::SessionEnded) };
     directory
         .end_session(session, note)

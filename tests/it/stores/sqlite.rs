@@ -154,6 +154,33 @@ async fn a_flood_of_guesses_does_not_delay_a_lock() {
     }
 }
 
+/// Two gateways, one account: the limit is the limit of both together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handles_that_count_at_once_share_the_limit() {
+    let folder = folder();
+    let file = folder.path().join("attempts.db");
+    let policy = LockoutPolicy::after(70).build().expect("a policy");
+    let mut guesses = Vec::new();
+    for _ in 0..2 {
+        let attempts = SqlAttempts::open(&file, Default::default())
+            .await
+            .expect("opens");
+        for _ in 0..100 {
+            let (attempts, policy) = (attempts.clone(), policy.clone());
+            guesses.push(tokio::spawn(async move {
+                // Each is answered by itself, so that the handles take turns.
+                let reservation = attempts.reserve(key("alice"), &policy, 0).await;
+                matches!(reservation.expect("answers"), Reservation::Granted(_))
+            }));
+        }
+    }
+    let mut granted = 0;
+    for guess in guesses {
+        granted += u32::from(guess.await.expect("ends"));
+    }
+    assert_eq!(granted, 70);
+}
+
 #[tokio::test]
 async fn refused_guesses_write_nothing() {
     let folder = folder();

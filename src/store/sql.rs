@@ -57,6 +57,10 @@ use crate::store::{
 ///
 /// An answered change survives `kill -9` and power loss. A call that is dropped
 /// before it is done either happened whole or not at all.
+///
+/// A session that its own person ends (the note's actor is `user:` and the account's
+/// number) is told by the feed alone, which keeps who did it until it is pruned. All
+/// other changes, also sessions that somebody else ends, are in the audit log.
 #[derive(Debug)]
 pub struct SqlDirectory {
     db: Db,

@@ -7,6 +7,7 @@ mod audit;
 mod children;
 mod damage;
 mod feed;
+mod lists;
 mod sessions;
 mod sqlite;
 mod tokens;
@@ -52,7 +53,8 @@ macro_rules! suite {
                 an_accounts_password_is_replaced
                 concurrent_changes_all_happen
                 the_last_administrator_stays
-                administrators_who_can_act_are_counted
+                administrators_who_can_act_are_counted;
+            lists:
                 lists_are_paged_by_number
                 lists_are_searched_ignoring_case
                 statuses_follow_the_clock;

@@ -1,4 +1,4 @@
-//! Accounts: found, made, changed, listed.
+//! Accounts: found, made, changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use portcullis::domain::account::{Account, AccountId};
 use portcullis::domain::event::Action;
 use portcullis::domain::lock::{Disablement, End, LiveSessions, Lockout, LockoutId};
 use portcullis::domain::login::{Login, TypedLogin};
-use portcullis::domain::standing::{Lifecycle, Status, Version};
+use portcullis::domain::standing::{Lifecycle, Version};
 use portcullis::store::{
     AccountQuery, AuditQuery, CreateError, Directory, Edit, NewAccount, StoreError,
 };
@@ -311,121 +311,11 @@ pub(super) async fn administrators_who_can_act_are_counted(world: World) {
     }
 }
 
-pub(super) async fn lists_are_paged_by_number(world: World) {
-    let directory = &*world.directory;
-    for n in 0..5 {
-        add(directory, person(&format!("p{n}"))).await;
-    }
-    edit(directory, AccountId::try_from(2).expect("a number"), |account| {
-        account.lifecycle = Lifecycle::Deleted;
-    })
-    .await;
-    let (mut after, mut pages) = (None, Vec::new());
-    loop {
-        let page = directory
-            .accounts(AccountQuery { after, limit: 2, ..everybody() })
-            .await;
-        let page: Vec<AccountId> = page
-            .expect("answers")
-            .iter()
-            .map(|found| found.id)
-            .collect();
-        after = page.last().copied();
-        if page.is_empty() {
-            break;
-        }
-        pages.push(page.iter().map(|id| id.get()).collect::<Vec<_>>());
-    }
-    assert_eq!(pages, [vec![1, 3], vec![4, 5]]);
-}
-
-pub(super) async fn lists_are_searched_ignoring_case(world: World) {
-    let directory = &*world.directory;
-    let named = |login: &str, name: &str, email: Option<&str>| NewAccount {
-        name: name.to_owned(),
-        email: email.map(str::to_owned),
-        ..person(login)
-    };
-    add(directory, named("alice", "Alice Ångström", None)).await;
-    add(directory, named("bob", "100% Bob_by!", Some("Bob@Example.org"))).await;
-    let cases = [
-        ("ALI", vec!["alice"]),
-        ("ÅNGSTRÖM", vec!["alice"]),
-        ("a\u{30a}ngstro\u{308}m", vec!["alice"]),
-        ("@example.ORG", vec!["bob"]),
-        ("0% B", vec!["bob"]),
-        ("b_b", vec!["bob"]),
-        ("y!", vec!["bob"]),
-        ("a_i", vec![]),
-        ("%", vec!["bob"]),
-        ("", vec!["alice", "bob"]),
-        ("zzz", vec![]),
-    ];
-    for (search, expected) in cases {
-        let query = AccountQuery { search: Some(search.to_owned()), ..everybody() };
-        let found = directory.accounts(query).await.expect("answers");
-        let found: Vec<&str> = found.iter().map(|account| account.login.as_str()).collect();
-        assert_eq!(found, expected, "{search:?}");
-    }
-    let endless = AccountQuery { search: Some("x".repeat(100_000)), ..everybody() };
-    assert_eq!(directory.accounts(endless).await.expect("answers"), []);
-}
-
-/// The filter and the rule agree on everybody, at every instant that matters.
-pub(super) async fn statuses_follow_the_clock(world: World) {
-    let directory = &*world.directory;
-    let end = |n| End::At(noon().after(minutes(n)));
-    let lifecycles =
-        [Lifecycle::Active, Lifecycle::Deleted, Lifecycle::Invited, Lifecycle::Registered];
-    for (at, lifecycle) in lifecycles.into_iter().enumerate() {
-        for n in 0..16 {
-            let id = add(directory, person(&format!("p{at}.{n}"))).await.id;
-            edit(directory, id, |account| {
-                account.lifecycle = lifecycle;
-                account.locks.admin_lock =
-                    [None, Some(end(5)), Some(end(10)), Some(End::Never)][n & 3].map(admin_lock);
-                account.locks.lockout = [None, Some(Some(minutes(5)))][n >> 2 & 1].map(lockout);
-                account.locks.disablement = (n >> 3 == 1).then(disablement);
-            })
-            .await;
-        }
-    }
-    let all_statuses = [
-        Status::Active,
-        Status::Deleted,
-        Status::Disabled,
-        Status::Invited,
-        Status::Locked,
-        Status::Registered,
-    ];
-    for step in [
-        Duration::ZERO,
-        minutes(5) - Duration::from_micros(1),
-        Duration::from_micros(1),
-        minutes(5),
-    ] {
-        world.clock.advance(step);
-        let now = world.clock.wall();
-        let mut found = 0;
-        for status in all_statuses {
-            let query = AccountQuery { status: Some(status), ..everybody() };
-            let listed = directory.accounts(query).await.expect("answers");
-            found += listed.len();
-            for account in listed {
-                assert_eq!(account.standing().status(now), status, "{account:?}");
-            }
-        }
-        assert_eq!(found, 64, "everybody has exactly one status");
-        let undeleted = directory.accounts(everybody()).await.expect("answers");
-        assert_eq!(undeleted.len(), 48);
-    }
-}
-
-fn everybody() -> AccountQuery {
+pub(super) fn everybody() -> AccountQuery {
     AccountQuery { status: None, search: None, after: None, limit: 1000 }
 }
 
-fn lockout(length: Option<Duration>) -> Lockout {
+pub(super) fn lockout(length: Option<Duration>) -> Lockout {
     Lockout {
         id: LockoutId { generation: 0, n: 1 },
         laid_at: noon(),
@@ -435,7 +325,7 @@ fn lockout(length: Option<Duration>) -> Lockout {
     }
 }
 
-fn disablement() -> Disablement {
+pub(super) fn disablement() -> Disablement {
     let reason = "left".try_into().expect("a reason");
     Disablement { at: noon(), reason, author: "cli:root".to_owned() }
 }

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use portcullis::LockoutPolicy;
 use portcullis::domain::attempts::{Outcome, Reservation, Settled};
-use portcullis::domain::event::Action;
+use portcullis::domain::event::{Action, Note};
 use portcullis::domain::login::TypedLogin;
+use portcullis::domain::time::Clock;
 use portcullis::store::keyring::AttemptKey;
 use portcullis::store::sql::{SqlAttempts, SqlDirectory};
-use portcullis::store::{AttemptStore, Directory, StoreError};
+use portcullis::store::{AttemptStore, Directory, SessionStore, StoreError};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 
-use super::{add, edit, folder, note, person};
+use super::{add, edit, folder, new_session, noon, note, person};
 
 /// A connection of somebody else: an operator, another program, a thief.
 pub(super) async fn outsider(file: &Path) -> SqliteConnection {
@@ -121,6 +122,41 @@ async fn alterations_of_the_audit_log_are_found() {
         let found = altered.verify_audit().await.expect("answers");
         assert_eq!(found.map_err(|broken| broken.position), Err(position), "{alteration}");
         altered.close().await;
+    }
+}
+
+/// A person's own sign-out is told by the feed, which keeps who did it, and takes no
+/// place in the chain.
+#[tokio::test]
+async fn own_sign_outs_stay_out_of_the_audit_chain() {
+    let folder = folder();
+    let file = folder.path().join("accounts.db");
+    let directory = SqlDirectory::open_with_clock(&file, Clock::manual(noon())).await;
+    let directory = directory.expect("opens");
+    let alice = add(&directory, person("alice")).await;
+    for (number, actor, records) in [(1, format!("user:{}", alice.id), 1), (2, "user:99".into(), 2)]
+    {
+        let new = new_session(alice.id, number);
+        directory
+            .open_session(new)
+            .await
+            .expect("writes")
+            .expect("may sign in");
+        let note = Note { actor: actor.clone(), ..note(Action::SessionEnded) };
+        let id = super::key(number).id();
+        directory
+            .end_session(id, note)
+            .await
+            .expect("writes")
+            .expect("a session");
+        assert_eq!(directory.verify_audit().await.expect("answers"), Ok(records), "{actor}");
+        let kept = "SELECT COUNT(*) FROM session_feed WHERE session = $1 AND actor = $2";
+        let kept = sqlx::query(kept).bind(id.to_string()).bind(&actor);
+        let kept = kept
+            .fetch_one(&mut outsider(&file).await)
+            .await
+            .expect("answers");
+        assert_eq!(kept.get::<i64, _>(0), 1, "{actor}");
     }
 }
 

@@ -5,3 +5,5 @@
 #[cfg(feature = "gateway")]
 mod cli;
 mod refusals;
+#[cfg(feature = "sqlite")]
+mod stores;

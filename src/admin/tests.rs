@@ -202,7 +202,7 @@ mod operations {
         let test = TestGate::new().await;
         let alice = test.account("alice").await;
         let admin = Admin::new(Arc::clone(test.gate().directory().expect("a directory")))
-            .with_gate(test.gate().clone());
+            .with_gate(test.gate());
         let status = async || {
             let standing = test.gate().standing(&alice.key()).await;
             standing

@@ -70,7 +70,7 @@ async fn page(desk: &Desk, records: &[AuditRecord]) -> Result<Page, Failure> {
     let row = |record: &AuditRecord| {
         [
             cell(record.position),
-            cell(desk.time(record.at)),
+            cell(desk.stamp(record.at)),
             cell(actor(record).map_or_else(|| record.actor.clone(), login)),
             cell(record.action),
             cell(record.account.map(login).unwrap_or_default()),
@@ -80,7 +80,7 @@ async fn page(desk: &Desk, records: &[AuditRecord]) -> Result<Page, Failure> {
     let rows: Vec<_> = records.iter().map(row).collect();
     Ok(match rows.is_empty() {
         true => Page::new().line("Nothing is recorded here."),
-        false => Page::new().table(["POSITION", "WHEN", "WHO", "WHAT", "WHOM", "WHY"], rows),
+        false => Page::new().table(["POSITION", "WHEN", "WHO", "WHAT", "WHOM", "WHY"], 5, rows),
     })
 }
 

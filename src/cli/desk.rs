@@ -59,6 +59,11 @@ impl Desk {
         when::spell(at, self.admin.now(), &self.zone)
     }
 
+    /// An instant as a table shows it: the local time, to the minute.
+    pub(super) fn stamp(&self, at: Timestamp) -> String {
+        when::stamp(at, &self.zone)
+    }
+
     /// The instant that somebody named.
     pub(super) fn instant(&self, when: &When) -> Result<Timestamp, Failure> {
         when.instant(self.admin.now(), &self.zone)

@@ -89,7 +89,7 @@ impl Failure {
 
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
-        let failure = Self::new(exit_of(&error), error.to_string());
+        let failure = Self::new(exit_of(&error), words(&error));
         match next_after(&error) {
             Some(command) => failure.try_next(command),
             None => failure,
@@ -100,6 +100,15 @@ impl From<AdminError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         AdminError::from(error).into()
+    }
+}
+
+fn words(error: &AdminError) -> String {
+    match error {
+        AdminError::Store(StoreError::Unavailable(_)) => format!(
+            "{error}: try again, and if that does not help, see which other program holds the file"
+        ),
+        _ => error.to_string(),
     }
 }
 
@@ -146,4 +155,19 @@ fn next_after(error: &AdminError) -> Option<String> {
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_says_what_to_do() {
+        let busy = Failure::from(StoreError::unavailable("database is locked"));
+        assert_eq!(busy.exit, Exit::Store);
+        assert!(busy.message.contains("database is locked: try again"), "{}", busy.message);
+        let unknown = Failure::from(AdminError::NotFound { target: "o'neil".into() });
+        assert_eq!(unknown.exit, Exit::NotFound);
+        assert_eq!(unknown.next.as_deref(), Some(r"user list --search 'o'\''neil'"));
+    }
 }

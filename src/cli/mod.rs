@@ -104,11 +104,13 @@ impl Cli {
 /// Warnings go to standard error; `PORTCULLIS_LOG=debug` shows more.
 fn start_log() {
     let filter = EnvFilter::try_from_env("PORTCULLIS_LOG");
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn"));
+    // What a store fails at is told once, by the command.
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,sqlx=off,sqlx_core=off"));
     // A program that embeds this one may log already.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(output::wants_colour(&std::io::stderr()))
         .try_init();
 }
 

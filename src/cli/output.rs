@@ -3,11 +3,14 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
 use crate::domain::standing::Status;
+
+/// A table that is narrower can't be read; the terminal may break its lines.
+const MIN_WIDTH: u16 = 72;
 
 /// Where answers go.
 #[derive(Clone, Copy, Debug)]
@@ -17,10 +20,9 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Colours are for terminals, unless `NO_COLOR` is set to anything.
+    /// To standard output.
     pub(super) fn new(json: bool) -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { json, colour: !refused && std::io::stdout().is_terminal() }
+        Self { json, colour: wants_colour(&std::io::stdout()) }
     }
 
     /// Answers: with words for people, or with JSON where that was asked for.
@@ -63,6 +65,12 @@ impl Output {
     }
 }
 
+/// Colours are for terminals, unless `NO_COLOR` is set to anything.
+pub(super) fn wants_colour(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && stream.is_terminal()
+}
+
 /// An answer for people: sentences and tables, whose texts may have come from
 /// anywhere and steer nothing.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +87,13 @@ impl Page {
     }
 
     /// The same, and a table as wide as the terminal; unwrapped where there is none.
-    pub(super) fn table<const N: usize>(self, head: [&str; N], rows: Vec<[Cell; N]>) -> Self {
+    /// What is in the first `whole` columns stays in one piece.
+    pub(super) fn table<const N: usize>(
+        self,
+        head: [&str; N],
+        whole: usize,
+        rows: Vec<[Cell; N]>,
+    ) -> Self {
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
@@ -88,6 +102,13 @@ impl Page {
             .add_rows(rows);
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
+        }
+        for column in table.column_iter_mut().take(whole) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+        // Some terminals say 0 for a width that they do not know.
+        if table.width().is_some_and(|width| width < MIN_WIDTH) {
+            table.set_width(MIN_WIDTH);
         }
         self.push(&table.trim_fmt())
     }
@@ -144,7 +165,7 @@ mod tests {
         assert_eq!(clean("a\u{1b}[2J\r\u{202e}b\nc"), "a\u{fffd}[2J\u{fffd}\u{fffd}b\nc");
         let page = Page::new()
             .line("\u{7}!")
-            .table(["WHO"], vec![[cell("two\nlines")]]);
+            .table(["WHO"], 1, vec![[cell("two\nlines")]]);
         assert_eq!(page.0, "\u{fffd}!\nWHO\ntwo lines\n");
     }
 }

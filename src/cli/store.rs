@@ -1,5 +1,7 @@
 //! Finds and opens the directory: the one place that knows where it is kept.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +15,9 @@ pub(super) const DEFAULT_DIRECTORY: &str = "portcullis.db";
 
 /// The variable that says where it is.
 pub(super) const DIRECTORY_VARIABLE: &str = "PORTCULLIS_DIRECTORY";
+
+/// What every SQLite file begins with.
+const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
 
 /// Opens the directory that is there. A mistyped path never makes an empty one.
 pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
@@ -34,16 +39,36 @@ pub(super) fn exists(path: &Path) -> Result<bool, Failure> {
             "{} is a folder: name the file in it that accounts live in",
             path.display()
         ))),
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Failure::new(
+        Ok(found) => recognise(path, found.len()).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Any other file is told apart by its first bytes, before SQLite tries long
+/// and in vain. An empty one is a directory that was just begun.
+fn recognise(path: &Path, bytes: u64) -> Result<(), Failure> {
+    let mut head = [0; SQLITE_HEAD.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    match read {
+        _ if bytes == 0 => Ok(()),
+        Ok(()) if head == *SQLITE_HEAD => Ok(()),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(unreadable(path, &error)),
+        _ => Err(Failure::new(
             Exit::Store,
             format!(
-                "{} can't be read: {error}; check who owns the file and its folder",
+                "{} is no SQLite database: name the right file with --directory, \
+                 or restore it from a backup",
                 path.display()
             ),
         )),
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    let message = format!("{path} can't be read: {error}; check who owns the file and its folder");
+    Failure::new(Exit::Store, message)
 }
 
 fn no_directory(path: &Path) -> Failure {

@@ -118,7 +118,7 @@ async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
         return Ok(Page::new().line(&format!("There are no tokens. Make one: {command}")));
     }
     let owners = desk.logins(tokens.iter().map(|token| token.owner)).await?;
-    let time = |at: Option<_>, none: &str| at.map_or(none.to_owned(), |at| desk.time(at));
+    let time = |at: Option<_>, none: &str| at.map_or(none.to_owned(), |at| desk.stamp(at));
     let rows = tokens.iter().map(|token| {
         [
             cell(token.key.id()),
@@ -130,7 +130,7 @@ async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
         ]
     });
     let head = ["ID", "OWNER", "NAME", "SCOPES", "ENDS", "LAST USED"];
-    Ok(Page::new().table(head, rows.collect()))
+    Ok(Page::new().table(head, 2, rows.collect()))
 }
 
 impl Revoke {

@@ -55,6 +55,17 @@ pub(super) fn spell(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     }
 }
 
+/// An instant as `2030-01-31 12:00`, for the narrow columns of a table.
+pub(super) fn stamp(at: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_microsecond(at.as_micros()).map_or_else(
+        |_| "beyond the calendar".to_owned(),
+        |instant| {
+            let local = instant.to_zoned(zone.clone());
+            local.strftime("%Y-%m-%d %H:%M").to_string()
+        },
+    )
+}
+
 fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now {
         format!("in {}", length(at.since(now)))
@@ -118,6 +129,7 @@ mod tests {
         assert!(spelled(61).ends_with("(in 61 seconds)"));
         assert!(spelled(-300).ends_with("(5 minutes ago)"));
         assert!(spelled(36 * 3600).ends_with("(in 2 days)"));
+        assert_eq!(stamp(NOW, &TimeZone::UTC), "2030-03-17 17:46");
         let never = spell(Timestamp::from_micros(i64::MAX), NOW, &TimeZone::UTC);
         assert!(never.starts_with("in ") && never.ends_with(" days"), "{never}");
     }

@@ -74,7 +74,7 @@ impl Portcullis {
     pub fn admit(&self, headers: &HeaderMap) -> Admission {
         let gate = &self.0;
         let settings = &gate.settings;
-        match credential::of(headers, settings.cookie_name, settings.api_tokens) {
+        match credential::of(headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
             Credential::Malformed => Admission::Deny(gate.ended(gate.clock.wall())),

@@ -9,6 +9,7 @@ use moka::sync::Cache;
 
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
+use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
 use crate::engine::sessions::{Sessions, TokenHasher};
 use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
@@ -58,8 +59,8 @@ impl Default for Builder {
             attempts: None,
             policy: LockoutPolicy::default(),
             settings: Settings {
-                cookie_name: "portcullis",
-                secure_cookie: false,
+                cookie: SessionCookie::new(false),
+                https: false,
                 api_tokens: false,
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
@@ -116,8 +117,8 @@ impl Builder {
     /// `__Host-portcullis` and is sent over https only. Otherwise it is
     /// `portcullis`; never are both accepted.
     pub fn https(mut self, https: bool) -> Self {
-        self.settings.cookie_name = if https { "__Host-portcullis" } else { "portcullis" };
-        self.settings.secure_cookie = https;
+        self.settings.cookie = SessionCookie::new(https);
+        self.settings.https = https;
         self
     }
 

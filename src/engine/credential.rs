@@ -7,6 +7,7 @@
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use memchr::memmem::Finder;
 
 use crate::domain::secret::TOKEN_PREFIX;
 use crate::domain::session::SessionToken;
@@ -24,13 +25,40 @@ pub(crate) enum Credential<'a> {
     Session(&'a [u8]),
 }
 
+/// The name of the session cookie, ready to be looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionCookie {
+    name: &'static str,
+    finder: Finder<'static>,
+}
+
+impl SessionCookie {
+    /// The cookie of a service that is reached over https, or over http. A
+    /// browser takes the `__Host-` one from the exact host and over https only.
+    pub(crate) fn new(https: bool) -> Self {
+        let (name, pattern) = match https {
+            true => ("__Host-portcullis", "__Host-portcullis="),
+            false => ("portcullis", "portcullis="),
+        };
+        Self { name, finder: Finder::new(pattern) }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// Reads the request's credential. A bearer token goes before a cookie: whoever
 /// sends one means it.
-pub(crate) fn of<'a>(headers: &'a HeaderMap, cookie: &str, api_tokens: bool) -> Credential<'a> {
+pub(crate) fn of<'a>(
+    headers: &'a HeaderMap,
+    cookie: &SessionCookie,
+    api_tokens: bool,
+) -> Credential<'a> {
     if api_tokens && let Some(token) = bearer_token(headers) {
         return token;
     }
-    session_cookie(headers, cookie.as_bytes())
+    session_cookie(headers, cookie)
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
@@ -47,18 +75,24 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     })
 }
 
-fn session_cookie<'a>(headers: &'a HeaderMap, name: &[u8]) -> Credential<'a> {
+fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credential<'a> {
     let mut found = Credential::None;
     for header in headers.get_all(COOKIE) {
         let mut rest = header.as_bytes();
-        while !rest.is_empty() {
-            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-            let (pair, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            let Some(value) = value_of(pair, name) else { continue };
+        // Most of a header is other people's cookies: jump over it.
+        while let Some(at) = cookie.finder.find(rest) {
+            let (before, from_name) = rest.split_at(at);
+            let after = &from_name[cookie.finder.needle().len()..];
+            let end = memchr::memchr(b';', after).unwrap_or(after.len());
+            let whole = rest.len() == header.len();
+            rest = &after[end..];
+            if !begins_a_pair(before, whole) {
+                continue;
+            }
             if found != Credential::None {
                 return Credential::None;
             }
+            let value = unquoted(after[..end].trim_ascii());
             found = match value.len() {
                 SessionToken::LEN => Credential::Session(value),
                 _ => Credential::Malformed,
@@ -68,15 +102,21 @@ fn session_cookie<'a>(headers: &'a HeaderMap, name: &[u8]) -> Credential<'a> {
     found
 }
 
-/// The value of a `name=value` pair of this name, spaces around it taken off.
-fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let pair = pair.trim_ascii();
-    let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-    // RFC 6265 lets a value stand in quotes.
-    let unquoted = value
+/// Whether a name that comes after this stands where a pair begins: behind a
+/// semicolon, or first in the header.
+fn begins_a_pair(before: &[u8], first_in_header: bool) -> bool {
+    match before.trim_ascii_end() {
+        [] => first_in_header,
+        [.., last] => *last == b';',
+    }
+}
+
+/// RFC 6265 lets a value stand in quotes.
+fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
         .strip_prefix(b"\"")
         .and_then(|value| value.strip_suffix(b"\""));
-    Some(unquoted.unwrap_or(value))
+    inner.unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -98,7 +138,7 @@ mod tests {
     }
 
     fn cookies<'a>(headers: &'a HeaderMap) -> Credential<'a> {
-        of(headers, "portcullis", false)
+        of(headers, &SessionCookie::new(false), false)
     }
 
     #[test]
@@ -133,12 +173,18 @@ mod tests {
         let mut both = headers(&COOKIE, &[format!("portcullis={TOKEN}").as_bytes()]);
         let bearer = |value: &str| HeaderValue::from_str(value).expect("a header");
         both.insert(AUTHORIZATION, bearer(&format!("bearer pct_{TOKEN}")));
-        assert_eq!(of(&both, "portcullis", true), Credential::ApiToken(TOKEN.as_bytes()));
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::ApiToken(TOKEN.as_bytes())
+        );
         assert_eq!(cookies(&both), Credential::Session(TOKEN.as_bytes()));
         both.insert(AUTHORIZATION, bearer("Basic YTpi"));
-        assert_eq!(of(&both, "portcullis", true), Credential::Session(TOKEN.as_bytes()));
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::Session(TOKEN.as_bytes())
+        );
         both.insert(AUTHORIZATION, bearer("Bearer something"));
-        assert_eq!(of(&both, "portcullis", true), Credential::Malformed);
+        assert_eq!(of(&both, &SessionCookie::new(false), true), Credential::Malformed);
     }
 
     proptest! {
@@ -160,6 +206,30 @@ mod tests {
                 .iter().map(String::as_bytes).collect();
             let found = matches!(cookies(&headers(&COOKIE, &lines)), Credential::Session(_));
             prop_assert_eq!(found, ours == 1);
+        }
+
+        /// Property: the search that jumps finds what a reader of every pair finds.
+        #[test]
+        fn jumping_is_as_good_as_reading(
+            pairs in proptest::collection::vec(
+                "(portcullis=|portcullis|;|=|; | |\"|x){0,4}[A-Z]{0,2}(A{41,43})?", 0..8,
+            ),
+        ) {
+            let line = pairs.join(";");
+            let mut slow = Credential::None;
+            let mut times = 0;
+            for pair in line.split(';') {
+                let Some(value) = pair.trim().strip_prefix("portcullis=") else { continue };
+                let value = unquoted(value.trim().as_bytes());
+                times += 1;
+                slow = match value.len() {
+                    SessionToken::LEN => Credential::Session(value),
+                    _ => Credential::Malformed,
+                };
+            }
+            let slow = if times == 1 { slow } else { Credential::None };
+            let map = headers(&COOKIE, &[line.as_bytes()]);
+            prop_assert_eq!(cookies(&map), slow);
         }
 
         /// Property: whatever the bytes, what is found lies in the header and

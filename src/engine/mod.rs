@@ -40,6 +40,7 @@ pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
 use self::cell::Cell;
+use self::credential::SessionCookie;
 use self::flight::SingleFlight;
 use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
 use self::source::ErasedSessionSource;
@@ -97,8 +98,8 @@ struct Gate {
 /// What the builder settled.
 #[derive(Clone, Debug)]
 struct Settings {
-    cookie_name: &'static str,
-    secure_cookie: bool,
+    cookie: SessionCookie,
+    https: bool,
     api_tokens: bool,
     session_lifetime: Duration,
     session_idle: Duration,
@@ -183,7 +184,7 @@ impl Portcullis {
 
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
-        self.0.settings.cookie_name
+        self.0.settings.cookie.name()
     }
 
     /// Whether API tokens are taken from the `Authorization` header.

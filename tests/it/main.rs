@@ -6,6 +6,12 @@
 mod cli;
 #[cfg(feature = "gateway")]
 mod examples;
+mod layering;
+#[cfg(feature = "gateway")]
+mod readme;
 mod refusals;
+mod source_text;
+#[cfg(feature = "sqlite")]
+mod stores;
 #[cfg(feature = "gateway")]
 mod support;

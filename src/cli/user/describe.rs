@@ -11,6 +11,18 @@ use crate::domain::time::Timestamp;
 
 /// The status in a few words, with the end of a lock.
 pub(super) fn status(account: &Account, desk: &Desk, now: Timestamp) -> String {
+    status_until(account, now, |end| until(end, desk))
+}
+
+/// The same for a table, where room is scarce.
+pub(super) fn short_status(account: &Account, desk: &Desk, now: Timestamp) -> String {
+    status_until(account, now, |end| match end {
+        End::At(end) => format!("until {}", desk.stamp(end)),
+        End::Never => String::new(),
+    })
+}
+
+fn status_until(account: &Account, now: Timestamp, until: impl Fn(End) -> String) -> String {
     let standing = account.standing();
     let Some(DenialReason::Locked { by, end }) = standing.sign_in_refusal(now) else {
         return standing.status(now).to_string();
@@ -19,7 +31,7 @@ pub(super) fn status(account: &Account, desk: &Desk, now: Timestamp) -> String {
         LockKind::Admin => "locked",
         LockKind::Lockout => "locked out",
     };
-    format!("{word} {}", until(end, desk))
+    format!("{word} {}", until(end)).trim_end().to_owned()
 }
 
 /// Until when, in words.

@@ -75,15 +75,15 @@ impl List {
                 cell(&one.name),
                 cell(if one.admin { "administrator" } else { "" }),
                 desk.output
-                    .status(one.standing().status(now), &describe::status(one, desk, now)),
+                    .status(one.standing().status(now), &describe::short_status(one, desk, now)),
                 cell(
                     one.last_sign_in_at
-                        .map_or("never".to_owned(), |at| desk.time(at)),
+                        .map_or("never".to_owned(), |at| desk.stamp(at)),
                 ),
             ]
         };
         let head = ["NUMBER", "LOGIN", "NAME", "ROLE", "STATUS", "LAST SIGN-IN"];
-        Page::new().table(head, found.iter().map(row).collect())
+        Page::new().table(head, 2, found.iter().map(row).collect())
     }
 
     fn command_after(&self, next: AccountId) -> String {

@@ -67,12 +67,12 @@ fn sessions(page: Page, sessions: &[Session], desk: &Desk) -> Page {
     let row = |session: &Session| {
         [
             cell(session.key.id()),
-            cell(desk.time(session.created_at)),
-            cell(desk.time(session.last_seen_at)),
+            cell(desk.stamp(session.created_at)),
+            cell(desk.stamp(session.last_seen_at)),
             cell(session.opened_from.as_deref().unwrap_or("-")),
             cell(session.user_agent.as_deref().unwrap_or("-")),
         ]
     };
     let head = ["LIVE SESSION", "OPENED", "LAST SEEN", "FROM", "PROGRAM"];
-    page.table(head, sessions.iter().map(row).collect())
+    page.table(head, 3, sessions.iter().map(row).collect())
 }

@@ -68,6 +68,9 @@ impl Standings {
         if shard.len() == shard.capacity() {
             // Dead slots must not make the table grow.
             shard.retain(|slot| !slot.is_dead());
+            // Where few were dead, grow at once: the next ones must not search again.
+            let room = shard.len() / 8 + 1;
+            shard.reserve(room, |slot| self.hash_of(slot));
         }
         shard.insert_unique(hash, slot, |slot| self.hash_of(slot));
         cell

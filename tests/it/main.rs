@@ -2,4 +2,8 @@
 
 #![cfg(all(feature = "axum", feature = "passwords"))]
 
+#[cfg(feature = "gateway")]
+mod cli;
 mod refusals;
+#[cfg(feature = "sqlite")]
+mod stores;

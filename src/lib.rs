@@ -1,6 +1,8 @@
 //! Portcullis stops locked and disabled people at the door.
 
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod guard;

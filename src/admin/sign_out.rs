@@ -23,7 +23,9 @@ impl Admin {
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<Session, AdminError> {
         let note = actor.note(Action::SessionEnded, None);
         let ended = self.directory.end_session(id, note).await?;
-        ended.ok_or(AdminError::NoSuchSession { id })
+        let ended = ended.ok_or(AdminError::NoSuchSession { id })?;
+        self.tell_gate_of_end(id);
+        Ok(ended)
     }
 }
 

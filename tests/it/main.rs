@@ -16,4 +16,6 @@ mod source_text;
 #[cfg(feature = "sqlite")]
 mod stores;
 #[cfg(feature = "gateway")]
+mod story;
+#[cfg(feature = "gateway")]
 mod support;

@@ -12,6 +12,7 @@ mod manual;
 #[cfg(feature = "gateway")]
 mod readme;
 mod refusals;
+mod rounds;
 mod source_text;
 #[cfg(feature = "sqlite")]
 mod stores;

@@ -181,12 +181,18 @@ impl Gate {
         (strict && !self.is_fresh(now)).then(unknown)
     }
 
-    fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
+    pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
         let (reason, dead) = live.cell.refusal(live.bearer, live.born, now)?;
         Some(self.of(live, reason, dead, now))
     }
 
-    fn of(&self, live: &Live, reason: DenialReason, dead: bool, now: Timestamp) -> Denial {
+    pub(super) fn of(
+        &self,
+        live: &Live,
+        reason: DenialReason,
+        dead: bool,
+        now: Timestamp,
+    ) -> Denial {
         Denial::new(reason, now)
             .of(live.cell.key().clone())
             .with_dead_session(dead)
@@ -302,7 +308,7 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn stored_session(
+    pub(super) async fn stored_session(
         &self,
         key: SessionKey,
         bearer: Bearer,
@@ -355,6 +361,7 @@ impl Gate {
             None => began_at.monotonic.after(self.settings.refresh_every),
         };
         cell.finish_read(began, read, self.clock.wall(), until);
+        self.account_changed(cell.key());
         Ok(())
     }
 

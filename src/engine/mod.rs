@@ -12,6 +12,7 @@ mod cell;
 mod credential;
 mod feed;
 mod flight;
+mod live;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod sessions;
@@ -42,6 +43,7 @@ pub use self::source::{SessionClaim, SessionSource};
 use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::flight::SingleFlight;
+use self::live::Waiting;
 use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
@@ -84,6 +86,8 @@ struct Gate {
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
     touched: std::sync::Mutex<Vec<(SessionKey, Timestamp)>>,
+    live_accounts: Waiting<AccountKey>,
+    live_sessions: Waiting<SessionId>,
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
@@ -169,7 +173,7 @@ impl Portcullis {
 
     /// Forgets one session at once; it has to be ended in the store, too.
     pub fn session_ended(&self, id: SessionId) {
-        self.0.sessions.end(id);
+        self.0.end_session(id);
     }
 
     /// The directory that the gate was built on, if it was built on one.
@@ -225,6 +229,7 @@ impl Gate {
     fn learn(&self, account: &AccountKey, standing: Standing) {
         if let Some(cell) = self.standings.find(account) {
             cell.push(standing, self.clock.wall());
+            self.account_changed(account);
         }
     }
 

@@ -48,7 +48,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{SessionId, SessionKey};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Bearer, Standing};
 use crate::domain::time::{Clock, Monotonic, Timestamp};
 use crate::store::keyring::Keyring;
 use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
@@ -76,9 +76,9 @@ struct Gate {
     /// Keeps the cells of accounts that come without a session of ours.
     retained: Cache<AccountKey, Arc<Cell>>,
     /// Tokens that open nothing: guesses don't reach the store twice.
-    unknown_tokens: Cache<TokenHash, ()>,
+    unknown_tokens: Cache<(TokenHash, Bearer), ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<TokenHash, Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(TokenHash, Bearer), Result<Option<Arc<Live>>, Unanswered>>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
@@ -184,6 +184,11 @@ impl Portcullis {
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
         self.0.settings.cookie_name
+    }
+
+    /// Whether users reach the service over https, and cookies are for https alone.
+    pub fn is_https(&self) -> bool {
+        self.0.settings.secure_cookie
     }
 
     /// Whether API tokens are taken from the `Authorization` header.

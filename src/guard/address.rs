@@ -103,6 +103,14 @@ impl SignInAddress {
         self.origin == self.return_origin && same_path(&self.path, path)
     }
 
+    /// The same, for who lets everybody see the page: in the page's own spelling,
+    /// slashes at the end aside. What another spelling leads to is for the
+    /// router to say, and need not be this page.
+    pub(crate) fn is_plainly_at(&self, path: &str) -> bool {
+        let plain = self.path.trim_end_matches('/');
+        self.origin == self.return_origin && path.trim_end_matches('/') == plain
+    }
+
     /// The address to send somebody to, with what the page needs to know.
     ///
     /// A return address that leads to the sign-in page itself is left out, so
@@ -119,6 +127,7 @@ impl SignInAddress {
         }
         HeaderValue::from_str(&text).unwrap_or_else(|_| self.text.clone())
     }
+
     /// A return address without an origin is one on the page's own.
     fn is_returned_to_by(&self, address: &ReturnTo) -> bool {
         let own = self.return_origin.is_empty() || self.return_origin == self.origin;
@@ -268,6 +277,8 @@ mod tests {
         let itself = return_to("/sign-in/?return_to=/a");
         assert_eq!(local.location(Some(&itself), None), "/sign-in");
         assert!(local.is_at("/sign-in") && local.is_at("/Sign-in/") && !local.is_at("/"));
+        assert!(local.is_plainly_at("/sign-in") && local.is_plainly_at("/sign-in/"));
+        assert!(!local.is_plainly_at("/Sign-in") && !local.is_plainly_at("/%73ign-in"));
 
         let ours = sign_in("https://app.example/sign-in");
         assert_eq!(ours.location(Some(&itself), None), "https://app.example/sign-in");

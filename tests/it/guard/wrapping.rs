@@ -1,6 +1,7 @@
 //! The ways in which a service is wrapped.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,7 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use portcullis::testing::TestGate;
 use portcullis::{CurrentAccount, Denial, DenialReason, GuardLayer};
-use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 use super::{ask, perhaps, visit, who};
 
@@ -166,69 +167,63 @@ async fn an_error_of_the_service_stays_its_own() {
     }
 }
 
+async fn greet(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let me = head.extensions.get::<CurrentAccount>().expect("an account");
+    let body = body.collect().await.expect("the whole body").to_bytes();
+    Ok(Response::new(Full::from(format!("{} said {}", me.login(), body.len()))))
+}
+
 /// Without axum: hyper serves the guarded service itself.
-#[tokio::test]
-async fn a_bare_service_is_guarded_on_a_socket() {
-    let test = TestGate::new().await;
-    let alice = test.account("alice").await;
-    let cookie = test.sign_in(&alice).await;
-    let inside = service_fn(async |request: Request<Incoming>| {
-        let me = request
-            .extensions()
-            .get::<CurrentAccount>()
-            .expect("an account")
-            .clone();
-        let body = request
-            .into_body()
-            .collect()
-            .await
-            .expect("the whole body")
-            .to_bytes();
-        let said = format!("{} said {}", me.login(), body.len());
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(said)))
-    });
-    let service = ServiceBuilder::new()
-        .layer(GuardLayer::new(test.gate()))
-        .service(inside);
+async fn serve_bare(test: &TestGate) -> SocketAddr {
+    let layer = GuardLayer::new(test.gate());
+    let service = TowerToHyperService::new(layer.layer(service_fn(greet)));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            let connection = async move {
-                let server = auto::Builder::new(TokioExecutor::new());
-                server.serve_connection(TokioIo::new(stream), service).await
-            };
-            tokio::spawn(connection);
+            let server = auto::Builder::new(TokioExecutor::new());
+            let connection = server.serve_connection(TokioIo::new(stream), service.clone());
+            tokio::spawn(connection.into_owned());
         }
     });
+    address
+}
+
+async fn say_three(address: SocketAddr, cookie: &str, h2: bool) -> (u16, String) {
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(h2)
+        .build_http();
+    let request = Request::post(format!("http://{address}/")).header(header::COOKIE, cookie);
+    let request = request
+        .body(Full::<Bytes>::from("three"))
+        .expect("a request");
+    let (head, body) = client
+        .request(request)
+        .await
+        .expect("an answer")
+        .into_parts();
+    let body = body.collect().await.expect("the whole body").to_bytes();
+    (head.status.as_u16(), String::from_utf8(body.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn a_bare_service_is_guarded_on_a_socket() {
+    let test = TestGate::new().await;
+    let alice = test.account("alice").await;
+    let cookie = test.sign_in(&alice).await;
+    let address = serve_bare(&test).await;
     for h2 in [false, true] {
-        let client = Client::builder(TokioExecutor::new())
-            .http2_only(h2)
-            .build_http();
-        let ask = async |cookie: &str| {
-            let request = Request::post(format!("http://{address}/"))
-                .header(header::COOKIE, cookie)
-                .body(Full::<Bytes>::from("three"))
-                .expect("a request");
-            let (head, body) = client
-                .request(request)
-                .await
-                .expect("an answer")
-                .into_parts();
-            let body = body.collect().await.expect("the whole body").to_bytes();
-            (head.status.as_u16(), String::from_utf8(body.to_vec()).expect("text"))
-        };
-        assert_eq!(ask(&cookie).await, (200, "alice said 5".to_owned()));
-        assert_eq!(ask("a=b").await.0, 401);
+        let said = say_three(address, &cookie, h2).await;
+        assert_eq!(said, (200, "alice said 5".to_owned()));
+        assert_eq!(say_three(address, "a=b", h2).await.0, 401);
     }
     test.lock(&alice).await;
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::get(format!("http://{address}/")).header(header::COOKIE, cookie);
-    let request = request.body(Empty::<Bytes>::new()).expect("a request");
-    assert_eq!(client.request(request).await.expect("an answer").status(), 403);
+    for h2 in [false, true] {
+        assert_eq!(say_three(address, &cookie, h2).await.0, 403);
+    }
 }
 
 #[tokio::test]

@@ -174,5 +174,52 @@ mod tests {
                 prop_assert!(memchr::memmem::find(&bytes, token).is_some());
             }
         }
+
+        /// Property: two cookies of our name are none, whatever they hold.
+        #[test]
+        fn two_sessions_are_none(values in proptest::collection::vec("[!-:<-~]{0,50}", 2..5)) {
+            let pairs: Vec<_> = values.iter().map(|value| format!("portcullis={value}")).collect();
+            let lines: Vec<&[u8]> = pairs.iter().map(String::as_bytes).collect();
+            let joined = pairs.join("; ");
+            for map in [headers(&COOKIE, &lines), headers(&COOKIE, &[joined.as_bytes()])] {
+                prop_assert_eq!(cookies(&map), Credential::None);
+            }
+        }
+
+        /// Property: a bearer token is taken exactly when it is alone and has an
+        /// API token's form; whoever sends another is refused for it, and never
+        /// taken for whose cookie came along.
+        #[test]
+        fn a_bearer_token_is_an_api_token_or_nothing(
+            scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]",
+            prefix in "(pct_)?",
+            token in "[A-Za-z0-9_-]{43}|[!-~]{0,60}",
+            more in proptest::option::of("[!-~ ]{0,20}"),
+        ) {
+            let first = format!("{scheme} {prefix}{token}");
+            let lines: Vec<&[u8]> =
+                [Some(first.as_bytes()), more.as_deref().map(str::as_bytes)].into_iter().flatten().collect();
+            let mut map = headers(&AUTHORIZATION, &lines);
+            let cookie = format!("portcullis={TOKEN}");
+            map.insert(COOKIE, cookie.parse().expect("visible ASCII"));
+            let given = format!("{prefix}{token}");
+            let random = given.strip_prefix("pct_").filter(|random| random.len() == 43);
+            let expected = match random {
+                Some(random) if more.is_none() => Credential::ApiToken(random.as_bytes()),
+                _ => Credential::Malformed(Bearer::Token),
+            };
+            prop_assert_eq!(of(&map, "portcullis", true), expected);
+            prop_assert_eq!(of(&map, "portcullis", false), Credential::Session(TOKEN.as_bytes()));
+        }
+
+        /// Property: whatever else stands in `Authorization` is not looked at.
+        #[test]
+        fn other_schemes_are_the_services_own(
+            bytes in proptest::collection::vec(32..=255_u8, 0..60),
+        ) {
+            prop_assume!(!bytes.to_ascii_lowercase().starts_with(b"bearer "));
+            let map = headers(&AUTHORIZATION, &[&bytes]);
+            prop_assert_eq!(of(&map, "portcullis", true), Credential::None);
+        }
     }
 }

@@ -78,7 +78,7 @@ struct Gate {
     /// Tokens that open nothing: guesses don't reach the store twice.
     unknown_tokens: Cache<(TokenHash, Bearer), ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<(TokenHash, Bearer), Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(TokenHash, Bearer), SessionRead>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
@@ -93,6 +93,9 @@ struct Gate {
     #[cfg(feature = "passwords")]
     passwords: passwords::Passwords,
 }
+
+/// What a read of the session store yields.
+type SessionRead = Result<Option<Arc<Live>>, Unanswered>;
 
 /// What the builder settled.
 #[derive(Clone, Debug)]

@@ -13,15 +13,14 @@ mod wrapping;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use portcullis::domain::standing::Standing;
-use portcullis::{AccountKey, CurrentAccount, Denial, DenialReason, StatusSource};
+use portcullis::{AccountKey, CurrentAccount, Denial, DenialReason, Standing, StatusSource};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
@@ -116,9 +115,9 @@ struct Register {
 
 impl Register {
     /// Everybody in it is active and numbered from one.
-    fn of(people: i64) -> std::sync::Arc<Self> {
+    fn of(people: i64) -> Arc<Self> {
         let people = (1..=people).map(|number| (AccountKey::integer(number), Standing::active()));
-        std::sync::Arc::new(Self {
+        Arc::new(Self {
             people: Mutex::new(people.collect()),
             mood: watch::Sender::new(Mood::Answers),
             reads: AtomicUsize::new(0),
@@ -142,7 +141,7 @@ impl Register {
 }
 
 /// Looks into a shared [`Register`].
-struct Clerk(std::sync::Arc<Register>);
+struct Clerk(Arc<Register>);
 
 impl StatusSource for Clerk {
     type Error = std::io::Error;

@@ -8,9 +8,9 @@ use axum::body::Body;
 use axum::routing::any;
 use http::{Request, header};
 use portcullis::domain::lock::{AdminLock, End};
-use portcullis::domain::standing::{Lifecycle, Standing};
+use portcullis::domain::standing::Lifecycle;
 use portcullis::testing::{START, TestGate};
-use portcullis::{AccountKey, Clock, GuardLayer, Portcullis};
+use portcullis::{AccountKey, Clock, DenialReason, GuardLayer, Portcullis, Standing};
 use serde_json::Value;
 
 use super::{Answer, Clerk, Mood, Register, ask, who};
@@ -151,7 +151,7 @@ impl Client {
     /// What this client gets for this reason.
     fn check(self, case: Case, answer: &Answer) {
         let (word, status, notice, dead) = case.expected();
-        assert_eq!(answer.reason().map(|reason| reason.as_str()), Some(word));
+        assert_eq!(answer.reason().map(DenialReason::as_str), Some(word));
         assert_eq!(answer.clears_cookie(), dead);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
         let challenge = (answer.status == 401).then_some("Session realm=\"portcullis\"");
@@ -256,7 +256,7 @@ async fn the_gravest_reason_is_told_and_a_dead_cookie_cleared_all_the_same() {
         let answer = ask(&app, Client::Program.request(Some(&cookie))).await;
         let (word, status, ..) = case.expected();
         assert_eq!(
-            (answer.reason().map(|r| r.as_str()), answer.status.as_u16()),
+            (answer.reason().map(DenialReason::as_str), answer.status.as_u16()),
             (Some(word), status)
         );
         assert!(answer.clears_cookie(), "{case:?}");

@@ -128,30 +128,25 @@ async fn what_only_looks_like_a_preflight_is_guarded() {
     let app = Router::new()
         .route("/", any(perhaps))
         .layer(GuardLayer::new(test.gate()));
-    let changes: [fn(&mut Request); 5] = [
-        |request| *request.method_mut() = http::Method::PUT,
-        |request| drop(request.headers_mut().remove("origin")),
-        |request| {
-            drop(
-                request
-                    .headers_mut()
-                    .remove("access-control-request-method"),
-            )
-        },
-        |request| drop(request.headers_mut().insert("content-length", 1.into())),
-        |request| {
-            drop(
-                request
-                    .headers_mut()
-                    .insert("upgrade", "h2c".parse().expect("one")),
-            )
-        },
+    let changes = [
+        ("origin", None),
+        ("access-control-request-method", None),
+        ("content-length", Some("1")),
+        ("upgrade", Some("h2c")),
     ];
-    for (at, change) in changes.into_iter().enumerate() {
-        for (cookie, status) in [("a=b", 401), (&*alice, 200)] {
+    for (cookie, status) in [("a=b", 401), (&*alice, 200)] {
+        for (name, value) in changes {
             let mut request = preflight(cookie);
-            change(&mut request);
-            assert_eq!(ask(&app, request).await.status, status, "{at}");
+            request.headers_mut().remove(name);
+            if let Some(value) = value {
+                request
+                    .headers_mut()
+                    .insert(name, value.parse().expect("a value"));
+            }
+            assert_eq!(ask(&app, request).await.status, status, "{name}: {value:?}");
         }
+        let mut request = preflight(cookie);
+        *request.method_mut() = http::Method::PUT;
+        assert_eq!(ask(&app, request).await.status, status);
     }
 }

@@ -51,7 +51,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{SessionId, SessionKey};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Bearer, Standing};
 use crate::domain::time::{Clock, Monotonic, Timestamp};
 use crate::store::keyring::Keyring;
 use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
@@ -79,9 +79,9 @@ struct Gate {
     /// Keeps the cells of accounts that come without a session of ours.
     retained: Cache<AccountKey, Arc<Cell>>,
     /// Tokens that open nothing: guesses don't reach the store twice.
-    unknown_tokens: Cache<TokenHash, ()>,
+    unknown_tokens: Cache<(TokenHash, Bearer), ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<TokenHash, Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(TokenHash, Bearer), SessionRead>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
@@ -98,6 +98,9 @@ struct Gate {
     #[cfg(feature = "passwords")]
     passwords: passwords::Passwords,
 }
+
+/// What a read of the session store yields.
+type SessionRead = Result<Option<Arc<Live>>, Unanswered>;
 
 /// What the builder settled.
 #[derive(Clone, Debug)]
@@ -189,6 +192,11 @@ impl Portcullis {
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
         self.0.settings.cookie.name()
+    }
+
+    /// Whether users reach the service over https, and cookies are for https alone.
+    pub fn is_https(&self) -> bool {
+        self.0.settings.https
     }
 
     /// Whether API tokens are taken from the `Authorization` header.

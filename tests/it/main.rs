@@ -6,6 +6,7 @@
 mod cli;
 #[cfg(feature = "gateway")]
 mod examples;
+mod guard;
 mod layering;
 #[cfg(feature = "gateway")]
 mod manual;

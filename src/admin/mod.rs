@@ -30,6 +30,7 @@ use serde::Serialize;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::Note;
 use crate::domain::login::TypedLogin;
+use crate::domain::session::SessionId;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::domain::time::Timestamp;
 use crate::engine::Portcullis;
@@ -174,6 +175,12 @@ impl Admin {
     fn tell_gate(&self, account: &Account) {
         if let Some(gate) = &self.gate {
             gate.standing_changed(&account.key(), account.standing());
+        }
+    }
+
+    fn tell_gate_of_end(&self, id: SessionId) {
+        if let Some(gate) = &self.gate {
+            gate.session_ended(id);
         }
     }
 

@@ -23,6 +23,7 @@ impl Admin {
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<Session, AdminError> {
         let note = actor.note(Action::SessionEnded, None);
         let ended = self.directory.end_session(id, note).await?;
+        self.tell_gate_of_end(id);
         ended.ok_or(AdminError::NoSuchSession { id })
     }
 }

@@ -87,6 +87,7 @@ impl Admin {
     pub async fn revoke_token(&self, actor: &Actor, id: SessionId) -> Result<ApiToken, AdminError> {
         let note = actor.note(Action::TokenRevoked, None);
         let revoked = self.directory.revoke_token(id, note).await?;
+        self.tell_gate_of_end(id);
         revoked.ok_or(AdminError::NoSuchToken { id })
     }
 }

@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, COOKIE};
 
 use crate::domain::secret::TOKEN_PREFIX;
 use crate::domain::session::SessionToken;
+use crate::domain::standing::Bearer;
 
 /// What a request brought to say whose it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,8 +19,8 @@ pub(crate) enum Credential<'a> {
     None,
     /// An `Authorization: Bearer` header; the random part of the token in it.
     ApiToken(&'a [u8]),
-    /// Something that was once a session's cookie, and never will be again.
-    Malformed,
+    /// What has not a token's form, and never opens anything.
+    Malformed(Bearer),
     /// A cookie of a session.
     Session(&'a [u8]),
 }
@@ -43,7 +44,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     let random = token.strip_prefix(TOKEN_PREFIX.as_bytes());
     Some(match (random, values.next()) {
         (Some(random), None) if random.len() == SessionToken::LEN => Credential::ApiToken(random),
-        _ => Credential::Malformed,
+        _ => Credential::Malformed(Bearer::Token),
     })
 }
 
@@ -61,7 +62,7 @@ fn session_cookie<'a>(headers: &'a HeaderMap, name: &[u8]) -> Credential<'a> {
             }
             found = match value.len() {
                 SessionToken::LEN => Credential::Session(value),
-                _ => Credential::Malformed,
+                _ => Credential::Malformed(Bearer::Session),
             };
         }
     }
@@ -117,9 +118,9 @@ mod tests {
             (&["xportcullis=T; portcullis-x=T; Portcullis=T"], Credential::None),
             (&["__Host-portcullis=T"], Credential::None),
             (&["portcullis"], Credential::None),
-            (&["portcullis="], Credential::Malformed),
-            (&["portcullis=T="], Credential::Malformed),
-            (&["portcullis=short"], Credential::Malformed),
+            (&["portcullis="], Credential::Malformed(Bearer::Session)),
+            (&["portcullis=T="], Credential::Malformed(Bearer::Session)),
+            (&["portcullis=short"], Credential::Malformed(Bearer::Session)),
         ];
         for (lines, expected) in cases {
             let lines: Vec<String> = lines.iter().map(|line| line.replace('T', TOKEN)).collect();
@@ -138,7 +139,7 @@ mod tests {
         both.insert(AUTHORIZATION, bearer("Basic YTpi"));
         assert_eq!(of(&both, "portcullis", true), Credential::Session(TOKEN.as_bytes()));
         both.insert(AUTHORIZATION, bearer("Bearer something"));
-        assert_eq!(of(&both, "portcullis", true), Credential::Malformed);
+        assert_eq!(of(&both, "portcullis", true), Credential::Malformed(Bearer::Token));
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use crate::engine::cell::{Cell, Verdict};
 use crate::engine::standings::Standings;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
-const BORN: Generation = Generation::new(0);
+const BORN: Option<Generation> = Some(Generation::new(0));
 
 fn active() -> Standing {
     Standing::active().at_version(Version::new(1))
@@ -123,7 +123,7 @@ fn loom_session_read_lock_and_push_cell_creation() {
                 // The session, with the account it names and its generation.
                 let born = directory.lock().expect("directory").generation;
                 let cell = standings.find_or_create(&key);
-                if cell.word().verdict(born, NOW) == Verdict::Unknown {
+                if cell.word().verdict(Some(born), NOW) == Verdict::Unknown {
                     read(&cell, || directory.lock().expect("directory").clone());
                 }
                 let passed = cell.word().verdict(BORN, NOW) == Verdict::Pass;

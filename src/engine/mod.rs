@@ -25,6 +25,7 @@ mod interleavings;
 #[cfg(all(test, not(portcullis_loom)))]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +49,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{SessionId, SessionKey};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Bearer, Standing};
 use crate::domain::time::{Clock, Monotonic, Timestamp};
 use crate::store::keyring::Keyring;
 use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
@@ -78,11 +79,12 @@ struct Gate {
     /// Tokens that open nothing: guesses don't reach the store twice.
     unknown_tokens: Cache<TokenHash, ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<TokenHash, Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(SessionId, Bearer), Result<Option<Arc<Live>>, Unanswered>>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
-    touched: std::sync::Mutex<Vec<(SessionKey, Timestamp)>>,
+    /// Uses of sessions that are not written yet.
+    touched: std::sync::Mutex<HashMap<SessionKey, Timestamp>>,
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
@@ -115,6 +117,9 @@ struct Unanswered;
 
 /// When a client should ask again while the directory can't say.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many uses of sessions wait at most for a store that can't write them.
+const MAX_UNWRITTEN: usize = 1 << 20;
 
 impl Portcullis {
     /// Starts a gate's description.
@@ -168,7 +173,7 @@ impl Portcullis {
 
     /// Forgets one session at once; it has to be ended in the store, too.
     pub fn session_ended(&self, id: SessionId) {
-        self.0.sessions.end(id);
+        self.0.session_ended(id);
     }
 
     /// The directory that the gate was built on, if it was built on one.
@@ -227,6 +232,14 @@ impl Gate {
         }
     }
 
+    /// Takes a session that ended out of the table, and out of reach for whoever
+    /// comes from now on and would wait for a read that began before.
+    fn session_ended(&self, id: SessionId) {
+        self.sessions.end(id);
+        self.session_reads.forget(&(id, Bearer::Session));
+        self.session_reads.forget(&(id, Bearer::Token));
+    }
+
     /// Whether what the cell knows may be used without asking the source.
     fn may_use(&self, cell: &Cell, now: Monotonic) -> bool {
         cell.is_known() && now <= cell.known_until()
@@ -246,11 +259,23 @@ impl Gate {
     /// Notes that a session was used; written to the store in batches.
     fn touch(&self, live: &Live, now: Timestamp) {
         if live.touch(now) {
-            let mut touched = self
-                .touched
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            touched.push((live.key, now));
+            self.note_uses([(live.key, now)]);
         }
+    }
+
+    fn note_uses(&self, uses: impl IntoIterator<Item = (SessionKey, Timestamp)>) {
+        let mut touched = self.touched();
+        for (key, at) in uses {
+            if touched.len() < MAX_UNWRITTEN || touched.contains_key(&key) {
+                let noted = touched.entry(key).or_insert(at);
+                *noted = at.max(*noted);
+            }
+        }
+    }
+
+    fn touched(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, Timestamp>> {
+        self.touched
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

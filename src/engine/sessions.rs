@@ -28,7 +28,10 @@ pub(crate) struct Live {
     pub(crate) key: SessionKey,
     pub(crate) cell: Arc<Cell>,
     pub(crate) bearer: Bearer,
-    pub(crate) born: Generation,
+    /// Whether another generation of the account ends it: a session's does, a
+    /// token's not.
+    ends_with_generation: bool,
+    born: Generation,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     /// Until here nothing about the session itself needs a look: no expiry, no
@@ -62,8 +65,11 @@ impl TokenHasher {
         Self(SipHasher13::new_with_key(&secret))
     }
 
-    pub(crate) fn hash(&self, token: &[u8]) -> TokenHash {
-        TokenHash(self.0.hash(token).as_u128())
+    /// One text is two tokens: what it is worth as a session says nothing of
+    /// what it is worth as an API token.
+    pub(crate) fn hash(&self, token: &[u8], bearer: Bearer) -> TokenHash {
+        let hash = self.0.hash(token).as_u128();
+        TokenHash(if bearer == Bearer::Token { !hash } else { hash })
     }
 }
 
@@ -98,6 +104,7 @@ impl Live {
             key: session.key,
             cell,
             bearer,
+            ends_with_generation: bearer == Bearer::Session,
             born: session.generation,
             created_at: session.created_at,
             expires_at: session.expires_at,
@@ -107,8 +114,26 @@ impl Live {
         }
     }
 
+    /// The same, living on whatever the account's generation.
+    pub(crate) fn of_any_generation(self) -> Self {
+        Self { ends_with_generation: false, ..self }
+    }
+
     pub(crate) fn id(&self) -> SessionId {
         self.key.id()
+    }
+
+    /// The generation that it lives and dies with, if it does.
+    #[inline]
+    pub(crate) fn born(&self) -> Option<Generation> {
+        self.ends_with_generation.then_some(self.born)
+    }
+
+    /// Whether it was born after what is known of its account: generations only
+    /// rise, so the account must be read again before the session is judged.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.born()
+            .is_some_and(|born| born > self.cell.generation())
     }
 
     /// Whether the hot path may leave the session's times alone.

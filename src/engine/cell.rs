@@ -356,3 +356,6 @@ impl fmt::Debug for Cell {
             .finish()
     }
 }
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;

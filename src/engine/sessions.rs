@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashTable;
@@ -18,6 +18,7 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
 use crate::engine::cell::Cell;
+use crate::engine::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard, lock};
 
 /// How often a session in use is written back as seen.
 pub(crate) const TOUCH_EVERY: Duration = Duration::from_secs(60);
@@ -258,8 +259,8 @@ impl Sessions {
         let shard = || RwLock::new(Shard { capacity, ..Shard::default() });
         Self {
             by_token: (0..shards).map(|_| shard()).collect(),
-            by_id: (0..shards).map(|_| RwLock::default()).collect(),
-            reading: Mutex::default(),
+            by_id: (0..shards).map(|_| RwLock::new(HashTable::new())).collect(),
+            reading: Mutex::new(HashMap::new()),
         }
     }
 
@@ -340,7 +341,7 @@ impl Sessions {
     }
 
     fn reading(&self) -> Changing<'_> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reading)
     }
 
     /// How many sessions are in it.
@@ -402,3 +403,6 @@ impl fmt::Debug for Sessions {
             .finish()
     }
 }
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;

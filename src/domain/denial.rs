@@ -156,9 +156,10 @@ impl Denial {
     }
 
     /// Whether the session is known to be dead for good. Never true while the
-    /// directory can't be asked.
+    /// directory can't be asked, nor of a bearer token: whatever that is worth,
+    /// it says nothing about the session whose cookie came along with it.
     pub const fn session_is_dead(&self) -> bool {
-        self.session_dead
+        self.session_dead && !self.by_token
     }
 
     /// Whether the request brought a bearer token instead of a cookie.

@@ -53,9 +53,10 @@ impl CurrentAccount {
         self.0.expires_at
     }
 
-    /// The account's generation that the session was born in.
+    /// The account's generation that the session was born in; of a token, which
+    /// belongs to none, the account's generation now.
     pub fn generation(&self) -> Generation {
-        self.0.born
+        self.0.born().unwrap_or_else(|| self.0.cell.generation())
     }
 
     /// Whether the request came with an API token instead of a session.

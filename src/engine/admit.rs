@@ -100,7 +100,7 @@ impl Portcullis {
     #[inline]
     fn admit_token(&self, token: &[u8], bearer: Bearer) -> Admission {
         let gate = &self.0;
-        let hash = gate.tokens.hash(token);
+        let hash = gate.tokens.hash(token, bearer);
         let Some(live) = gate
             .sessions
             .find(hash)
@@ -130,7 +130,7 @@ impl Portcullis {
         let Some(token) = SessionToken::parse(token) else {
             return Admission::Deny(gate.ended(bearer, now));
         };
-        if gate.unknown_tokens.contains_key(&(hash, bearer)) {
+        if gate.unknown_tokens.contains_key(&hash) {
             return Admission::Deny(gate.ended(bearer, now));
         }
         let (gate, key) = (Arc::clone(gate), token.key());
@@ -143,7 +143,7 @@ impl Gate {
     /// session's, and before not knowing: a known lock stays a lock.
     #[inline]
     fn judge(&self, live: &Live, now: Now) -> Known {
-        let verdict = live.cell.word().verdict(live.born, now.wall);
+        let verdict = live.cell.word().verdict(live.born(), now.wall);
         let settled = live.is_settled(now.wall);
         let fresh = self.is_fresh(now.monotonic) && now.monotonic <= live.cell.known_until();
         if verdict == Verdict::Pass && settled && fresh {
@@ -154,15 +154,19 @@ impl Gate {
 
     #[cold]
     fn judge_closely(&self, live: &Live, now: Now, verdict: Verdict) -> Known {
-        if verdict == Verdict::Unknown || now.monotonic > live.cell.known_until() {
-            return Known::ReadStanding;
+        let times = live.times(now.wall, self.settings.session_idle);
+        let overdue = now.monotonic > live.cell.known_until();
+        if verdict == Verdict::Unknown || overdue || (verdict == Verdict::Refuse && live.is_ahead())
+        {
+            // An idle session may have been used elsewhere: that is read, too.
+            return if times == Times::Idle { Known::ReadSession } else { Known::ReadStanding };
         }
         if verdict == Verdict::Refuse
             && let Some(denial) = self.refusal(live, now.wall)
         {
             return Known::Deny(denial);
         }
-        match live.times(now.wall, self.settings.session_idle) {
+        match times {
             Times::Expired => {
                 return Known::Deny(self.of(live, DenialReason::SessionEnded, true, now.wall));
             }
@@ -182,7 +186,7 @@ impl Gate {
     }
 
     pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
-        let (reason, dead) = live.cell.refusal(live.bearer, live.born, now)?;
+        let (reason, dead) = live.cell.refusal(live.bearer, live.born(), now)?;
         Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
 
@@ -213,17 +217,26 @@ impl Gate {
 
     /// Reads the account's standing, then judges.
     async fn judge_after_read(self: Arc<Self>, live: Arc<Live>) -> Result<CurrentAccount, Denial> {
-        let read = self.fill(&live.cell).await;
+        let read = self.fill_for(&live).await;
         let now = self.clock.now();
-        if read.is_ok() || self.may_use_overdue(&live.cell, now.monotonic) {
+        let says_something = live.cell.is_known() && !live.is_ahead();
+        if read.is_ok() || (says_something && self.may_use_overdue(&live.cell, now.monotonic)) {
             return self.judge_finally(live, now);
         }
-        let known_lock = live
-            .cell
-            .is_known()
+        let known_lock = says_something
             .then(|| self.refusal(&live, now.wall))
             .flatten();
         Err(known_lock.unwrap_or_else(|| self.of(&live, unknown(), false, now.wall)))
+    }
+
+    /// Fills the cell of a session; once more where a read that was under way
+    /// already is older than the session.
+    async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
+        self.fill(&live.cell).await?;
+        if live.is_ahead() {
+            self.fill(&live.cell).await?;
+        }
+        Ok(())
     }
 
     /// Judges after everything was read that could be read.
@@ -248,7 +261,7 @@ impl Gate {
     /// `max_stale` longer, or for as long as it takes where that was chosen.
     fn may_use_overdue(&self, cell: &Cell, now: Monotonic) -> bool {
         let until = cell.known_until().after(self.settings.max_stale);
-        cell.is_known() && (now <= until || self.settings.on_stale == OnStale::BestEffort)
+        now <= until || self.settings.on_stale == OnStale::BestEffort
     }
 
     /// Reads a session that is not in memory, then judges.
@@ -258,14 +271,11 @@ impl Gate {
         key: SessionKey,
         bearer: Bearer,
     ) -> Result<CurrentAccount, Denial> {
-        // A session's token is no API token: what is read of one says nothing
-        // of the other.
-        let read = self.session_reads.join(&(hash, bearer), || {
+        let begin = || -> BoxFuture<'static, _> {
             let gate = Arc::clone(&self);
             Box::pin(async move { gate.read_session(hash, key, bearer).await })
-        });
-        let live = read.await;
-        self.session_reads.done(&(hash, bearer));
+        };
+        let live = self.session_reads.read((key.id(), bearer), begin).await;
         let now = self.clock.now();
         match live {
             Ok(Some(live)) => self.judge_after_session(live, now).await,
@@ -279,7 +289,7 @@ impl Gate {
         live: Arc<Live>,
         now: Now,
     ) -> Result<CurrentAccount, Denial> {
-        if self.may_use(&live.cell, now.monotonic) {
+        if self.may_use(&live.cell, now.monotonic) && !live.is_ahead() {
             self.judge_finally(live, now)
         } else {
             self.judge_after_read(live).await
@@ -298,7 +308,7 @@ impl Gate {
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
             let Some(session) = self.stored_session(key, bearer).await? else {
-                self.unknown_tokens.insert((hash, bearer), ());
+                self.unknown_tokens.insert(hash, ());
                 return Ok(None);
             };
             let cell = self.standings.find_or_create(&session.account);
@@ -341,13 +351,12 @@ impl Gate {
     pub(super) async fn fill(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<(), Unanswered> {
         // More than once: a read may begin just before changes were missed.
         for _ in 0..3 {
-            let read = self.standing_reads.join(cell.key(), || {
+            let begin = || -> BoxFuture<'static, _> {
                 let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
                 Box::pin(async move { gate.read_standing(&cell).await })
-            });
-            let answered = read.await;
-            self.standing_reads.done(cell.key());
-            answered?;
+            };
+            let key = cell.key().clone();
+            self.standing_reads.read(key, begin).await?;
             if cell.is_known() {
                 return Ok(());
             }
@@ -416,13 +425,15 @@ impl Gate {
         let session = Session {
             key: SessionKey::from_bytes([0; 32]),
             account: claim.account.clone(),
-            generation: claim.generation.unwrap_or_else(|| cell.generation()),
+            generation: claim.generation.unwrap_or_default(),
             created_at: claim.created_at.unwrap_or(now),
             expires_at: Timestamp::from_micros(i64::MAX),
             last_seen_at: now,
             opened_from: None,
             user_agent: None,
         };
-        Live::new(self.tokens.hash(&[]), &session, Bearer::Session, cell)
+        let bearer = Bearer::Session;
+        let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell);
+        if claim.generation.is_some() { live } else { live.of_any_generation() }
     }
 }

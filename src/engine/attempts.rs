@@ -58,13 +58,16 @@ impl Portcullis {
             .map_or(0, |account| account.attempts_generation);
         let reserve = gate.attempts.reserve(key, &gate.policy, generation);
         match gate.ask(reserve).await? {
-            Reservation::Granted(ticket) => Ok(Attempt {
-                gate: self.clone(),
-                key,
-                ticket: Some(ticket),
-                account,
-                from: from.into(),
-            }),
+            Reservation::Granted(ticket) => {
+                let attempt = Attempt {
+                    gate: self.clone(),
+                    key,
+                    ticket: Some(ticket),
+                    account,
+                    from: from.into(),
+                };
+                attempt.unless_locked_out().await
+            }
             Reservation::Busy => Err(SignInError::Busy),
             Reservation::LockedOut(lockout) => {
                 gate.record_lockout(account.as_ref(), &lockout).await?;
@@ -172,6 +175,21 @@ impl Attempt {
         self.account.as_ref()
     }
 
+    /// A lockout that the directory has and the attempt store lost, as one in
+    /// memory does with its process, holds all the same.
+    async fn unless_locked_out(mut self) -> Result<Self, SignInError> {
+        let now = self.gate.0.clock.wall();
+        let account = self.account.as_ref();
+        let Some(lockout) = account
+            .and_then(|account| account.locks.lockout_at(now))
+            .cloned()
+        else {
+            return Ok(self);
+        };
+        self.settle(Outcome::Released).await?;
+        Err(SignInError::locked_out(&lockout, now))
+    }
+
     /// The password was wrong, or nobody has this login.
     ///
     /// # Errors
@@ -198,7 +216,8 @@ impl Attempt {
     /// # Errors
     ///
     /// [`SignInError::Refused`] if the account may not sign in: then nothing was
-    /// counted and nothing cleared.
+    /// counted and nothing cleared. [`SignInError::Unavailable`] if the source of
+    /// accounts does not answer: then nothing was counted.
     pub async fn succeed(
         mut self,
         account: impl Into<AccountKey>,
@@ -232,8 +251,11 @@ impl Attempt {
     ///
     /// [`SignInError::Wrong`], counted; otherwise as [`Attempt::succeed`].
     #[cfg(feature = "passwords")]
-    pub async fn check_password(self, password: &str) -> Result<SignedIn, SignInError> {
-        let hash = self.stored_hash().await?;
+    pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
+        let hash = match self.stored_hash().await {
+            Ok(hash) => hash,
+            Err(unanswered) => return Err(self.give_back(unanswered).await),
+        };
         if self
             .gate
             .0
@@ -250,19 +272,20 @@ impl Attempt {
     }
 
     #[cfg(feature = "passwords")]
-    async fn stored_hash(&self) -> Result<Option<String>, SignInError> {
+    async fn stored_hash(&self) -> Result<Option<String>, Unanswered> {
         let gate = &self.gate.0;
         match (&gate.directory, &self.account) {
-            (Some(directory), Some(account)) => {
-                Ok(gate.ask(directory.password_hash(account.id)).await?)
-            }
+            (Some(directory), Some(account)) => gate.ask(directory.password_hash(account.id)).await,
             _ => Ok(None),
         }
     }
 
     /// Settles as succeeded if the account may sign in, otherwise as neither.
     async fn clear_to_enter(&mut self, account: &AccountKey) -> Result<Standing, SignInError> {
-        let standing = self.gate.read_standing_now(account).await?;
+        let standing = match self.gate.read_standing_now(account).await {
+            Ok(standing) => standing,
+            Err(unanswered) => return Err(self.give_back(unanswered).await),
+        };
         let now = self.gate.0.clock.wall();
         let refusal = match &standing {
             None => Some(DenialReason::Deleted),
@@ -280,6 +303,13 @@ impl Attempt {
             return Err(SignInError::locked_out(&lockout, now));
         }
         Ok(standing.unwrap_or_default())
+    }
+
+    /// A store failed before anything was decided: that is nobody's wrong guess.
+    async fn give_back(&mut self, unanswered: Unanswered) -> SignInError {
+        // Where this fails too, the guess stays counted.
+        let _ = self.settle(Outcome::Released).await;
+        unanswered.into()
     }
 
     async fn settle(&mut self, outcome: Outcome) -> Result<Settled, SignInError> {

@@ -22,7 +22,7 @@ use std::sync::atomic::Ordering;
 
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
-use crate::domain::lock::End;
+use crate::domain::lock::{End, LiveSessions};
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::sync::{AtomicU64, Mutex, lock};
@@ -60,26 +60,43 @@ impl Word {
     }
 
     /// The word for sessions of an account with this standing.
-    ///
-    /// Ends are rounded up to the second: against the client.
     fn of(standing: &Standing, now: Timestamp) -> Self {
         let generation = standing.generation;
         match standing.refusal_of(Bearer::Session, now) {
-            None => Self::new(OPEN, generation, 0),
+            None => Self::closed_until(generation, last_end(standing)),
             Some(DenialReason::Locked { end: End::At(end), .. }) => {
                 // A lock with an end may hide a refusal without one.
-                let after = standing.refusal_of(Bearer::Session, end);
-                let secs = u64::try_from(end.ceil_secs()).unwrap_or(0);
-                let until = if after.is_none() { secs.min(NO_END) } else { NO_END };
-                Self::new(CLOSED, generation, until)
+                let hidden = standing.refusal_of(Bearer::Session, end).is_some();
+                Self::closed_until(generation, if hidden { End::Never } else { End::At(end) })
             }
-            Some(_) => Self::new(CLOSED, generation, NO_END),
+            Some(_) => Self::closed_until(generation, End::Never),
         }
     }
 
-    /// What it says to a session of this generation now.
-    pub(crate) fn verdict(self, born: Generation, now: Timestamp) -> Verdict {
-        let same = self.0 >> END_BITS & GENERATION_MASK == born.get() & GENERATION_MASK;
+    fn open(generation: Generation) -> Self {
+        if generation.get() > GENERATION_MASK {
+            // It has no room here: the details are asked, which know it whole.
+            return Self::closed_until(generation, End::Never);
+        }
+        Self::new(OPEN, generation, 0)
+    }
+
+    /// Ends are rounded up to the second: against the client.
+    fn closed_until(generation: Generation, end: End) -> Self {
+        let until = match end {
+            End::At(end) if generation.get() <= GENERATION_MASK => {
+                u64::try_from(end.ceil_secs()).unwrap_or(0).min(NO_END)
+            }
+            End::At(_) | End::Never => NO_END,
+        };
+        Self::new(CLOSED, generation, until)
+    }
+
+    /// What it says now to a session of this generation, or to what belongs to
+    /// none.
+    pub(crate) fn verdict(self, born: Option<Generation>, now: Timestamp) -> Verdict {
+        let generation = self.0 >> END_BITS & GENERATION_MASK;
+        let same = born.is_none_or(|born| born.get() == generation);
         match self.0 >> (END_BITS + GENERATION_BITS) {
             OPEN if same => Verdict::Pass,
             UNKNOWN => Verdict::Unknown,
@@ -92,6 +109,17 @@ impl Word {
         let until = self.0 & END_MASK;
         until != NO_END && u64::try_from(now.floor_secs()).is_ok_and(|now| now >= until)
     }
+}
+
+/// When the last of what once refused was over. Kept in the word, because the
+/// clock by which it is over may be ahead and come back.
+fn last_end(standing: &Standing) -> End {
+    let lock = standing.locks.admin_lock.as_ref().map(|lock| lock.end);
+    let lockout = standing.locks.lockout.as_ref();
+    let lockout = lockout
+        .filter(|lockout| lockout.live_sessions == LiveSessions::Refuse)
+        .map(|lockout| lockout.end_at(lockout.laid_at));
+    lock.max(lockout).unwrap_or(End::At(Timestamp::EPOCH))
 }
 
 /// The standing of one account, shared by all its sessions.
@@ -178,6 +206,7 @@ impl Cell {
     }
 
     /// Writes what a read of the source yielded, unless something newer is here.
+    /// Either way what is here is known now to be no older than the read.
     pub(crate) fn finish_read(
         &self,
         began: ReadBegan,
@@ -186,17 +215,13 @@ impl Cell {
         known_until: Monotonic,
     ) {
         let mut details = lock(&self.details);
-        let overtaken = details.pushes != began.pushes;
-        let version = read
-            .as_ref()
-            .map_or(details.version, |standing| standing.version);
-        if version < details.version || (overtaken && version == details.version) {
+        if details.suspicions != began.suspicions {
             return;
         }
-        details.write(read);
-        if details.suspicions != began.suspicions {
-            details.suspect = true;
-            return;
+        if details.has_newer(began, read.as_ref()) {
+            details.suspect = false;
+        } else {
+            details.write(read);
         }
         self.known_until
             .store(known_until.as_micros(), Ordering::Relaxed);
@@ -223,10 +248,12 @@ impl Cell {
         true
     }
 
-    /// Changes may have been missed: the next request asks the source again.
+    /// Changes may have been missed: the next request asks the source again, and
+    /// believes it, also where it was set back to an older version.
     pub(crate) fn suspect(&self) {
         let mut details = lock(&self.details);
         details.suspect = true;
+        details.version = Version::default();
         details.suspicions = details.suspicions.wrapping_add(1);
         self.word
             .store(Word::new(UNKNOWN, details.generation, 0).0, Ordering::Release);
@@ -234,23 +261,23 @@ impl Cell {
 
     fn publish(&self, details: &Details, now: Timestamp) {
         let word = match &details.against {
-            Against::Nothing => Word::new(OPEN, details.generation, 0),
-            Against::NoSuchAccount => Word::new(CLOSED, details.generation, NO_END),
+            Against::Nothing => Word::open(details.generation),
+            Against::NoSuchAccount => Word::closed_until(details.generation, End::Never),
             Against::Standing(standing) => Word::of(standing, now),
         };
         self.word.store(word.0, Ordering::Release);
     }
 
-    /// Why a session or token of this generation is refused now, with the
-    /// account's own reasons first, and whether it is dead for good.
+    /// Why a session of this generation, or what belongs to none, is refused now,
+    /// with the account's own reasons first, and whether it is dead for good.
     pub(crate) fn refusal(
         &self,
         bearer: Bearer,
-        born: Generation,
+        born: Option<Generation>,
         now: Timestamp,
     ) -> Option<(DenialReason, bool)> {
         let details = lock(&self.details);
-        let dead = bearer == Bearer::Session && details.generation != born;
+        let dead = born.is_some_and(|born| born != details.generation);
         let account = match &details.against {
             Against::Nothing => None,
             Against::NoSuchAccount => return Some((DenialReason::Deleted, true)),
@@ -290,6 +317,17 @@ impl Cell {
 }
 
 impl Details {
+    /// Whether what is here is newer than a read that began then.
+    fn has_newer(&self, began: ReadBegan, read: Option<&Standing>) -> bool {
+        let version = read.map_or(self.version, |standing| standing.version);
+        if self.pushes != began.pushes {
+            return version <= self.version;
+        }
+        // An account that was gone and is back may count its versions from one.
+        let gone = matches!(self.against, Against::NoSuchAccount);
+        version < self.version && !gone
+    }
+
     fn write(&mut self, standing: Option<Standing>) {
         self.known = true;
         self.suspect = false;
@@ -318,3 +356,6 @@ impl fmt::Debug for Cell {
             .finish()
     }
 }
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;

@@ -20,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often uses of sessions are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
+/// Uses that are written in one go.
+const FLUSH_BATCH: usize = 1000;
+
 /// How often the slots of what nobody holds any more are given back.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -127,6 +130,7 @@ impl Gate {
             cell.suspect();
         }
         self.sessions.forget_all();
+        self.session_reads.forget_all();
         self.live_accounts.wake_all();
         self.live_sessions.wake_all();
     }
@@ -137,12 +141,12 @@ impl Gate {
 async fn recheck(gate: Weak<Gate>) {
     let Some(held) = gate.upgrade().map(|gate| gate.standings.held()) else { return };
     for batch in held.chunks(RECHECK_BATCH) {
-        let Some(gate) = gate.upgrade() else { return };
         for cell in batch.iter().filter(|cell| !cell.is_known()) {
+            // Held for one account at a time: no store that hangs keeps the gate.
+            let Some(gate) = gate.upgrade() else { return };
             // Whoever needs one that fails here asks for it again.
             let _ = gate.fill(cell).await;
         }
-        drop(gate);
         tokio::time::sleep(RECHECK_PAUSE).await;
     }
 }
@@ -153,6 +157,7 @@ async fn keep_house(gate: Weak<Gate>) {
     loop {
         tokio::time::sleep(FLUSH_EVERY).await;
         let Some(gate) = gate.upgrade() else { return };
+        gate.clock.resync();
         gate.flush_touches().await;
         rounds = rounds.wrapping_add(1);
         if rounds.is_multiple_of(every(SWEEP_EVERY)) {
@@ -170,23 +175,19 @@ const fn every(period: Duration) -> u32 {
 
 impl Gate {
     pub(super) async fn flush_touches(&self) {
-        let seen = {
-            let mut touched = self
-                .touched
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            std::mem::take(&mut *touched)
-        };
-        if !seen.is_empty() {
-            // When this fails, the sessions are seen again within a minute.
-            let _ = self.ask(self.session_store.touch_sessions(seen)).await;
+        let seen: Vec<_> = std::mem::take(&mut *self.touched()).into_iter().collect();
+        for start in (0..seen.len()).step_by(FLUSH_BATCH) {
+            let batch = &seen[start..seen.len().min(start + FLUSH_BATCH)];
+            let written = self.session_store.touch_sessions(batch.to_vec());
+            if self.ask(written).await.is_err() {
+                // Written later: a session in use must not look idle because of it.
+                return self.note_uses(seen[start..].iter().copied());
+            }
         }
     }
 
     fn sweep(&self) {
         self.standings.sweep();
-        self.standing_reads.sweep();
-        self.session_reads.sweep();
         self.retained.run_pending_tasks();
         self.unknown_tokens.run_pending_tasks();
     }

@@ -1,4 +1,4 @@
-//! Every interleaving of the cell and the registry, walked by loom.
+//! Every interleaving of cell, registry and session table, walked by loom.
 //!
 //! Compiled only with `--cfg portcullis_loom`, which `tests/run` sets: the
 //! primitives in [`sync`](super::sync) are loom's then.
@@ -10,13 +10,15 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
 use crate::domain::account::AccountKey;
-use crate::domain::standing::{Generation, Standing, Version};
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::cell::{Cell, Verdict};
+use crate::engine::sessions::{Live, Overtaken, Sessions, TokenHash, TokenHasher};
 use crate::engine::standings::Standings;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);
-const BORN: Generation = Generation::new(0);
+const BORN: Option<Generation> = Some(Generation::new(0));
 
 fn active() -> Standing {
     Standing::active().at_version(Version::new(1))
@@ -123,7 +125,7 @@ fn loom_session_read_lock_and_push_cell_creation() {
                 // The session, with the account it names and its generation.
                 let born = directory.lock().expect("directory").generation;
                 let cell = standings.find_or_create(&key);
-                if cell.word().verdict(born, NOW) == Verdict::Unknown {
+                if cell.word().verdict(Some(born), NOW) == Verdict::Unknown {
                     read(&cell, || directory.lock().expect("directory").clone());
                 }
                 let passed = cell.word().verdict(BORN, NOW) == Verdict::Pass;
@@ -154,5 +156,114 @@ fn loom_two_who_miss_an_account_share_one_cell() {
         let mine = standings.find_or_create(&AccountKey::integer(1));
         let theirs = other.join().expect("the other");
         assert!(Arc::ptr_eq(&mine, &theirs));
+    });
+}
+
+/// One session, as a request reads it from the store into the table.
+struct Reader {
+    sessions: Arc<Sessions>,
+    stored: Arc<Mutex<bool>>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        Self { sessions: Arc::new(Sessions::new(4)), stored: Arc::new(Mutex::new(true)) }
+    }
+
+    fn session() -> Session {
+        Session {
+            key: SessionKey::from_bytes([7; 32]),
+            account: AccountKey::integer(1),
+            generation: Generation::new(0),
+            created_at: NOW,
+            expires_at: NOW,
+            last_seen_at: NOW,
+            opened_from: None,
+            user_agent: None,
+        }
+    }
+
+    fn id() -> SessionId {
+        Self::session().key.id()
+    }
+
+    fn token() -> TokenHash {
+        TokenHasher::new([7; 16]).hash(b"token", Bearer::Session)
+    }
+
+    /// `None` if the store has it no more.
+    fn read(&self) -> Option<Result<(), Overtaken>> {
+        let reading = self.sessions.read(Self::id());
+        if !*self.stored.lock().expect("stored") {
+            return None;
+        }
+        let cell = Arc::new(Cell::new(AccountKey::integer(1)));
+        let live = Live::new(Self::token(), &Self::session(), Bearer::Session, cell);
+        Some(reading.finish(&Arc::new(live)))
+    }
+
+    fn is_inside(&self) -> bool {
+        self.sessions.find(Self::token()).is_some()
+    }
+}
+
+#[test]
+fn loom_a_session_that_ends_while_it_is_read_is_not_put_in() {
+    loom::model(|| {
+        let reader = Arc::new(Reader::new());
+        let reading = {
+            let reader = Arc::clone(&reader);
+            thread::spawn(move || reader.read())
+        };
+        *reader.stored.lock().expect("stored") = false;
+        reader.sessions.end(Reader::id());
+        assert!(!reader.is_inside(), "right after the end");
+        reading.join().expect("the reader");
+        assert!(!reader.is_inside(), "after the slow read");
+    });
+}
+
+#[test]
+fn loom_two_who_read_a_session_share_what_overtakes_it() {
+    let mut three_threads = loom::model::Builder::new();
+    three_threads.preemption_bound = Some(3);
+    three_threads.check(|| {
+        let reader = Arc::new(Reader::new());
+        let reading = {
+            let reader = Arc::clone(&reader);
+            thread::spawn(move || reader.read())
+        };
+        let ending = {
+            let reader = Arc::clone(&reader);
+            thread::spawn(move || {
+                *reader.stored.lock().expect("stored") = false;
+                reader.sessions.end(Reader::id());
+            })
+        };
+        reader.read();
+        reading.join().expect("the reader");
+        ending.join().expect("whoever ends it");
+        assert!(!reader.is_inside());
+    });
+}
+
+#[test]
+fn loom_doubt_while_a_session_is_read_means_reading_it_again() {
+    loom::model(|| {
+        let reader = Arc::new(Reader::new());
+        let reading = {
+            let reader = Arc::clone(&reader);
+            thread::spawn(move || {
+                // As the gate does: twice at most.
+                if reader.read() == Some(Err(Overtaken::ReadAgain)) {
+                    assert_ne!(reader.read(), Some(Err(Overtaken::ReadAgain)));
+                }
+            })
+        };
+        // An end that the feed lost, and then the follower learns of the loss.
+        *reader.stored.lock().expect("stored") = false;
+        reader.sessions.forget_all();
+        reading.join().expect("the reader");
+        assert!(!reader.is_inside());
     });
 }

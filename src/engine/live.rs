@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::domain::account::AccountKey;
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::SessionId;
+use crate::domain::standing::Bearer;
 use crate::engine::sessions::Live;
 use crate::engine::{CurrentAccount, Gate, Portcullis};
 
@@ -149,9 +150,12 @@ impl Gate {
         self.live_accounts.wake(account);
     }
 
-    /// A session or token has ended.
+    /// A session or token has ended: takes it out of the table, and out of reach
+    /// for whoever comes from now on and would wait for a read that began before.
     pub(super) fn end_session(&self, id: SessionId) {
         self.sessions.end(id);
+        self.session_reads.forget(&(id, Bearer::Session));
+        self.session_reads.forget(&(id, Bearer::Token));
         self.live_sessions.wake(&id);
     }
 }

@@ -26,6 +26,7 @@ mod interleavings;
 #[cfg(all(test, not(portcullis_loom)))]
 mod tests;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,13 +80,14 @@ struct Gate {
     /// Keeps the cells of accounts that come without a session of ours.
     retained: Cache<AccountKey, Arc<Cell>>,
     /// Tokens that open nothing: guesses don't reach the store twice.
-    unknown_tokens: Cache<(TokenHash, Bearer), ()>,
+    unknown_tokens: Cache<TokenHash, ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<(TokenHash, Bearer), SessionRead>,
+    session_reads: SingleFlight<(SessionId, Bearer), SessionRead>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
-    touched: std::sync::Mutex<Vec<(SessionKey, Timestamp)>>,
+    /// Uses of sessions that are not written yet.
+    touched: std::sync::Mutex<HashMap<SessionKey, Timestamp>>,
     live_accounts: Waiting<AccountKey>,
     live_sessions: Waiting<SessionId>,
     source: Arc<dyn ErasedSource>,
@@ -123,6 +125,9 @@ struct Unanswered;
 
 /// When a client should ask again while the directory can't say.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many uses of sessions wait at most for a store that can't write them.
+const MAX_UNWRITTEN: usize = 1 << 20;
 
 impl Portcullis {
     /// Starts a gate's description.
@@ -260,11 +265,23 @@ impl Gate {
     /// Notes that a session was used; written to the store in batches.
     fn touch(&self, live: &Live, now: Timestamp) {
         if live.touch(now) {
-            let mut touched = self
-                .touched
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            touched.push((live.key, now));
+            self.note_uses([(live.key, now)]);
         }
+    }
+
+    fn note_uses(&self, uses: impl IntoIterator<Item = (SessionKey, Timestamp)>) {
+        let mut touched = self.touched();
+        for (key, at) in uses {
+            if touched.len() < MAX_UNWRITTEN || touched.contains_key(&key) {
+                let noted = touched.entry(key).or_insert(at);
+                *noted = at.max(*noted);
+            }
+        }
+    }
+
+    fn touched(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, Timestamp>> {
+        self.touched
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hashbrown::HashTable;
@@ -18,6 +18,7 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
 use crate::engine::cell::Cell;
+use crate::engine::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard, lock};
 
 /// How often a session in use is written back as seen.
 pub(crate) const TOUCH_EVERY: Duration = Duration::from_secs(60);
@@ -28,7 +29,10 @@ pub(crate) struct Live {
     pub(crate) key: SessionKey,
     pub(crate) cell: Arc<Cell>,
     pub(crate) bearer: Bearer,
-    pub(crate) born: Generation,
+    /// Whether another generation of the account ends it: a session's does, a
+    /// token's not.
+    ends_with_generation: bool,
+    born: Generation,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     last_seen_at: AtomicI64,
@@ -59,8 +63,11 @@ impl TokenHasher {
         Self(SipHasher13::new_with_key(&secret))
     }
 
-    pub(crate) fn hash(&self, token: &[u8]) -> TokenHash {
-        TokenHash(self.0.hash(token).as_u128())
+    /// One text is two tokens: what it is worth as a session says nothing of
+    /// what it is worth as an API token.
+    pub(crate) fn hash(&self, token: &[u8], bearer: Bearer) -> TokenHash {
+        let hash = self.0.hash(token).as_u128();
+        TokenHash(if bearer == Bearer::Token { !hash } else { hash })
     }
 }
 
@@ -95,6 +102,7 @@ impl Live {
             key: session.key,
             cell,
             bearer,
+            ends_with_generation: bearer == Bearer::Session,
             born: session.generation,
             created_at: session.created_at,
             expires_at: session.expires_at,
@@ -103,8 +111,26 @@ impl Live {
         }
     }
 
+    /// The same, living on whatever the account's generation.
+    pub(crate) fn of_any_generation(self) -> Self {
+        Self { ends_with_generation: false, ..self }
+    }
+
     pub(crate) fn id(&self) -> SessionId {
         self.key.id()
+    }
+
+    /// The generation that it lives and dies with, if it does.
+    #[inline]
+    pub(crate) fn born(&self) -> Option<Generation> {
+        self.ends_with_generation.then_some(self.born)
+    }
+
+    /// Whether it was born after what is known of its account: generations only
+    /// rise, so the account must be read again before the session is judged.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.born()
+            .is_some_and(|born| born > self.cell.generation())
     }
 
     /// Whether the hot path may leave the session's times alone: it is not over,
@@ -226,8 +252,8 @@ impl Sessions {
         let shard = || RwLock::new(Shard { capacity, ..Shard::default() });
         Self {
             by_token: (0..shards).map(|_| shard()).collect(),
-            by_id: (0..shards).map(|_| RwLock::default()).collect(),
-            reading: Mutex::default(),
+            by_id: (0..shards).map(|_| RwLock::new(HashTable::new())).collect(),
+            reading: Mutex::new(HashMap::new()),
         }
     }
 
@@ -308,7 +334,7 @@ impl Sessions {
     }
 
     fn reading(&self) -> Changing<'_> {
-        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.reading)
     }
 
     /// How many sessions are in it.
@@ -370,3 +396,6 @@ impl fmt::Debug for Sessions {
             .finish()
     }
 }
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests;

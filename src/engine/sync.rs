@@ -1,11 +1,11 @@
-//! The primitives that the cell and the registry are made of: the standard
+//! The primitives that cell, registry and session table are made of: the standard
 //! library's, or loom's where a test walks every interleaving of them.
 
 #[cfg(not(portcullis_loom))]
-pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard, atomic::AtomicU64};
 
 #[cfg(portcullis_loom)]
-pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+pub(crate) use loom::sync::{Mutex, MutexGuard, RwLock, RwLockWriteGuard, atomic::AtomicU64};
 
 use std::sync::PoisonError;
 

@@ -112,19 +112,21 @@ async fn only_the_sign_in_page_itself_is_exempt() {
     }
 }
 
+async fn login_of(request: Request<()>) -> Result<Response<String>, Infallible> {
+    let me = request
+        .extensions()
+        .get::<CurrentAccount>()
+        .expect("an account");
+    Ok(Response::new(me.login().to_string()))
+}
+
 #[tokio::test]
 async fn a_service_function_is_wrapped_by_a_service_builder() {
     let test = TestGate::new().await;
     let cookie = test.sign_in(&test.account("alice").await).await;
     let service = ServiceBuilder::new()
         .layer(GuardLayer::new(test.gate()))
-        .service_fn(async |request: Request<()>| {
-            let me = request
-                .extensions()
-                .get::<CurrentAccount>()
-                .expect("an account");
-            Ok::<_, Infallible>(Response::new(me.login().to_string()))
-        });
+        .service_fn(login_of);
     let ask = async |cookie: &str| {
         let request = Request::get("/")
             .header(header::COOKIE, cookie)

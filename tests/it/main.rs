@@ -8,6 +8,7 @@ mod cli;
 mod examples;
 mod guard;
 mod layering;
+mod live;
 #[cfg(feature = "gateway")]
 mod manual;
 #[cfg(feature = "gateway")]

@@ -8,6 +8,8 @@ mod cli;
 mod examples;
 mod layering;
 #[cfg(feature = "gateway")]
+mod manual;
+#[cfg(feature = "gateway")]
 mod readme;
 mod refusals;
 mod source_text;

@@ -18,13 +18,11 @@ pub(crate) struct Example {
 impl Example {
     /// Starts an example on a free port, with its file in this folder.
     pub(crate) fn start(name: &str, folder: &Path) -> Self {
-        Self::start_at(name, folder, "127.0.0.1:0")
-    }
-
-    pub(crate) fn start_at(name: &str, folder: &Path, address: &str) -> Self {
         let program = program(name);
         let mut command = Command::new(&program);
-        command.args(["portcullis.db", address]).current_dir(folder);
+        command
+            .args(["portcullis.db", "127.0.0.1:0"])
+            .current_dir(folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
@@ -36,6 +34,10 @@ impl Example {
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("{name} printed {line:?}"));
         Self { child, address, _stdout: stdout }
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn browser(&self) -> Browser {
@@ -52,10 +54,22 @@ impl Drop for Example {
 
 /// Examples lie beside the tests: `target/<profile>/examples`.
 fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test's own path");
-    let profile = test.ancestors().nth(2).expect("target/<profile>/deps/…");
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    profile.join("examples").join(name)
+    profile().join("examples").join(name)
+}
+
+/// Where cargo builds.
+pub(crate) fn target() -> PathBuf {
+    profile().parent().expect("target").to_owned()
+}
+
+/// The test itself is in `target/<profile>/deps`.
+fn profile() -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own path");
+    test.ancestors()
+        .nth(2)
+        .expect("target/<profile>")
+        .to_owned()
 }
 
 /// Runs a command of the program on the file in this folder, and gives what it

@@ -34,7 +34,8 @@
 //! request as it comes and once for one that an outer layer has put an extension in, as the map of extensions
 //! is itself allocated by the first who uses it. **RSS** is the growth of a fresh process by a million
 //! sessions, each with an account of its own, without the clients' tokens; **heap** is what was asked
-//! of the allocator. Where **two threads** share what both write, CPU per request grows;
+//! of the allocator. Both count the store in memory that stands for a database; *by use* is what the gate keeps
+//! beside it, and all that there is where the store is elsewhere. Where **two threads** share what both write, CPU per request grows;
 //! the bare Router's own growth is the measure.
 //!
 //! The last table holds the figures against what the product promises. A missed promise is printed and
@@ -117,7 +118,8 @@ fn main() -> Result<()> {
     match arguments.part {
         Some(Part::Count { variant }) => instructions::serve(variant),
         Some(Part::Resident { variant, sessions }) => {
-            println!("{}", memory::resident_per_session(variant, sessions)?);
+            let weight = memory::resident_per_session(variant, sessions)?;
+            println!("{}", serde_json::to_string(&weight)?);
             Ok(())
         }
         None => arguments.report(),

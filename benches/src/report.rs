@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets::ASCII_MARKDOWN};
 use serde::Serialize;
 
 use crate::{
-    measure::{allocations::Steady, cpu::Cpu, threads::Threads},
+    measure::{allocations::Steady, cpu::Cpu, memory::Weight, threads::Threads},
     variant::Variant,
 };
 
@@ -28,9 +28,9 @@ pub struct Row {
     /// Two threads, many sessions.
     pub threads_many: Option<Threads>,
     /// Resident bytes per session with its account.
-    pub resident: Option<f64>,
+    pub resident: Option<Weight>,
     /// Bytes live on the heap per session with its account.
-    pub heap: Option<f64>,
+    pub heap: Option<Weight>,
 }
 
 impl Row {
@@ -149,9 +149,14 @@ impl Figures<'_> {
                         self.added(guard, |row| Some(row.threads_hot?.cpu_growth)),
                     ),
                     bound(
-                        format!("{name}: resident bytes per session with its account"),
+                        format!("{name}: resident bytes per session with its account, in the gate"),
                         (400.0, None),
-                        guard.and_then(|row| row.resident),
+                        guard.and_then(|row| Some(row.resident?.by_use)),
+                    ),
+                    bound(
+                        format!("{name}: the same, with the directory in memory"),
+                        (400.0, None),
+                        guard.and_then(|row| Some(row.resident?.whole)),
                     ),
                 ]
             })
@@ -259,7 +264,9 @@ impl Report {
             "2 threads: CPU x (1,000 / many)",
             "2 threads: rate x (1,000 / many)",
             "RSS B/session",
+            "by use",
             "heap B/session",
+            "by use",
         ]);
         for row in self.rows.iter().filter(|row| row.has_at_scale()) {
             table.add_row([
@@ -269,8 +276,10 @@ impl Report {
                 hundredths(row.cpu_many.map(|cpu| cpu.times_floor)),
                 pair(row, |threads| threads.cpu_growth),
                 pair(row, |threads| threads.rate_scaling),
-                whole(row.resident),
-                whole(row.heap),
+                whole(row.resident.map(|weight| weight.whole)),
+                whole(row.resident.map(|weight| weight.by_use)),
+                whole(row.heap.map(|weight| weight.whole)),
+                whole(row.heap.map(|weight| weight.by_use)),
             ]);
         }
         table

@@ -88,10 +88,17 @@ impl Builder {
     }
 
     /// Accounts live in a system of the application's own, which says their
-    /// standing. Sessions are kept in this process, unless
-    /// [`Builder::sessions_from`] says otherwise.
+    /// standing. Sessions are kept in this process, unless [`Builder::sessions`]
+    /// or [`Builder::sessions_from`] says otherwise.
     pub fn accounts(mut self, source: impl StatusSource) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Sessions of ours are kept here, where accounts live in a system of the
+    /// application's own. A directory keeps its sessions itself.
+    pub fn sessions(mut self, sessions: impl SessionStore) -> Self {
+        self.sessions = Some(Arc::new(sessions));
         self
     }
 
@@ -198,6 +205,9 @@ impl Builder {
             (None, None) => return Err(BuildError::NoAccounts),
             (Some(_), Some(_)) => return Err(BuildError::TwoSourcesOfAccounts),
             _ => {}
+        }
+        if self.directory.is_some() && self.sessions.is_some() {
+            return Err(BuildError::TwoStoresOfSessions);
         }
         // What is written of a session's use is up to two minutes old.
         if self.settings.session_idle < Duration::from_secs(5 * 60) {
@@ -334,4 +344,7 @@ pub enum BuildError {
     /// Which of the two would be right about an account?
     #[error("both `directory` and `accounts` were called: leave one out")]
     TwoSourcesOfAccounts,
+    /// A directory opens sessions in the transaction that reads the account.
+    #[error("a directory keeps its sessions itself: leave `sessions` out")]
+    TwoStoresOfSessions,
 }

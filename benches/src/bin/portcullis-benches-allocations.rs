@@ -9,6 +9,7 @@ use portcullis_benches::{
     measure::{
         HOT_SESSIONS,
         allocations::{Allocations, Steady},
+        memory::Weight,
     },
     variant::Variant,
 };
@@ -72,15 +73,21 @@ fn window(subject: &mut dyn Subject) -> Allocations {
     }
 }
 
-/// Bytes per session, the clients' own credentials taken off.
-fn heap(variant: Variant, sessions: usize) -> Result<f64> {
+/// Bytes that are live, the clients' own credentials taken off.
+fn heap(variant: Variant, sessions: usize) -> Result<Weight> {
     let region = Region::new(ALLOCATOR);
     let mut subject = variant.build(sessions)?;
+    let stored = live(&region);
     subject.warm_up();
-    let taken = region.change();
-    let live = taken.bytes_allocated as f64 - taken.bytes_deallocated as f64;
+    let used = live(&region);
     let credentials: usize = subject.credentials().iter().map(|each| owned(each)).sum();
-    Ok((live - credentials as f64) / sessions as f64)
+    let per_session = |bytes: f64| bytes / sessions as f64;
+    Ok(Weight { whole: per_session(used - credentials as f64), by_use: per_session(used - stored) })
+}
+
+fn live(region: &Region<'_, System>) -> f64 {
+    let taken = region.change();
+    taken.bytes_allocated as f64 - taken.bytes_deallocated as f64
 }
 
 fn owned(credential: &str) -> usize {

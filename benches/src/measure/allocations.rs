@@ -7,7 +7,7 @@ use std::{env, process::Command};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use super::answer;
+use super::{answer, memory::Weight};
 use crate::variant::Variant;
 
 /// What one request asks of the allocator.
@@ -34,7 +34,7 @@ pub fn steady(variant: Variant) -> Result<Steady> {
 }
 
 /// Counts what is live on the heap for each session.
-pub fn heap(variant: Variant, sessions: usize) -> Result<f64> {
+pub fn heap(variant: Variant, sessions: usize) -> Result<Weight> {
     answer(program()?.args(["heap", &variant.name(), &sessions.to_string()]))
 }
 

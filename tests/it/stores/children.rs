@@ -1,7 +1,7 @@
 //! What needs a process of its own: crashes, other users, full disks.
 //!
-//! A child is this test binary, running one ignored test with a place to work on in
-//! its environment. It says on its standard output what it was answered.
+//! A child is this test binary, running the test that started it with a place to work
+//! on in its environment. It says on its standard output what it was answered.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -39,7 +39,7 @@ fn child(before: &[&str], test: &str, place: &Path) -> Child {
     let line: Vec<&str> = before
         .iter()
         .copied()
-        .chain([this, &test, "--exact", "--ignored", "--nocapture"])
+        .chain([this, &test, "--exact", "--nocapture"])
         .collect();
     let mut command = Command::new(line[0]);
     command.args(&line[1..]).env(PLACE, place);
@@ -57,10 +57,7 @@ fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     lines.filter_map(|line| line.split_once(SAYS).map(|(_, said)| said.to_owned()))
 }
 
-#[ignore = "a part of every_answered_lock_survives_a_kill"]
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn child_that_locks() {
-    let Some(place) = place() else { return };
+async fn lock_until_killed(place: &Path) {
     let directory = SqlDirectory::open(place.join("accounts.db"))
         .await
         .expect("opens");
@@ -84,12 +81,15 @@ async fn child_that_locks() {
 }
 
 /// Killed three times while it writes, at moments that differ.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_answered_lock_survives_a_kill() {
+    if let Some(place) = place() {
+        return lock_until_killed(&place).await;
+    }
     let folder = folder();
     let mut answered = Vec::new();
     for round in 1..=3 {
-        let mut child = child(&[], "child_that_locks", folder.path());
+        let mut child = child(&[], "every_answered_lock_survives_a_kill", folder.path());
         let mut said = lines(&mut child);
         answered.extend(said.by_ref().take(17 * round));
         child.kill().expect("kills");
@@ -125,7 +125,7 @@ async fn every_answered_lock_survives_a_kill() {
 async fn programs_that_start_at_once_agree() {
     let folder = folder();
     let mut children: Vec<Child> = (0..4)
-        .map(|_| child(&[], "child_that_locks", folder.path()))
+        .map(|_| child(&[], "every_answered_lock_survives_a_kill", folder.path()))
         .collect();
     let mut said: Vec<_> = children.iter_mut().map(lines).collect();
     for said in &mut said {
@@ -146,10 +146,7 @@ async fn programs_that_start_at_once_agree() {
     assert!(records >= 4 * 3 * 2);
 }
 
-#[ignore = "a part of what_another_user_owns_is_read_only"]
-#[tokio::test]
-async fn child_that_opens() {
-    let Some(place) = place() else { return };
+async fn try_to_open(place: &Path) {
     match SqlDirectory::open(place.join("accounts.db")).await {
         Ok(_) => say("opened"),
         Err(StoreError::ReadOnly { what, .. }) => say(&format!("read-only {what}")),
@@ -164,6 +161,9 @@ async fn child_that_opens() {
 async fn what_another_user_owns_is_read_only() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+    if let Some(place) = place() {
+        return try_to_open(&place).await;
+    }
     let folder = folder();
     let file = folder.path().join("accounts.db");
     let directory = SqlDirectory::open(&file).await.expect("opens");
@@ -180,7 +180,7 @@ async fn what_another_user_owns_is_read_only() {
             chmod(&entry.expect("an entry").path(), of_files);
         }
         chmod(folder.path(), of_folder);
-        let mut child = child(before, "child_that_opens", folder.path());
+        let mut child = child(before, "what_another_user_owns_is_read_only", folder.path());
         let said: Vec<String> = lines(&mut child).collect();
         child.wait().expect("ends");
         chmod(folder.path(), 0o755);
@@ -191,10 +191,7 @@ async fn what_another_user_owns_is_read_only() {
     assert_eq!(directory.verify_audit().await.expect("answers"), Ok(1), "nothing was lost");
 }
 
-#[ignore = "a part of a_full_disk_loses_nothing"]
-#[tokio::test]
-async fn child_that_fills_a_disk() {
-    let Some(place) = place() else { return };
+async fn fill_the_disk(place: &Path) {
     let ballast = place.join("ballast");
     fs::write(&ballast, vec![7; 1 << 20]).expect("writes");
     let directory = SqlDirectory::open(place.join("accounts.db"))
@@ -232,6 +229,9 @@ async fn child_that_fills_a_disk() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_loses_nothing() {
+    if let Some(place) = place() {
+        return fill_the_disk(&place).await;
+    }
     let folder = folder();
     let script = format!(
         "mount -t tmpfs -o size=3m none '{}' && exec \"$0\" \"$@\"",
@@ -247,7 +247,7 @@ async fn a_full_disk_loses_nothing() {
         return;
     }
     own_disk.push(&script);
-    let mut child = child(&own_disk, "child_that_fills_a_disk", folder.path());
+    let mut child = child(&own_disk, "a_full_disk_loses_nothing", folder.path());
     let said: Vec<String> = lines(&mut child).collect();
     assert!(child.wait().expect("ends").success(), "{said:?}");
     let [full, went_on] = &said[..] else { panic!("{said:?}") };

@@ -17,14 +17,30 @@ fn logged() -> Vec<(String, String)> {
             if !["error", "warn", "info", "debug", "trace"].contains(&level) {
                 continue;
             }
-            // The message is the last text before the call's end.
+            // The message is the last text inside the call.
             let from = at + start.len();
-            let end = rest.find([';', '}']).expect("an end");
-            let words = file.text[from..from + end].split('"').rev().nth(1).expect("a message");
+            let end = end_of_call(rest);
+            let words = file.text[from..from + end]
+                .split('"')
+                .rev()
+                .nth(1)
+                .expect("a message");
             logged.push((level.to_owned(), words.to_owned()));
         }
     }
     logged
+}
+
+/// Where the parenthesis closes that opens first.
+fn end_of_call(code: &str) -> usize {
+    let mut open = 0;
+    for (at, sign) in code.match_indices(['(', ')']) {
+        open += if sign == "(" { 1 } else { -1 };
+        if open == 0 {
+            return at;
+        }
+    }
+    code.len()
 }
 
 #[test]
@@ -55,7 +71,9 @@ fn every_command_is_in_its_table() {
         }
     }
     assert!(commands.len() > 10, "{commands:?}");
-    let rows = COMMAND_LINE.lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows = COMMAND_LINE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
     let named: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
     assert_eq!(named, commands);
 }
@@ -63,10 +81,17 @@ fn every_command_is_in_its_table() {
 /// The commands below this one, as its help lists them.
 fn subcommands(command: &[&str]) -> Vec<String> {
     let mut help = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-    let help = help.args(command).arg("--help").output().expect("the program");
+    let help = help
+        .args(command)
+        .arg("--help")
+        .output()
+        .expect("the program");
     let help = String::from_utf8(help.stdout).expect("text");
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed = listed.take_while(|line| !line.is_empty());
     let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
-    names.filter(|name| !name.is_empty() && *name != "help").map(str::to_owned).collect()
+    names
+        .filter(|name| !name.is_empty() && *name != "help")
+        .map(str::to_owned)
+        .collect()
 }

@@ -23,9 +23,8 @@ impl Admin {
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<Session, AdminError> {
         let note = actor.note(Action::SessionEnded, None);
         let ended = self.directory.end_session(id, note).await?;
-        let ended = ended.ok_or(AdminError::NoSuchSession { id })?;
         self.tell_gate_of_end(id);
-        Ok(ended)
+        ended.ok_or(AdminError::NoSuchSession { id })
     }
 }
 

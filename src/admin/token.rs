@@ -87,9 +87,8 @@ impl Admin {
     pub async fn revoke_token(&self, actor: &Actor, id: SessionId) -> Result<ApiToken, AdminError> {
         let note = actor.note(Action::TokenRevoked, None);
         let revoked = self.directory.revoke_token(id, note).await?;
-        let revoked = revoked.ok_or(AdminError::NoSuchToken { id })?;
         self.tell_gate_of_end(id);
-        Ok(revoked)
+        revoked.ok_or(AdminError::NoSuchToken { id })
     }
 }
 

@@ -288,7 +288,7 @@ impl Standing {
 }
 
 /// What a request brought to say whose it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Bearer {
     /// A person's session.

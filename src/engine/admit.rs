@@ -77,7 +77,7 @@ impl Portcullis {
         match credential::of(headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
-            Credential::Malformed => Admission::Deny(gate.ended(gate.clock.wall())),
+            Credential::Malformed(bearer) => Admission::Deny(gate.ended(bearer, gate.clock.wall())),
             Credential::None => Admission::Deny(gate.deny(DenialReason::NoSession)),
         }
     }
@@ -128,10 +128,10 @@ impl Portcullis {
         let gate = &self.0;
         let now = gate.clock.wall();
         let Some(token) = SessionToken::parse(token) else {
-            return Admission::Deny(gate.ended(now));
+            return Admission::Deny(gate.ended(bearer, now));
         };
-        if gate.unknown_tokens.contains_key(&hash) {
-            return Admission::Deny(gate.ended(now).by_token(bearer == Bearer::Token));
+        if gate.unknown_tokens.contains_key(&(hash, bearer)) {
+            return Admission::Deny(gate.ended(bearer, now));
         }
         let (gate, key) = (Arc::clone(gate), token.key());
         Admission::Look(Look(Box::pin(async move { gate.look_up(hash, key, bearer).await })))
@@ -181,12 +181,18 @@ impl Gate {
         (strict && !self.is_fresh(now)).then(unknown)
     }
 
-    fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
+    pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
         let (reason, dead) = live.cell.refusal(live.bearer, live.born, now)?;
-        Some(self.of(live, reason, dead, now))
+        Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
 
-    fn of(&self, live: &Live, reason: DenialReason, dead: bool, now: Timestamp) -> Denial {
+    pub(super) fn of(
+        &self,
+        live: &Live,
+        reason: DenialReason,
+        dead: bool,
+        now: Timestamp,
+    ) -> Denial {
         Denial::new(reason, now)
             .of(live.cell.key().clone())
             .with_dead_session(dead)
@@ -199,8 +205,10 @@ impl Gate {
     }
 
     /// The request brought what opens nothing, and never will.
-    fn ended(&self, now: Timestamp) -> Denial {
-        Denial::new(DenialReason::SessionEnded, now).with_dead_session(true)
+    fn ended(&self, bearer: Bearer, now: Timestamp) -> Denial {
+        Denial::new(DenialReason::SessionEnded, now)
+            .with_dead_session(true)
+            .by_token(bearer == Bearer::Token)
     }
 
     /// Reads the account's standing, then judges.
@@ -250,16 +258,18 @@ impl Gate {
         key: SessionKey,
         bearer: Bearer,
     ) -> Result<CurrentAccount, Denial> {
-        let read = self.session_reads.join(&hash, || {
+        // A session's token is no API token: what is read of one says nothing
+        // of the other.
+        let read = self.session_reads.join(&(hash, bearer), || {
             let gate = Arc::clone(&self);
             Box::pin(async move { gate.read_session(hash, key, bearer).await })
         });
         let live = read.await;
-        self.session_reads.done(&hash);
+        self.session_reads.done(&(hash, bearer));
         let now = self.clock.now();
         match live {
             Ok(Some(live)) => self.judge_after_session(live, now).await,
-            Ok(None) => Err(self.ended(now.wall).by_token(bearer == Bearer::Token)),
+            Ok(None) => Err(self.ended(bearer, now.wall)),
             Err(Unanswered) => Err(self.deny(unknown()).by_token(bearer == Bearer::Token)),
         }
     }
@@ -288,7 +298,7 @@ impl Gate {
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
             let Some(session) = self.stored_session(key, bearer).await? else {
-                self.unknown_tokens.insert(hash, ());
+                self.unknown_tokens.insert((hash, bearer), ());
                 return Ok(None);
             };
             let cell = self.standings.find_or_create(&session.account);
@@ -302,7 +312,7 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn stored_session(
+    pub(super) async fn stored_session(
         &self,
         key: SessionKey,
         bearer: Bearer,
@@ -346,6 +356,10 @@ impl Gate {
     }
 
     async fn read_standing(&self, cell: &Cell) -> Result<(), Unanswered> {
+        // Somebody's read may have ended between the caller's look and this one.
+        if self.may_use(cell, self.clock.now().monotonic) {
+            return Ok(());
+        }
         let began = cell.begin_read();
         let began_at = self.clock.now();
         let read = self.ask(self.source.standing(cell.key())).await?;
@@ -355,6 +369,7 @@ impl Gate {
             None => began_at.monotonic.after(self.settings.refresh_every),
         };
         cell.finish_read(began, read, self.clock.wall(), until);
+        self.account_changed(cell.key());
         Ok(())
     }
 

@@ -375,7 +375,7 @@ impl Portcullis {
             .0
             .ask(self.0.session_store.end_session(id, note))
             .await?;
-        self.0.sessions.end(id);
+        self.0.end_session(id);
         Ok(ended.is_some())
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
+use crate::engine::live::Waiting;
 use crate::engine::sessions::{Sessions, TokenHasher};
 use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
 use crate::engine::standings::Standings;
@@ -263,6 +264,8 @@ impl Builder {
             session_reads: SingleFlight::new(),
             fresh_until: AtomicU64::new(0),
             touched: std::sync::Mutex::default(),
+            live_accounts: Waiting::new(),
+            live_sessions: Waiting::new(),
             source,
             session_store,
             session_source: self.session_source,

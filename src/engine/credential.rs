@@ -11,6 +11,7 @@ use memchr::memmem::Finder;
 
 use crate::domain::secret::TOKEN_PREFIX;
 use crate::domain::session::SessionToken;
+use crate::domain::standing::Bearer;
 
 /// What a request brought to say whose it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,8 +20,8 @@ pub(crate) enum Credential<'a> {
     None,
     /// An `Authorization: Bearer` header; the random part of the token in it.
     ApiToken(&'a [u8]),
-    /// Something that was once a session's cookie, and never will be again.
-    Malformed,
+    /// Something in a credential's place that never was one of ours.
+    Malformed(Bearer),
     /// A cookie of a session.
     Session(&'a [u8]),
 }
@@ -71,7 +72,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     let random = token.strip_prefix(TOKEN_PREFIX.as_bytes());
     Some(match (random, values.next()) {
         (Some(random), None) if random.len() == SessionToken::LEN => Credential::ApiToken(random),
-        _ => Credential::Malformed,
+        _ => Credential::Malformed(Bearer::Token),
     })
 }
 
@@ -95,7 +96,7 @@ fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credent
             let value = unquoted(after[..end].trim_ascii());
             found = match value.len() {
                 SessionToken::LEN => Credential::Session(value),
-                _ => Credential::Malformed,
+                _ => Credential::Malformed(Bearer::Session),
             };
         }
     }
@@ -144,6 +145,7 @@ mod tests {
     #[test]
     fn exactly_one_cookie_is_a_session() {
         let session = Credential::Session(TOKEN.as_bytes());
+        let malformed = Credential::Malformed(Bearer::Session);
         let cases: &[(&[&str], Credential<'_>)] = &[
             (&[], Credential::None),
             (&["portcullis=T"], session),
@@ -157,9 +159,9 @@ mod tests {
             (&["xportcullis=T; portcullis-x=T; Portcullis=T"], Credential::None),
             (&["__Host-portcullis=T"], Credential::None),
             (&["portcullis"], Credential::None),
-            (&["portcullis="], Credential::Malformed),
-            (&["portcullis=T="], Credential::Malformed),
-            (&["portcullis=short"], Credential::Malformed),
+            (&["portcullis="], malformed),
+            (&["portcullis=T="], malformed),
+            (&["portcullis=short"], malformed),
         ];
         for (lines, expected) in cases {
             let lines: Vec<String> = lines.iter().map(|line| line.replace('T', TOKEN)).collect();
@@ -184,7 +186,10 @@ mod tests {
             Credential::Session(TOKEN.as_bytes())
         );
         both.insert(AUTHORIZATION, bearer("Bearer something"));
-        assert_eq!(of(&both, &SessionCookie::new(false), true), Credential::Malformed);
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::Malformed(Bearer::Token)
+        );
     }
 
     proptest! {
@@ -224,7 +229,7 @@ mod tests {
                 times += 1;
                 slow = match value.len() {
                     SessionToken::LEN => Credential::Session(value),
-                    _ => Credential::Malformed,
+                    _ => Credential::Malformed(Bearer::Session),
                 };
             }
             let slow = if times == 1 { slow } else { Credential::None };
@@ -241,6 +246,53 @@ mod tests {
                 prop_assert_eq!(token.len(), SessionToken::LEN);
                 prop_assert!(memchr::memmem::find(&bytes, token).is_some());
             }
+        }
+
+        /// Property: two cookies of our name are none, whatever they hold.
+        #[test]
+        fn two_sessions_are_none(values in proptest::collection::vec("[!-:<-~]{0,50}", 2..5)) {
+            let pairs: Vec<_> = values.iter().map(|value| format!("portcullis={value}")).collect();
+            let lines: Vec<&[u8]> = pairs.iter().map(String::as_bytes).collect();
+            let joined = pairs.join("; ");
+            for map in [headers(&COOKIE, &lines), headers(&COOKIE, &[joined.as_bytes()])] {
+                prop_assert_eq!(cookies(&map), Credential::None);
+            }
+        }
+
+        /// Property: a bearer token is taken exactly when it is alone and has an
+        /// API token's form; whoever sends another is refused for it, and never
+        /// taken for whose cookie came along.
+        #[test]
+        fn a_bearer_token_is_an_api_token_or_nothing(
+            scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]",
+            prefix in "(pct_)?",
+            token in "[A-Za-z0-9_-]{43}|[!-~]{0,60}",
+            more in proptest::option::of("[!-~ ]{0,20}"),
+        ) {
+            let first = format!("{scheme} {prefix}{token}");
+            let lines: Vec<&[u8]> =
+                [Some(first.as_bytes()), more.as_deref().map(str::as_bytes)].into_iter().flatten().collect();
+            let mut map = headers(&AUTHORIZATION, &lines);
+            let cookie = format!("portcullis={TOKEN}");
+            map.insert(COOKIE, cookie.parse().expect("visible ASCII"));
+            let given = format!("{prefix}{token}");
+            let random = given.strip_prefix("pct_").filter(|random| random.len() == 43);
+            let expected = match random {
+                Some(random) if more.is_none() => Credential::ApiToken(random.as_bytes()),
+                _ => Credential::Malformed(Bearer::Token),
+            };
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), true), expected);
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), false), Credential::Session(TOKEN.as_bytes()));
+        }
+
+        /// Property: whatever else stands in `Authorization` is not looked at.
+        #[test]
+        fn other_schemes_are_the_services_own(
+            bytes in proptest::collection::vec(32..=255_u8, 0..60),
+        ) {
+            prop_assume!(!bytes.to_ascii_lowercase().starts_with(b"bearer "));
+            let map = headers(&AUTHORIZATION, &[&bytes]);
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), true), Credential::None);
         }
     }
 }

@@ -103,7 +103,7 @@ impl Follower {
             gate.learn(&account, standing);
         }
         for id in ended {
-            gate.sessions.end(id);
+            gate.end_session(id);
         }
         self.cursor = next;
         Ok(more)
@@ -127,6 +127,8 @@ impl Gate {
             cell.suspect();
         }
         self.sessions.forget_all();
+        self.live_accounts.wake_all();
+        self.live_sessions.wake_all();
     }
 }
 

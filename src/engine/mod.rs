@@ -12,6 +12,7 @@ mod cell;
 mod credential;
 mod feed;
 mod flight;
+mod live;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod sessions;
@@ -42,6 +43,7 @@ pub use self::source::{SessionClaim, SessionSource};
 use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::flight::SingleFlight;
+use self::live::Waiting;
 use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
@@ -49,7 +51,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{SessionId, SessionKey};
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Bearer, Standing};
 use crate::domain::time::{Clock, Monotonic, Timestamp};
 use crate::store::keyring::Keyring;
 use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
@@ -77,13 +79,15 @@ struct Gate {
     /// Keeps the cells of accounts that come without a session of ours.
     retained: Cache<AccountKey, Arc<Cell>>,
     /// Tokens that open nothing: guesses don't reach the store twice.
-    unknown_tokens: Cache<TokenHash, ()>,
+    unknown_tokens: Cache<(TokenHash, Bearer), ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<TokenHash, Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(TokenHash, Bearer), SessionRead>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
     touched: std::sync::Mutex<Vec<(SessionKey, Timestamp)>>,
+    live_accounts: Waiting<AccountKey>,
+    live_sessions: Waiting<SessionId>,
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
@@ -94,6 +98,9 @@ struct Gate {
     #[cfg(feature = "passwords")]
     passwords: passwords::Passwords,
 }
+
+/// What a read of the session store yields.
+type SessionRead = Result<Option<Arc<Live>>, Unanswered>;
 
 /// What the builder settled.
 #[derive(Clone, Debug)]
@@ -169,7 +176,7 @@ impl Portcullis {
 
     /// Forgets one session at once; it has to be ended in the store, too.
     pub fn session_ended(&self, id: SessionId) {
-        self.0.sessions.end(id);
+        self.0.end_session(id);
     }
 
     /// The directory that the gate was built on, if it was built on one.
@@ -185,6 +192,11 @@ impl Portcullis {
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
         self.0.settings.cookie.name()
+    }
+
+    /// Whether users reach the service over https, and cookies are for https alone.
+    pub fn is_https(&self) -> bool {
+        self.0.settings.https
     }
 
     /// Whether API tokens are taken from the `Authorization` header.
@@ -225,6 +237,7 @@ impl Gate {
     fn learn(&self, account: &AccountKey, standing: Standing) {
         if let Some(cell) = self.standings.find(account) {
             cell.push(standing, self.clock.wall());
+            self.account_changed(account);
         }
     }
 

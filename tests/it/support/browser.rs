@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -49,15 +49,31 @@ impl Browser {
     }
 
     async fn ask(&self, method: Method, path: &str, cookie: &str, body: String) -> Answer {
+        let mut headers =
+            vec![("accept", "text/html"), ("content-type", "application/x-www-form-urlencoded")];
+        if !cookie.is_empty() {
+            headers.push(("cookie", cookie));
+        }
+        self.send(method.as_str(), path, &headers, &body).await
+    }
+
+    /// Sends a request with these headers and no others.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", self.server))
-            .header(ACCEPT, "text/html")
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if !cookie.is_empty() {
-            request = request.header(COOKIE, cookie);
+            .uri(format!("http://{}{path}", self.server));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let request = request.body(Full::from(body)).expect("a request");
+        let request = request
+            .body(Full::from(body.to_owned()))
+            .expect("a request");
         let answer = self.client.request(request).await.expect("an answer");
         let (head, body) = answer.into_parts();
         let body = body.collect().await.expect("the whole of it").to_bytes();

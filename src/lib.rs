@@ -45,6 +45,7 @@
 //! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
 //! | how refused requests are answered, and other answers | [`guard::response`] |
 //! | how many guesses there are | [`LockoutPolicy`] |
+//! | WebSockets and event streams | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
 //! | locking people from a shell | [`manual::command_line`] |
 //! | testing a guarded service | [`testing`] |

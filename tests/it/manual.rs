@@ -17,9 +17,9 @@ fn logged() -> Vec<(String, String)> {
             if !["error", "warn", "info", "debug", "trace"].contains(&level) {
                 continue;
             }
-            // The message is the last text before the call's end.
+            // The message is the last text inside the call.
             let from = at + start.len();
-            let end = rest.find([';', '}']).expect("an end");
+            let end = end_of_call(rest);
             let words = file.text[from..from + end]
                 .split('"')
                 .rev()
@@ -29,6 +29,18 @@ fn logged() -> Vec<(String, String)> {
         }
     }
     logged
+}
+
+/// Where the parenthesis closes that opens first.
+fn end_of_call(code: &str) -> usize {
+    let mut open = 0;
+    for (at, sign) in code.match_indices(['(', ')']) {
+        open += if sign == "(" { 1 } else { -1 };
+        if open == 0 {
+            return at;
+        }
+    }
+    code.len()
 }
 
 #[test]

@@ -17,8 +17,6 @@ use axum::http::request::Parts;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
-use portcullis::domain::password::Password;
-use portcullis::engine::passwords::Passwords;
 use portcullis::store::sql::SqlDirectory;
 use portcullis::{
     AccountId, CurrentAccount, Generation, GuardLayer, Portcullis, SessionClaim, SignInError,
@@ -47,28 +45,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind(&address).await?;
     println!("listening on http://{}", listener.local_addr()?);
 
-    let service = app(App { gate, passwords: Passwords::new() });
+    let service = app(gate);
     axum::serve(listener, service.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 
-#[derive(Clone)]
-struct App {
-    gate: Portcullis,
-    passwords: Passwords,
-}
-
-fn app(app: App) -> Router {
+fn app(gate: Portcullis) -> Router {
     // Behind https leave `with_secure` out.
     let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
     Router::new()
         .route("/", get(home))
         .route("/sign-out", post(sign_out))
-        .layer(GuardLayer::new(app.gate.clone()).sign_in_at("/sign-in"))
+        .layer(GuardLayer::new(gate.clone()).sign_in_at("/sign-in"))
         .route("/sign-in", get(form).post(sign_in))
         // The last layer is the outermost: a session is there when the guard asks.
         .layer(sessions)
-        .with_state(app)
+        .with_state(gate)
 }
 
 // === Whose session is it? ===
@@ -123,12 +115,12 @@ struct Credentials {
 }
 
 async fn sign_in(
-    State(app): State<App>,
+    State(gate): State<Portcullis>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     session: Session,
     Form(typed): Form<Credentials>,
 ) -> Result<Response, StoreAway> {
-    let who = match app.check(&typed, from).await {
+    let who = match check(&gate, &typed, from).await {
         Ok(who) => who,
         Err(refused) => return Ok(refused.into_response()),
     };
@@ -138,39 +130,15 @@ async fn sign_in(
     Ok(Redirect::to("/").into_response())
 }
 
-impl App {
-    async fn check(&self, typed: &Credentials, from: SocketAddr) -> Result<Who, SignInError> {
-        // Reserves a guess. From here on, leaving without a word is a failure.
-        let attempt = self.gate.attempt(&typed.login, from).await?;
-        let account = attempt.account().map(|account| account.id);
-        let hash = self.stored_hash(account).await?;
-        // For nobody the same work is done as for somebody, so that the time
-        // does not tell which logins there are.
-        let right = self
-            .passwords
-            .verify(&Password::typed(&typed.password), hash.as_deref())
-            .await;
-        match account.filter(|_| right) {
-            Some(account) => {
-                let standing = attempt.succeed_elsewhere(account).await?;
-                Ok(Who { account, generation: standing.generation })
-            }
-            None => {
-                attempt.fail().await?;
-                Err(SignInError::Wrong)
-            }
-        }
-    }
-
-    async fn stored_hash(&self, account: Option<AccountId>) -> Result<Option<String>, SignInError> {
-        let (Some(directory), Some(account)) = (self.gate.directory(), account) else {
-            return Ok(None);
-        };
-        directory
-            .password_hash(account)
-            .await
-            .map_err(|_| SignInError::Unavailable)
-    }
+async fn check(
+    gate: &Portcullis,
+    typed: &Credentials,
+    from: SocketAddr,
+) -> Result<Who, SignInError> {
+    // Reserves a guess. From here on, leaving without a word is a failure.
+    let attempt = gate.attempt(&typed.login, from).await?;
+    let (account, standing) = attempt.check_password_elsewhere(&typed.password).await?;
+    Ok(Who { account, generation: standing.generation })
 }
 
 /// The application's session store does not answer.

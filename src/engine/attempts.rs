@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "passwords")]
+use crate::domain::account::AccountId;
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
 use crate::domain::client::ClientAddr;
@@ -252,21 +254,52 @@ impl Attempt {
     /// [`SignInError::Wrong`], counted; otherwise as [`Attempt::succeed`].
     #[cfg(feature = "passwords")]
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
+        match self.owner_of(password).await? {
+            Some(account) => self.succeed(account).await,
+            None => self.wrong().await,
+        }
+    }
+
+    /// As [`Attempt::check_password`], for an application that keeps its own
+    /// sessions: says whose password it was, and the standing to keep the
+    /// generation of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::check_password`].
+    #[cfg(feature = "passwords")]
+    pub async fn check_password_elsewhere(
+        mut self,
+        password: &str,
+    ) -> Result<(AccountId, Standing), SignInError> {
+        match self.owner_of(password).await? {
+            Some(account) => {
+                let standing = self.succeed_elsewhere(account).await?;
+                Ok((account, standing))
+            }
+            None => self.wrong().await,
+        }
+    }
+
+    /// Whose password it is: the account's that the login names, or nobody's.
+    #[cfg(feature = "passwords")]
+    async fn owner_of(&mut self, password: &str) -> Result<Option<AccountId>, SignInError> {
         let hash = match self.stored_hash().await {
             Ok(hash) => hash,
             Err(unanswered) => return Err(self.give_back(unanswered).await),
         };
-        if self
-            .gate
-            .0
-            .passwords
-            .verify(&Password::typed(password), hash.as_deref())
-            .await
-            && let Some(account) = &self.account
-        {
-            let key = account.key();
-            return self.succeed(key).await;
-        }
+        let password = Password::typed(password);
+        let passwords = &self.gate.0.passwords;
+        let right = passwords.verify(&password, hash.as_deref()).await;
+        Ok(self
+            .account
+            .as_ref()
+            .filter(|_| right)
+            .map(|account| account.id))
+    }
+
+    #[cfg(feature = "passwords")]
+    async fn wrong<T>(self) -> Result<T, SignInError> {
         self.fail().await?;
         Err(SignInError::Wrong)
     }

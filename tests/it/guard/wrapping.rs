@@ -112,6 +112,14 @@ async fn only_the_sign_in_page_itself_is_exempt() {
     }
 }
 
+async fn break_down(_: Request<()>) -> std::io::Result<Response<String>> {
+    Err(std::io::Error::other("it broke"))
+}
+
+async fn say_nothing(_: Request<()>) -> Result<Response<Empty<Bytes>>, Infallible> {
+    Ok(Response::new(Empty::new()))
+}
+
 async fn login_of(request: Request<()>) -> Result<Response<String>, Infallible> {
     let me = request
         .extensions()
@@ -152,9 +160,7 @@ async fn an_error_of_the_service_stays_its_own() {
     let cookie = test.sign_in(&test.account("alice").await).await;
     let service = ServiceBuilder::new()
         .layer(GuardLayer::new(test.gate()))
-        .service_fn(async |_: Request<()>| {
-            Err::<Response<String>, _>(std::io::Error::other("it broke"))
-        });
+        .service_fn(break_down);
     for _ in ["a miss", "a pass"] {
         let request = Request::get("/")
             .header(header::COOKIE, &cookie)
@@ -267,9 +273,7 @@ async fn a_closure_answers_instead() {
 #[tokio::test]
 async fn bodies_of_other_types_are_said_how_to_make() {
     let test = TestGate::new().await;
-    let inside = service_fn(async |_: Request<()>| {
-        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
-    });
+    let inside = service_fn(say_nothing);
     let guard = GuardLayer::new(test.gate())
         .without_text()
         .sign_in_at("/sign-in");

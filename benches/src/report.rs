@@ -149,14 +149,9 @@ impl Figures<'_> {
                         self.added(guard, |row| Some(row.threads_hot?.cpu_growth)),
                     ),
                     bound(
-                        format!("{name}: resident bytes per session with its account, in the gate"),
+                        format!("{name}: resident bytes per cached session with its account"),
                         (400.0, None),
                         guard.and_then(|row| Some(row.resident?.by_use)),
-                    ),
-                    bound(
-                        format!("{name}: the same, with the directory in memory"),
-                        (400.0, None),
-                        guard.and_then(|row| Some(row.resident?.whole)),
                     ),
                 ]
             })

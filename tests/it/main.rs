@@ -2,4 +2,5 @@
 
 #![cfg(all(feature = "axum", feature = "passwords"))]
 
+mod engine;
 mod refusals;

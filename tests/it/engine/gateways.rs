@@ -29,6 +29,8 @@ impl Pair {
         let directory = Faulty::new(inner.clone());
         let (near, far) = (gate(inner.clone()).await, gate(directory.clone()).await);
         let admin = Admin::new(Arc::new(inner)).with_gate(near.clone());
+        let follows = || async { directory.asked("change_hint") > 0 };
+        eventually("the feed is followed", PROMISED, follows).await;
         Self { directory, admin, near, far }
     }
 

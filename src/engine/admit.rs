@@ -21,7 +21,7 @@ use crate::engine::cell::{Cell, Verdict};
 use crate::engine::credential::{self, Credential};
 use crate::engine::sessions::{Live, Overtaken, Times, TokenHash};
 use crate::engine::source::SessionClaim;
-use crate::engine::{Gate, Portcullis, Unanswered, unknown};
+use crate::engine::{Gate, Portcullis, ReadSession, Unanswered, unknown};
 use crate::store::{BoxFuture, StoreError};
 
 /// What the gate says to a request.
@@ -297,7 +297,7 @@ impl Gate {
         hash: TokenHash,
         key: SessionKey,
         bearer: Bearer,
-    ) -> Result<Option<Arc<Live>>, Unanswered> {
+    ) -> ReadSession {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "passwords")]
+use std::time::Duration;
 
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
@@ -20,6 +22,11 @@ use crate::engine::sign_in::{SignInError, SignedIn};
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
 use crate::store::{Edit, Facts, NewSession};
+
+/// How long a password waits for its turn to be checked. A flood makes people
+/// wait no longer, and holds no more memory than comes in this time.
+#[cfg(feature = "passwords")]
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl From<Unanswered> for SignInError {
     fn from(Unanswered: Unanswered) -> Self {
@@ -249,26 +256,33 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`SignInError::Wrong`], counted; otherwise as [`Attempt::succeed`].
+    /// [`SignInError::Wrong`], counted; [`SignInError::Unavailable`], not counted,
+    /// also where so many passwords wait that this one has no turn in half a
+    /// second; otherwise as [`Attempt::succeed`].
     #[cfg(feature = "passwords")]
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
-        let hash = match self.stored_hash().await {
-            Ok(hash) => hash,
+        match self.is_right(password).await {
             Err(unanswered) => return Err(self.give_back(unanswered).await),
-        };
-        if self
-            .gate
-            .0
-            .passwords
-            .verify(&Password::typed(password), hash.as_deref())
-            .await
-            && let Some(account) = &self.account
-        {
-            let key = account.key();
-            return self.succeed(key).await;
+            Ok(true) => {
+                if let Some(key) = self.account.as_ref().map(Account::key) {
+                    return self.succeed(key).await;
+                }
+            }
+            Ok(false) => {}
         }
         self.fail().await?;
         Err(SignInError::Wrong)
+    }
+
+    #[cfg(feature = "passwords")]
+    async fn is_right(&self, password: &str) -> Result<bool, Unanswered> {
+        let hash = self.stored_hash().await?;
+        let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
+        let checked = passwords.verify_within(PATIENCE, &typed, hash.as_deref());
+        checked.await.map_err(|busy| {
+            tracing::warn!(%busy, "sign-in put off");
+            Unanswered
+        })
     }
 
     #[cfg(feature = "passwords")]

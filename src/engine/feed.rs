@@ -125,7 +125,7 @@ impl Follower {
 
 impl Gate {
     /// Changes may have been missed: nothing that is known counts any more.
-    fn doubt_everything(&self) {
+    pub(super) fn doubt_everything(&self) {
         for cell in self.standings.held() {
             cell.suspect();
         }
@@ -184,7 +184,7 @@ impl Gate {
         }
     }
 
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         self.standings.sweep();
         self.retained.run_pending_tasks();
         self.unknown_tokens.run_pending_tasks();

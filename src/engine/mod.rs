@@ -79,7 +79,7 @@ struct Gate {
     /// Tokens that open nothing: guesses don't reach the store twice.
     unknown_tokens: Cache<TokenHash, ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<(SessionId, Bearer), Result<Option<Arc<Live>>, Unanswered>>,
+    session_reads: SingleFlight<(SessionId, Bearer), ReadSession>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
@@ -110,6 +110,9 @@ struct Settings {
     refresh_every: Duration,
     store_timeout: Duration,
 }
+
+/// What a read of a session yields.
+type ReadSession = Result<Option<Arc<Live>>, Unanswered>;
 
 /// A store or source did not answer; it was logged where it happened.
 #[derive(Clone, Copy, Debug)]

@@ -49,14 +49,18 @@ impl Faulty {
 
     /// From now on everything is answered like this.
     pub(crate) fn set(&self, mood: Mood) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("not poisoned");
         state.everything = mood;
         state.only.clear();
     }
 
     /// From now on this method is answered like this.
     pub(crate) fn set_only(&self, method: &'static str, mood: Mood) {
-        self.state.lock().unwrap().only.insert(method, mood);
+        self.state
+            .lock()
+            .expect("not poisoned")
+            .only
+            .insert(method, mood);
     }
 
     /// The feed can't be read; everything else can.
@@ -75,7 +79,7 @@ impl Faulty {
     pub(crate) fn asked(&self, method: &'static str) -> usize {
         self.state
             .lock()
-            .unwrap()
+            .expect("not poisoned")
             .asked
             .get(method)
             .copied()
@@ -83,7 +87,7 @@ impl Faulty {
     }
 
     fn mood(&self, method: &'static str) -> Mood {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("not poisoned");
         *state.asked.entry(method).or_default() += 1;
         state.only.get(method).copied().unwrap_or(state.everything)
     }

@@ -38,14 +38,20 @@ impl StatusSource for Table {
     type Error = ToldToFail;
 
     async fn standing(&self, account: &AccountKey) -> Result<Option<Standing>, ToldToFail> {
-        *self.0.asked.lock().unwrap() += 1;
-        let standing = self.0.rows.lock().unwrap().get(account).cloned();
-        let gate = self.0.gate.lock().unwrap().take();
+        *self.0.asked.lock().expect("not poisoned") += 1;
+        let standing = self
+            .0
+            .rows
+            .lock()
+            .expect("not poisoned")
+            .get(account)
+            .cloned();
+        let gate = self.0.gate.lock().expect("not poisoned").take();
         if let Some(gate) = gate {
             gate.wait().await;
             gate.wait().await;
         }
-        let mood = *self.0.mood.lock().unwrap();
+        let mood = *self.0.mood.lock().expect("not poisoned");
         match mood {
             Mood::Well => Ok(standing),
             Mood::Failing => Err(ToldToFail),
@@ -56,25 +62,29 @@ impl StatusSource for Table {
 
 impl Table {
     fn store(&self, standing: Standing) {
-        self.0.rows.lock().unwrap().insert(ALICE, standing);
+        self.0
+            .rows
+            .lock()
+            .expect("not poisoned")
+            .insert(ALICE, standing);
     }
 
     fn remove(&self) {
-        self.0.rows.lock().unwrap().remove(&ALICE);
+        self.0.rows.lock().expect("not poisoned").remove(&ALICE);
     }
 
     fn set(&self, mood: Mood) {
-        *self.0.mood.lock().unwrap() = mood;
+        *self.0.mood.lock().expect("not poisoned") = mood;
     }
 
     fn asked(&self) -> usize {
-        *self.0.asked.lock().unwrap()
+        *self.0.asked.lock().expect("not poisoned")
     }
 
     /// The next read stops when it has its answer, until it is met again.
     fn stop_next_read(&self) -> Arc<Barrier> {
         let gate = Arc::new(Barrier::new(2));
-        *self.0.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        *self.0.gate.lock().expect("not poisoned") = Some(Arc::clone(&gate));
         gate
     }
 }

@@ -153,3 +153,28 @@ async fn who_comes_after_an_end_joins_no_read_from_before() {
     assert_ended(late.await.expect("its own read"));
     assert!((&mut early).now_or_never().is_none(), "the first still waits");
 }
+
+#[tokio::test]
+async fn who_comes_after_a_doubt_joins_no_read_from_before() {
+    let house = House::with(|b| b.store_timeout(Duration::from_secs(60))).await;
+    let (alice, bob) = (house.account("alice").await, house.account("bob").await);
+    let session = sign_in(&house.gate, &alice).await;
+    house.directory.set_only("session", Mood::Hanging);
+    let early = visit(&house.gate, &session);
+    tokio::pin!(early);
+    assert!((&mut early).now_or_never().is_none());
+    // Part of the feed is pruned before the gate reads it.
+    house.directory.lose_feed();
+    house.lock(&bob).await;
+    let later = house.clock.wall().after(MINUTE);
+    portcullis::store::Directory::prune(&house.directory, later)
+        .await
+        .expect("pruned");
+    house.directory.set(Mood::Well);
+    let passes = || async {
+        let late = tokio::time::timeout(Duration::from_millis(20), visit(&house.gate, &session));
+        late.await.is_ok_and(|answer| answer.is_ok())
+    };
+    eventually("its own read", Duration::from_secs(5), passes).await;
+    assert!((&mut early).now_or_never().is_none(), "the first still waits");
+}

@@ -21,7 +21,7 @@ use crate::engine::cell::{Cell, Verdict};
 use crate::engine::credential::{self, Credential};
 use crate::engine::sessions::{Live, Overtaken, Times, TokenHash};
 use crate::engine::source::SessionClaim;
-use crate::engine::{Gate, Portcullis, Unanswered, unknown};
+use crate::engine::{Gate, Portcullis, ReadSession, Unanswered, unknown};
 use crate::store::{BoxFuture, StoreError};
 
 /// What the gate says to a request.
@@ -232,9 +232,9 @@ impl Gate {
     /// Fills the cell of a session; once more where a read that was under way
     /// already is older than the session.
     async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
-        self.fill(&live.cell).await?;
+        self.fill(&live.cell, live.born()).await?;
         if live.is_ahead() {
-            self.fill(&live.cell).await?;
+            self.fill(&live.cell, live.born()).await?;
         }
         Ok(())
     }
@@ -303,7 +303,7 @@ impl Gate {
         hash: TokenHash,
         key: SessionKey,
         bearer: Bearer,
-    ) -> Result<Option<Arc<Live>>, Unanswered> {
+    ) -> ReadSession {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
@@ -346,14 +346,19 @@ impl Gate {
         }
     }
 
-    /// Fills a cell by a read of the source that begins now. Many who miss the
-    /// same account cause one read.
-    pub(super) async fn fill(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<(), Unanswered> {
+    /// Fills a cell by a read of the source that begins now, for a session that
+    /// was born in this generation. Many who miss the same account cause one
+    /// read, and who comes just after it causes none.
+    pub(super) async fn fill(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        born: Option<Generation>,
+    ) -> Result<(), Unanswered> {
         // More than once: a read may begin just before changes were missed.
         for _ in 0..3 {
             let begin = || -> BoxFuture<'static, _> {
                 let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
-                Box::pin(async move { gate.read_standing(&cell).await })
+                Box::pin(async move { gate.read_standing(&cell, born).await })
             };
             let key = cell.key().clone();
             self.standing_reads.read(key, begin).await?;
@@ -364,9 +369,10 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn read_standing(&self, cell: &Cell) -> Result<(), Unanswered> {
+    async fn read_standing(&self, cell: &Cell, born: Option<Generation>) -> Result<(), Unanswered> {
         // Somebody's read may have ended between the caller's look and this one.
-        if self.may_use(cell, self.clock.now().monotonic) {
+        let ahead = born.is_some_and(|born| born > cell.generation());
+        if !ahead && self.may_use(cell, self.clock.now().monotonic) {
             return Ok(());
         }
         let began = cell.begin_read();

@@ -4,6 +4,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "passwords")]
+use std::time::Duration;
 
 #[cfg(feature = "passwords")]
 use crate::domain::account::AccountId;
@@ -22,6 +24,11 @@ use crate::engine::sign_in::{SignInError, SignedIn};
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
 use crate::store::{Edit, Facts, NewSession};
+
+/// How long a password waits for its turn to be checked. A flood makes people
+/// wait no longer, and holds no more memory than comes in this time.
+#[cfg(feature = "passwords")]
+const PATIENCE: Duration = Duration::from_millis(500);
 
 impl From<Unanswered> for SignInError {
     fn from(Unanswered: Unanswered) -> Self {
@@ -251,7 +258,9 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`SignInError::Wrong`], counted; otherwise as [`Attempt::succeed`].
+    /// [`SignInError::Wrong`], counted; [`SignInError::Unavailable`], not counted,
+    /// also where so many passwords wait that this one has no turn in half a
+    /// second; otherwise as [`Attempt::succeed`].
     #[cfg(feature = "passwords")]
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
         match self.owner_of(password).await? {
@@ -284,13 +293,10 @@ impl Attempt {
     /// Whose password it is: the account's that the login names, or nobody's.
     #[cfg(feature = "passwords")]
     async fn owner_of(&mut self, password: &str) -> Result<Option<AccountId>, SignInError> {
-        let hash = match self.stored_hash().await {
-            Ok(hash) => hash,
+        let right = match self.is_right(password).await {
+            Ok(right) => right,
             Err(unanswered) => return Err(self.give_back(unanswered).await),
         };
-        let password = Password::typed(password);
-        let passwords = &self.gate.0.passwords;
-        let right = passwords.verify(&password, hash.as_deref()).await;
         Ok(self
             .account
             .as_ref()
@@ -302,6 +308,17 @@ impl Attempt {
     async fn wrong<T>(self) -> Result<T, SignInError> {
         self.fail().await?;
         Err(SignInError::Wrong)
+    }
+
+    #[cfg(feature = "passwords")]
+    async fn is_right(&self, password: &str) -> Result<bool, Unanswered> {
+        let hash = self.stored_hash().await?;
+        let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
+        let checked = passwords.verify_within(PATIENCE, &typed, hash.as_deref());
+        checked.await.map_err(|_| {
+            tracing::warn!("sign-in put off");
+            Unanswered
+        })
     }
 
     #[cfg(feature = "passwords")]

@@ -125,7 +125,7 @@ impl Follower {
 
 impl Gate {
     /// Changes may have been missed: nothing that is known counts any more.
-    fn doubt_everything(&self) {
+    pub(super) fn doubt_everything(&self) {
         for cell in self.standings.held() {
             cell.suspect();
         }
@@ -145,7 +145,7 @@ async fn recheck(gate: Weak<Gate>) {
             // Held for one account at a time: no store that hangs keeps the gate.
             let Some(gate) = gate.upgrade() else { return };
             // Whoever needs one that fails here asks for it again.
-            let _ = gate.fill(cell).await;
+            let _ = gate.fill(cell, None).await;
         }
         tokio::time::sleep(RECHECK_PAUSE).await;
     }
@@ -186,7 +186,7 @@ impl Gate {
         }
     }
 
-    fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         self.standings.sweep();
         self.retained.run_pending_tasks();
         self.unknown_tokens.run_pending_tasks();

@@ -104,7 +104,8 @@ impl Passwords {
         self.0.verifications.load(Ordering::Relaxed)
     }
 
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+    /// A turn; none if the limit is gone.
+    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0.permits).acquire_owned().await.ok()
     }
 

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "gateway")]
 mod cli;
+mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
 mod guard;

@@ -1,0 +1,225 @@
+//! A directory that fails when it is told to, and counts what it is asked.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+
+use portcullis::domain::denial::DenialReason;
+use portcullis::domain::event::{AuditRecord, Note};
+use portcullis::domain::login::TypedLogin;
+use portcullis::domain::session::{Session, SessionId, SessionKey};
+use portcullis::store::keyring::Keyring;
+use portcullis::store::memory::SingleProcessDirectory;
+use portcullis::store::{
+    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
+    Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+};
+use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
+
+/// How it answers.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Mood {
+    #[default]
+    Well,
+    Failing,
+    /// It never answers.
+    Hanging,
+}
+
+/// Delegates everything to a directory in memory, unless told otherwise.
+#[derive(Clone)]
+pub(crate) struct Faulty {
+    inner: SingleProcessDirectory,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    everything: Mood,
+    /// By the name of a method.
+    only: HashMap<&'static str, Mood>,
+    asked: HashMap<&'static str, usize>,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: SingleProcessDirectory) -> Self {
+        Self { inner, state: Arc::default() }
+    }
+
+    /// From now on everything is answered like this.
+    pub(crate) fn set(&self, mood: Mood) {
+        let mut state = self.state.lock().expect("not poisoned");
+        state.everything = mood;
+        state.only.clear();
+    }
+
+    /// From now on this method is answered like this.
+    pub(crate) fn set_only(&self, method: &'static str, mood: Mood) {
+        self.state
+            .lock()
+            .expect("not poisoned")
+            .only
+            .insert(method, mood);
+    }
+
+    /// The feed can't be read; everything else can.
+    pub(crate) fn lose_feed(&self) {
+        for method in ["change_hint", "feed_after"] {
+            self.set_only(method, Mood::Failing);
+        }
+    }
+
+    /// How many hold it, and run for it.
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.state)
+    }
+
+    /// How often this method was called.
+    pub(crate) fn asked(&self, method: &'static str) -> usize {
+        self.state
+            .lock()
+            .expect("not poisoned")
+            .asked
+            .get(method)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    fn mood(&self, method: &'static str) -> Mood {
+        let mut state = self.state.lock().expect("not poisoned");
+        *state.asked.entry(method).or_default() += 1;
+        state.only.get(method).copied().unwrap_or(state.everything)
+    }
+
+    fn via<'a, T: 'a, E: From<StoreError> + 'a>(
+        &'a self,
+        method: &'static str,
+        call: impl FnOnce(&'a SingleProcessDirectory) -> BoxFuture<'a, Result<T, E>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, E>> {
+        let mood = self.mood(method);
+        Box::pin(async move {
+            match mood {
+                Mood::Well => call(&self.inner).await,
+                Mood::Failing => Err(StoreError::unavailable("told to fail").into()),
+                Mood::Hanging => pending().await,
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Faulty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Faulty(..)")
+    }
+}
+
+type Answer<'a, T, E = StoreError> = BoxFuture<'a, Result<T, E>>;
+
+impl SessionStore for Faulty {
+    fn open_session(&self, new: NewSession) -> Answer<'_, Result<Session, DenialReason>> {
+        self.via("open_session", |inner| inner.open_session(new))
+    }
+
+    fn session(&self, key: SessionKey) -> Answer<'_, Option<Session>> {
+        self.via("session", move |inner| inner.session(key))
+    }
+
+    fn end_session(&self, id: SessionId, note: Note) -> Answer<'_, Option<Session>> {
+        self.via("end_session", move |inner| inner.end_session(id, note))
+    }
+
+    fn touch_sessions(&self, seen: Vec<(SessionKey, Timestamp)>) -> Answer<'_, ()> {
+        self.via("touch_sessions", |inner| inner.touch_sessions(seen))
+    }
+
+    fn sessions_of(&self, account: AccountKey) -> Answer<'_, Vec<Session>> {
+        self.via("sessions_of", |inner| inner.sessions_of(account))
+    }
+}
+
+impl Directory for Faulty {
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
+
+    fn keyring(&self) -> &Keyring {
+        self.inner.keyring()
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        self.inner.bus()
+    }
+
+    fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {
+        self.via("account", move |inner| inner.account(id))
+    }
+
+    fn resolve(&self, typed: TypedLogin) -> Answer<'_, Option<Account>> {
+        self.via("resolve", |inner| inner.resolve(typed))
+    }
+
+    fn accounts(&self, query: AccountQuery) -> Answer<'_, Vec<Account>> {
+        self.via("accounts", |inner| inner.accounts(query))
+    }
+
+    fn password_hash(&self, id: AccountId) -> Answer<'_, Option<String>> {
+        self.via("password_hash", move |inner| inner.password_hash(id))
+    }
+
+    fn create(&self, new: NewAccount, note: Note) -> Answer<'_, Account, CreateError> {
+        self.via("create", |inner| inner.create(new, note))
+    }
+
+    fn change<'a>(&'a self, id: AccountId, decide: Decide<'a>) -> Answer<'a, Option<Changed>> {
+        self.via("change", move |inner| inner.change(id, decide))
+    }
+
+    fn feed_head(&self) -> Answer<'_, FeedCursor> {
+        self.via("feed_head", Directory::feed_head)
+    }
+
+    fn feed_after(&self, cursor: FeedCursor, limit: usize) -> Answer<'_, FeedPage> {
+        self.via("feed_after", move |inner| inner.feed_after(cursor, limit))
+    }
+
+    fn change_hint(&self) -> Answer<'_, Option<u64>> {
+        self.via("change_hint", Directory::change_hint)
+    }
+
+    fn prune(&self, before: Timestamp) -> Answer<'_, u64> {
+        self.via("prune", move |inner| inner.prune(before))
+    }
+
+    fn audit(&self, query: AuditQuery) -> Answer<'_, Vec<AuditRecord>> {
+        self.via("audit", |inner| inner.audit(query))
+    }
+
+    fn verify_audit(&self) -> Answer<'_, Result<u64, BrokenChain>> {
+        self.via("verify_audit", Directory::verify_audit)
+    }
+
+    fn create_token(&self, new: NewToken, note: Note) -> Answer<'_, ApiToken> {
+        self.via("create_token", |inner| inner.create_token(new, note))
+    }
+
+    fn token(&self, key: SessionKey) -> Answer<'_, Option<ApiToken>> {
+        self.via("token", move |inner| inner.token(key))
+    }
+
+    fn tokens(&self, owner: Option<AccountId>) -> Answer<'_, Vec<ApiToken>> {
+        self.via("tokens", move |inner| inner.tokens(owner))
+    }
+
+    fn revoke_token(&self, id: SessionId, note: Note) -> Answer<'_, Option<ApiToken>> {
+        self.via("revoke_token", move |inner| inner.revoke_token(id, note))
+    }
+
+    fn setting(&self, name: &'static str) -> Answer<'_, Option<String>> {
+        self.via("setting", move |inner| inner.setting(name))
+    }
+
+    fn set_setting(&self, name: &'static str, value: String, note: Note) -> Answer<'_, ()> {
+        self.via("set_setting", move |inner| inner.set_setting(name, value, note))
+    }
+}

@@ -181,7 +181,7 @@ pub(crate) struct Sessions {
     by_id: Box<[RwLock<HashTable<Arc<Live>>>]>,
     /// Reads of the store under way. Held whenever the tables change, so that a
     /// session which ends while it is read is not put in afterwards.
-    reading: Mutex<HashMap<SessionId, Reading>>,
+    reading: Mutex<Reads>,
 }
 
 #[derive(Default)]
@@ -192,10 +192,20 @@ struct Shard {
     capacity: usize,
 }
 
+/// Reads of the store under way.
+#[derive(Debug, Default)]
+struct Reads {
+    by_session: HashMap<SessionId, Reading>,
+    /// Counts how often changes may have been missed: a read that began before
+    /// such a doubt is worth nothing, one that begins after it is.
+    doubts: u64,
+}
+
+/// What all who read one session share.
 #[derive(Debug, Default)]
 struct Reading {
     readers: u32,
-    overtaken: Option<Overtaken>,
+    ended: bool,
 }
 
 /// What happened to a session while it was read from the store.
@@ -213,36 +223,39 @@ pub(crate) enum Overtaken {
 pub(crate) struct ReadingSession<'a> {
     sessions: &'a Sessions,
     id: SessionId,
+    doubts: u64,
 }
 
 impl ReadingSession<'_> {
     /// Puts what was read into the table, unless it was overtaken.
     pub(crate) fn finish(self, live: &Arc<Live>) -> Result<(), Overtaken> {
-        let reading = self.sessions.reading();
-        match reading.get(&self.id).and_then(|reading| reading.overtaken) {
-            Some(overtaken) => Err(overtaken),
-            None => {
-                self.sessions.insert(&reading, live);
-                Ok(())
-            }
+        let reads = self.sessions.reading();
+        let reading = reads.by_session.get(&self.id);
+        if reading.is_some_and(|reading| reading.ended) {
+            return Err(Overtaken::Ended);
         }
+        if reads.doubts != self.doubts {
+            return Err(Overtaken::ReadAgain);
+        }
+        self.sessions.insert(&reads, live);
+        Ok(())
     }
 }
 
 impl Drop for ReadingSession<'_> {
     fn drop(&mut self) {
-        let mut reading = self.sessions.reading();
-        if let Some(entry) = reading.get_mut(&self.id) {
-            entry.readers -= 1;
-            if entry.readers == 0 {
-                reading.remove(&self.id);
+        let mut reads = self.sessions.reading();
+        if let Some(reading) = reads.by_session.get_mut(&self.id) {
+            reading.readers -= 1;
+            if reading.readers == 0 {
+                reads.by_session.remove(&self.id);
             }
         }
     }
 }
 
 /// Proof that no other thread changes the tables.
-type Changing<'a> = MutexGuard<'a, HashMap<SessionId, Reading>>;
+type Changing<'a> = MutexGuard<'a, Reads>;
 
 impl Sessions {
     /// A table for about so many sessions.
@@ -253,7 +266,7 @@ impl Sessions {
         Self {
             by_token: (0..shards).map(|_| shard()).collect(),
             by_id: (0..shards).map(|_| RwLock::new(HashTable::new())).collect(),
-            reading: Mutex::new(HashMap::new()),
+            reading: Mutex::new(Reads::default()),
         }
     }
 
@@ -270,17 +283,18 @@ impl Sessions {
 
     /// Announces a read of the store. Call it before the read begins.
     pub(crate) fn read(&self, id: SessionId) -> ReadingSession<'_> {
-        self.reading().entry(id).or_default().readers += 1;
-        ReadingSession { sessions: self, id }
+        let mut reads = self.reading();
+        reads.by_session.entry(id).or_default().readers += 1;
+        ReadingSession { sessions: self, id, doubts: reads.doubts }
     }
 
     /// Takes a session out that ended, for those who are reading it too.
     pub(crate) fn end(&self, id: SessionId) {
-        let mut reading = self.reading();
-        if let Some(entry) = reading.get_mut(&id) {
-            entry.overtaken = Some(Overtaken::Ended);
+        let mut reads = self.reading();
+        if let Some(reading) = reads.by_session.get_mut(&id) {
+            reading.ended = true;
         }
-        self.remove(&reading, id);
+        self.remove(&reads, id);
     }
 
     /// Takes a session out that must be read again.
@@ -290,10 +304,8 @@ impl Sessions {
 
     /// Takes every session out: changes may have been missed.
     pub(crate) fn forget_all(&self) {
-        let mut reading = self.reading();
-        for entry in reading.values_mut() {
-            entry.overtaken.get_or_insert(Overtaken::ReadAgain);
-        }
+        let mut reads = self.reading();
+        reads.doubts = reads.doubts.wrapping_add(1);
         for shard in &self.by_id {
             shard
                 .write()

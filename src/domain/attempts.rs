@@ -242,10 +242,7 @@ impl AttemptRecord {
         if generation > self.generation {
             *self = Self { generation, ..Self::default() };
         }
-        // A clock that was ahead and came back must not keep failures for ever.
-        for slot in &mut self.slots {
-            slot.at = slot.at.min(now);
-        }
+        self.forget_the_future(now);
         self.end_lockout(now);
         if let Some(window) = rules.window {
             self.slots
@@ -257,6 +254,18 @@ impl AttemptRecord {
             self.end_lockout(now);
         }
         self.end_streak(rules, now);
+    }
+
+    /// A clock that was ahead and came back must keep neither failures nor a
+    /// lockout until it gets there again.
+    fn forget_the_future(&mut self, now: Timestamp) {
+        for slot in &mut self.slots {
+            slot.at = slot.at.min(now);
+        }
+        if let Some(lockout) = &mut self.lockout {
+            lockout.laid_at = lockout.laid_at.min(now);
+        }
+        self.streak_until = self.streak_until.map(|until| until.min(now));
     }
 
     fn end_lockout(&mut self, now: Timestamp) {
@@ -433,6 +442,17 @@ mod tests {
         assert_eq!(lock(&mut record, 304), (2, 10));
         // Ended at 304 + 4 + 600; quiet for the longest length: forgotten.
         assert_eq!(lock(&mut record, 908 + 3600), (3, 5));
+    }
+
+    #[test]
+    fn a_lockout_laid_by_a_clock_that_was_ahead_ends_after_its_length() {
+        let (rules, mut record) = (rules(1, 900, 300), AttemptRecord::default());
+        fail(&mut record, &rules, 1_000_000);
+        let Budget::LockedOut(lockout) = record.budget(&rules, 0, at(10)) else { panic!("open") };
+        assert_eq!(lockout.laid_at, at(10), "the clock came back");
+        assert_eq!(lockout.id, LockoutId { generation: 0, n: 1 }, "it is the same lockout");
+        assert!(matches!(record.budget(&rules, 0, at(309)), Budget::LockedOut(_)));
+        assert_eq!(record.budget(&rules, 0, at(310)), Budget::Open { remaining: 1 });
     }
 
     #[test]

@@ -337,7 +337,10 @@ mod tests {
     }
 
     fn fail(record: &mut AttemptRecord, rules: &Rules, secs: i64) -> Settled {
-        let nonce = secs.unsigned_abs();
+        fail_as(record, rules, secs.unsigned_abs(), secs)
+    }
+
+    fn fail_as(record: &mut AttemptRecord, rules: &Rules, nonce: u64, secs: i64) -> Settled {
         let ticket = granted(record.reserve(rules, 0, nonce, at(secs)));
         record.settle(rules, ticket, Outcome::Failed, at(secs))
     }
@@ -442,6 +445,40 @@ mod tests {
         assert_eq!(lock(&mut record, 304), (2, 10));
         // Ended at 304 + 4 + 600; quiet for the longest length: forgotten.
         assert_eq!(lock(&mut record, 908 + 3600), (3, 5));
+    }
+
+    /// Guesses that reach the password check on the first day, if somebody makes
+    /// them whenever `wants` says so of the guesses left and the seconds since the
+    /// last lockout ended.
+    fn guesses_on_the_first_day(wants: impl Fn(u32, i64) -> bool) -> u32 {
+        let policy = LockoutPolicy::balanced();
+        let rules = policy.rules().expect("it counts");
+        let (mut record, mut guesses, mut over) = (AttemptRecord::default(), 0, i64::MIN / 2);
+        for now in 0..24 * 3600 {
+            let remaining = match record.budget(rules, 0, at(now)) {
+                Budget::Open { remaining } => remaining,
+                Budget::LockedOut(_) => {
+                    over = now + 1;
+                    continue;
+                }
+            };
+            for left in (1..=remaining).rev() {
+                if wants(left, now - over) {
+                    fail_as(&mut record, rules, u64::from(guesses), now);
+                    guesses += 1;
+                }
+            }
+        }
+        guesses
+    }
+
+    /// The manual names these figures.
+    #[test]
+    fn a_day_of_guessing_gives_what_the_manual_says() {
+        assert_eq!(guesses_on_the_first_day(|_, _| true), 135, "never stops");
+        assert_eq!(guesses_on_the_first_day(|left, _| left > 1), 384, "is never locked out");
+        let both = |left, since_the_last| left > 1 || since_the_last >= 3600;
+        assert_eq!(guesses_on_the_first_day(both), 471, "is locked out where it costs least");
     }
 
     #[test]

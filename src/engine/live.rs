@@ -21,6 +21,9 @@ use crate::engine::{CurrentAccount, Gate, Portcullis};
 /// However long nothing happens, the times of a session are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
+/// A source that does not answer is left alone for this long.
+const SOURCE_REST: Duration = Duration::from_secs(1);
+
 /// Who waits for news, by what the news is about.
 pub(super) struct Waiting<K: Eq + Hash>(Mutex<HashMap<K, (Arc<Notify>, usize)>>);
 
@@ -115,18 +118,21 @@ impl Portcullis {
             if let Some(denial) = gate.must_end(live, session_may_be_over).await {
                 return denial;
             }
-            let left = live.expires_at.since(gate.clock.wall());
             tokio::select! {
                 () = account_news => session_may_be_over = false,
                 () = session_news => session_may_be_over = true,
-                () = tokio::time::sleep(left.min(LOOK_EVERY)) => session_may_be_over = false,
+                () = tokio::time::sleep(gate.next_look(live)) => session_may_be_over = false,
             }
         }
     }
 }
 
 impl Gate {
-    async fn must_end(&self, live: &Live, session_may_be_over: bool) -> Option<Denial> {
+    async fn must_end(self: &Arc<Self>, live: &Live, session_may_be_over: bool) -> Option<Denial> {
+        // No request may come that asks a source without a feed.
+        if live.cell.known_until() < self.clock.now().monotonic {
+            let _ = self.fill(&live.cell).await;
+        }
         let now = self.clock.wall();
         let ended = || Some(self.of(live, DenialReason::SessionEnded, true, now));
         if let Some(denial) = self.refusal(live, now) {
@@ -143,6 +149,15 @@ impl Gate {
             }
         }
         None
+    }
+
+    /// When a connection is looked at again, whatever the news: when its session
+    /// ends, or the word of a source without a feed is not taken any more.
+    fn next_look(&self, live: &Live) -> Duration {
+        let now = self.clock.now();
+        let expires = live.expires_at.since(now.wall);
+        let overdue = live.cell.known_until().since(now.monotonic);
+        expires.min(overdue.max(SOURCE_REST)).min(LOOK_EVERY)
     }
 
     /// An account may have changed.

@@ -131,7 +131,7 @@ impl Gate {
     async fn must_end(self: &Arc<Self>, live: &Live, session_may_be_over: bool) -> Option<Denial> {
         // No request may come that asks a source without a feed.
         if live.cell.known_until() < self.clock.now().monotonic {
-            let _ = self.fill(&live.cell).await;
+            let _ = self.fill(&live.cell, live.born()).await;
         }
         let now = self.clock.wall();
         let ended = || Some(self.of(live, DenialReason::SessionEnded, true, now));

@@ -10,7 +10,7 @@ mod sessions;
 pub use self::attempts::SingleProcessAttempts;
 pub(crate) use self::sessions::SingleProcessSessions;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,14 +22,14 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::lock::Locks;
-use crate::domain::login::{TypedLogin, fold_email};
+use crate::domain::login::{TypedLogin, fold_email, folded};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::{
     AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, Facts, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore,
+    Directory, Edit, Facts, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore,
     StoreError,
 };
 
@@ -69,7 +69,8 @@ struct State {
     tokens: BTreeMap<SessionId, ApiToken>,
     settings: HashMap<&'static str, String>,
     audit: Vec<(AuditRecord, AuditLink)>,
-    feed: Feed<AccountId>,
+    /// Settings and tokens change without an account.
+    feed: Feed<Option<AccountId>>,
     ends: Feed<SessionId>,
 }
 
@@ -97,8 +98,13 @@ impl<T: Copy> Feed<T> {
         self.entries.push_back((at, what));
     }
 
+    /// Whether something between this place and the head can't be told.
+    fn has_lost(&self, cursor: u64) -> bool {
+        !(self.floor..=self.head).contains(&cursor)
+    }
+
     fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
-        let start = cursor.max(self.floor);
+        let start = cursor.clamp(self.floor, self.head);
         let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
         let page: Vec<T> = self
             .entries
@@ -247,21 +253,43 @@ impl State {
         account
     }
 
-    fn replace(&mut self, mut account: Account, hash: Option<String>, at: Timestamp) -> Changed {
-        let Some(record) = self.accounts.get_mut(&account.id) else {
+    /// What is the store's own stays as it is, whatever the edit says.
+    fn replace(
+        &mut self,
+        id: AccountId,
+        edit: Account,
+        hash: Option<String>,
+        at: Timestamp,
+    ) -> Result<Changed, StoreError> {
+        if let Some(email) = &edit.email
+            && self
+                .emails
+                .get(&email_key(email))
+                .is_some_and(|holder| *holder != id)
+        {
+            return Err(StoreError::Taken { what: format!("the e-mail address {email}") });
+        }
+        let Some(record) = self.accounts.get_mut(&id) else {
             unreachable!("a decision was made on this account")
         };
         let before = record.account.clone();
-        account.version = before.version.next();
-        account.updated_at = at;
         if hash.is_some() {
             record.password_hash = hash;
         }
-        account.has_password = record.password_hash.is_some();
+        let account = Account {
+            id,
+            login: before.login.clone(),
+            version: before.version.next(),
+            has_password: record.password_hash.is_some(),
+            created_at: before.created_at,
+            updated_at: at,
+            last_sign_in_at: before.last_sign_in_at,
+            ..edit
+        };
         record.account = account.clone();
         self.rename(&before, &account);
-        self.feed.append(at, account.id);
-        Changed { before, account }
+        self.feed.append(at, Some(account.id));
+        Ok(Changed { before, account })
     }
 
     fn rename(&mut self, before: &Account, after: &Account) {
@@ -287,12 +315,12 @@ impl State {
                 .chain(account.email.as_deref());
             fields
                 .into_iter()
-                .any(|field| field.to_lowercase().contains(needle))
+                .any(|field| folded(field).contains(needle))
         };
         let found = query
             .search
             .as_deref()
-            .is_none_or(|s| contains(&s.trim().to_lowercase()));
+            .is_none_or(|words| contains(&folded(words)));
         wanted && found && query.after.is_none_or(|after| account.id > after)
     }
 }
@@ -435,7 +463,7 @@ impl Directory for SingleProcessDirectory {
         now(self.write(|state, at| {
             state.check_unique(&new)?;
             let account = state.insert(new, at);
-            state.feed.append(at, account.id);
+            state.feed.append(at, Some(account.id));
             self.log(state, at, Some(account.id), note, (None, Some(&account)));
             Ok(account)
         }))
@@ -446,15 +474,19 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(Ok(self.write(|state, at| {
-            let account = state.accounts.get(&id)?.account.clone();
+        now(self.write(|state, at| {
+            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+            let account = record.account.clone();
             let other_active_admins = state.other_active_admins(id, at);
-            let edit = decide(Facts { account: &account, other_active_admins, now: at })?;
-            let changed = state.replace(edit.account, edit.password_hash, at);
+            let facts = Facts { account: &account, other_active_admins, now: at };
+            let Some(Edit { account, password_hash, note }) = decide(facts) else {
+                return Ok(None);
+            };
+            let changed = state.replace(id, account, password_hash, at)?;
             let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), edit.note, states);
-            Some(changed)
-        })))
+            self.log(state, at, Some(id), note, states);
+            Ok(Some(changed))
+        }))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
@@ -470,24 +502,26 @@ impl Directory for SingleProcessDirectory {
         limit: usize,
     ) -> BoxFuture<'_, Result<FeedPage, StoreError>> {
         let state = self.state();
-        let mut next = cursor;
-        let (mut changed, head) = state.feed.after(cursor.accounts, limit);
-        next.accounts = head;
-        let (ended, head) = state.ends.after(cursor.sessions[0], limit);
-        next.sessions[0] = head;
-        changed.sort_unstable();
-        changed.dedup();
-        let account = |id: &AccountId| &state.accounts[id].account;
+        let mut next = FeedCursor::default();
+        let (changed, at) = state.feed.after(cursor.accounts, limit);
+        next.accounts = at;
+        let (ended, at) = state.ends.after(cursor.sessions[0], limit - changed.len());
+        next.sessions[0] = at;
+        let mut told = HashSet::new();
+        let changed = changed.into_iter().flatten().filter(|id| told.insert(*id));
+        let account = |id: AccountId| &state.accounts[&id].account;
+        let of_nobody = cursor.sessions[1..].iter().any(|at| *at > 0);
         now(Ok(FeedPage {
             accounts: changed
-                .iter()
                 .map(account)
                 .map(|a| (a.key(), a.standing()))
                 .collect(),
             ended,
             next,
             more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,
-            pruned: cursor.accounts < state.feed.floor || cursor.sessions[0] < state.ends.floor,
+            pruned: of_nobody
+                || state.feed.has_lost(cursor.accounts)
+                || state.ends.has_lost(cursor.sessions[0]),
         }))
     }
 
@@ -534,7 +568,11 @@ impl Directory for SingleProcessDirectory {
         new: NewToken,
         note: Note,
     ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
-        now(Ok(self.write(|state, at| {
+        now(self.write(|state, at| {
+            if !state.accounts.contains_key(&new.owner) {
+                let missing = format!("there is no account {}", new.owner);
+                return Err(StoreError::unavailable(missing));
+            }
             let token = ApiToken {
                 key: new.key,
                 owner: new.owner,
@@ -545,9 +583,10 @@ impl Directory for SingleProcessDirectory {
                 last_used_at: None,
             };
             state.tokens.insert(token.key.id(), token.clone());
+            state.feed.append(at, None);
             self.log(state, at, Some(token.owner), note, (None, None));
-            token
-        })))
+            Ok(token)
+        }))
     }
 
     fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
@@ -592,6 +631,7 @@ impl Directory for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(|state, at| {
             state.settings.insert(name, value);
+            state.feed.append(at, None);
             self.log(state, at, None, note, (None, None));
         });
         now(Ok(()))

@@ -16,13 +16,13 @@ use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::SessionId;
 use crate::domain::standing::Bearer;
 use crate::engine::sessions::Live;
-use crate::engine::{CurrentAccount, Gate, Portcullis};
+use crate::engine::{CurrentAccount, Gate, Portcullis, Unanswered};
 
 /// However long nothing happens, the times of a session are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// A source that does not answer is left alone for this long.
-const SOURCE_REST: Duration = Duration::from_secs(1);
+/// A store or source that does not answer is left alone for this long.
+const STORE_REST: Duration = Duration::from_secs(1);
 
 /// Who waits for news, by what the news is about.
 pub(super) struct Waiting<K: Eq + Hash>(Mutex<HashMap<K, (Arc<Notify>, usize)>>);
@@ -115,49 +115,55 @@ impl Portcullis {
             let mut session_news = std::pin::pin!(of_session.notify.notified());
             account_news.as_mut().enable();
             session_news.as_mut().enable();
-            if let Some(denial) = gate.must_end(live, session_may_be_over).await {
-                return denial;
+            match gate.must_end(live, session_may_be_over).await {
+                Ok(Some(denial)) => return denial,
+                Ok(None) => session_may_be_over = false,
+                // It may be over still, and is asked about again.
+                Err(Unanswered) => {}
             }
+            let rest = gate.next_look(live, session_may_be_over);
             tokio::select! {
-                () = account_news => session_may_be_over = false,
+                // Where both have news, the account is looked at all the same.
+                biased;
                 () = session_news => session_may_be_over = true,
-                () = tokio::time::sleep(gate.next_look(live)) => session_may_be_over = false,
+                () = account_news => {}
+                () = tokio::time::sleep(rest) => {}
             }
         }
     }
 }
 
 impl Gate {
-    async fn must_end(self: &Arc<Self>, live: &Live, session_may_be_over: bool) -> Option<Denial> {
+    async fn must_end(
+        self: &Arc<Self>,
+        live: &Live,
+        session_may_be_over: bool,
+    ) -> Result<Option<Denial>, Unanswered> {
         // No request may come that asks a source without a feed.
         if live.cell.known_until() < self.clock.now().monotonic {
             let _ = self.fill(&live.cell, live.born()).await;
         }
         let now = self.clock.wall();
-        let ended = || Some(self.of(live, DenialReason::SessionEnded, true, now));
         if let Some(denial) = self.refusal(live, now) {
-            return Some(denial);
-        }
-        if now >= live.expires_at {
-            return ended();
+            return Ok(Some(denial));
         }
         let ours = live.id().get() != 0;
-        if ours && session_may_be_over {
-            let stored = self.stored_session(live.key, live.bearer).await;
-            if matches!(stored, Ok(None)) {
-                return ended();
-            }
-        }
-        None
+        let over = now >= live.expires_at
+            || (ours
+                && session_may_be_over
+                && self.stored_session(live.key, live.bearer).await?.is_none());
+        Ok(over.then(|| self.of(live, DenialReason::SessionEnded, true, now)))
     }
 
     /// When a connection is looked at again, whatever the news: when its session
-    /// ends, or the word of a source without a feed is not taken any more.
-    fn next_look(&self, live: &Live) -> Duration {
+    /// ends, the word of a source without a feed is not taken any more, or a store
+    /// that did not answer has had a rest.
+    fn next_look(&self, live: &Live, unanswered: bool) -> Duration {
         let now = self.clock.now();
         let expires = live.expires_at.since(now.wall);
         let overdue = live.cell.known_until().since(now.monotonic);
-        expires.min(overdue.max(SOURCE_REST)).min(LOOK_EVERY)
+        let overdue = if unanswered { Duration::ZERO } else { overdue };
+        expires.min(overdue.max(STORE_REST)).min(LOOK_EVERY)
     }
 
     /// An account may have changed.

@@ -1,5 +1,6 @@
 //! The directory in the memory of one process.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +16,7 @@ use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, Facts, FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken,
+    Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken,
     SessionStore, StoreError,
 };
 
@@ -212,7 +213,7 @@ impl Directory for SingleProcessDirectory {
         now(self.write(|state, at| {
             state.check_unique(&new)?;
             let account = state.insert(new, at);
-            state.feed.append(at, account.id);
+            state.feed.append(at, Some(account.id));
             self.log(state, at, Some(account.id), note, (None, Some(&account)));
             Ok(account)
         }))
@@ -223,15 +224,19 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(Ok(self.write(|state, at| {
-            let account = state.accounts.get(&id)?.account.clone();
+        now(self.write(|state, at| {
+            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+            let account = record.account.clone();
             let other_active_admins = state.other_active_admins(id, at);
-            let edit = decide(Facts { account: &account, other_active_admins, now: at })?;
-            let changed = state.replace(edit.account, edit.password_hash, at);
+            let facts = Facts { account: &account, other_active_admins, now: at };
+            let Some(Edit { account, password_hash, note }) = decide(facts) else {
+                return Ok(None);
+            };
+            let changed = state.replace(id, account, password_hash, at)?;
             let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), edit.note, states);
-            Some(changed)
-        })))
+            self.log(state, at, Some(id), note, states);
+            Ok(Some(changed))
+        }))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
@@ -247,24 +252,26 @@ impl Directory for SingleProcessDirectory {
         limit: usize,
     ) -> BoxFuture<'_, Result<FeedPage, StoreError>> {
         let state = self.state();
-        let mut next = cursor;
-        let (mut changed, head) = state.feed.after(cursor.accounts, limit);
-        next.accounts = head;
-        let (ended, head) = state.ends.after(cursor.sessions[0], limit);
-        next.sessions[0] = head;
-        changed.sort_unstable();
-        changed.dedup();
-        let account = |id: &AccountId| &state.accounts[id].account;
+        let mut next = FeedCursor::default();
+        let (changed, at) = state.feed.after(cursor.accounts, limit);
+        next.accounts = at;
+        let (ended, at) = state.ends.after(cursor.sessions[0], limit - changed.len());
+        next.sessions[0] = at;
+        let mut told = HashSet::new();
+        let changed = changed.into_iter().flatten().filter(|id| told.insert(*id));
+        let account = |id: AccountId| &state.accounts[&id].account;
+        let of_nobody = cursor.sessions[1..].iter().any(|at| *at > 0);
         now(Ok(FeedPage {
             accounts: changed
-                .iter()
                 .map(account)
                 .map(|a| (a.key(), a.standing()))
                 .collect(),
             ended,
             next,
             more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,
-            pruned: cursor.accounts < state.feed.floor || cursor.sessions[0] < state.ends.floor,
+            pruned: of_nobody
+                || state.feed.has_lost(cursor.accounts)
+                || state.ends.has_lost(cursor.sessions[0]),
         }))
     }
 
@@ -311,7 +318,11 @@ impl Directory for SingleProcessDirectory {
         new: NewToken,
         note: Note,
     ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
-        now(Ok(self.write(|state, at| {
+        now(self.write(|state, at| {
+            if !state.accounts.contains_key(&new.owner) {
+                let missing = format!("there is no account {}", new.owner);
+                return Err(StoreError::unavailable(missing));
+            }
             let token = ApiToken {
                 key: new.key,
                 owner: new.owner,
@@ -322,9 +333,10 @@ impl Directory for SingleProcessDirectory {
                 last_used_at: None,
             };
             state.tokens.insert(token.key.id(), token.clone());
+            state.feed.append(at, None);
             self.log(state, at, Some(token.owner), note, (None, None));
-            token
-        })))
+            Ok(token)
+        }))
     }
 
     fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
@@ -369,6 +381,7 @@ impl Directory for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(|state, at| {
             state.settings.insert(name, value);
+            state.feed.append(at, None);
             self.log(state, at, None, note, (None, None));
         });
         now(Ok(()))

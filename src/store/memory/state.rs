@@ -7,12 +7,12 @@ use hashbrown::HashMap as FastMap;
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::event::AuditRecord;
 use crate::domain::lock::Locks;
-use crate::domain::login::fold_email;
+use crate::domain::login::{fold_email, folded};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
-use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount};
+use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -23,7 +23,8 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,
-    pub(super) feed: Feed<AccountId>,
+    /// Settings and tokens change without an account.
+    pub(super) feed: Feed<Option<AccountId>>,
     pub(super) ends: Feed<SessionId>,
 }
 
@@ -51,8 +52,13 @@ impl<T: Copy> Feed<T> {
         self.entries.push_back((at, what));
     }
 
+    /// Whether something between this place and the head can't be told.
+    pub(super) fn has_lost(&self, cursor: u64) -> bool {
+        !(self.floor..=self.head).contains(&cursor)
+    }
+
     pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
-        let start = cursor.max(self.floor);
+        let start = cursor.clamp(self.floor, self.head);
         let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
         let page: Vec<T> = self
             .entries
@@ -135,26 +141,43 @@ impl State {
         account
     }
 
+    /// What is the store's own stays as it is, whatever the edit says.
     pub(super) fn replace(
         &mut self,
-        mut account: Account,
+        id: AccountId,
+        edit: Account,
         hash: Option<String>,
         at: Timestamp,
-    ) -> Changed {
-        let Some(record) = self.accounts.get_mut(&account.id) else {
+    ) -> Result<Changed, StoreError> {
+        if let Some(email) = &edit.email
+            && self
+                .emails
+                .get(&email_key(email))
+                .is_some_and(|holder| *holder != id)
+        {
+            return Err(StoreError::Taken { what: format!("the e-mail address {email}") });
+        }
+        let Some(record) = self.accounts.get_mut(&id) else {
             unreachable!("a decision was made on this account")
         };
         let before = record.account.clone();
-        account.version = before.version.next();
-        account.updated_at = at;
         if hash.is_some() {
             record.password_hash = hash;
         }
-        account.has_password = record.password_hash.is_some();
+        let account = Account {
+            id,
+            login: before.login.clone(),
+            version: before.version.next(),
+            has_password: record.password_hash.is_some(),
+            created_at: before.created_at,
+            updated_at: at,
+            last_sign_in_at: before.last_sign_in_at,
+            ..edit
+        };
         record.account = account.clone();
         self.rename(&before, &account);
-        self.feed.append(at, account.id);
-        Changed { before, account }
+        self.feed.append(at, Some(account.id));
+        Ok(Changed { before, account })
     }
 
     pub(super) fn rename(&mut self, before: &Account, after: &Account) {
@@ -180,12 +203,12 @@ impl State {
                 .chain(account.email.as_deref());
             fields
                 .into_iter()
-                .any(|field| field.to_lowercase().contains(needle))
+                .any(|field| folded(field).contains(needle))
         };
         let found = query
             .search
             .as_deref()
-            .is_none_or(|s| contains(&s.trim().to_lowercase()));
+            .is_none_or(|words| contains(&folded(words)));
         wanted && found && query.after.is_none_or(|after| account.id > after)
     }
 }

@@ -15,6 +15,8 @@ use std::error::Error;
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -67,12 +69,22 @@ async fn sign_out(State(gate): State<Portcullis>, me: CurrentAccount) -> Respons
 async fn sign_in(
     State(gate): State<Portcullis>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     typed: Form<Credentials>,
 ) -> Response {
+    let program = headers
+        .get(USER_AGENT)
+        .and_then(|name| name.to_str().ok())
+        .unwrap_or("unknown");
     // Reserves a guess before the password is looked at: a thousand parallel
     // requests share the few that there are.
     let checked = match gate.attempt(&typed.login, peer).await {
-        Ok(attempt) => attempt.check_password(&typed.password).await,
+        Ok(attempt) => {
+            attempt
+                .by_program(program)
+                .check_password(&typed.password)
+                .await
+        }
         Err(refused) => Err(refused),
     };
     match checked {

@@ -113,9 +113,10 @@ impl Cli {
 
 /// Warnings go to standard error; `PORTCULLIS_LOG=debug` shows more.
 fn start_log() {
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG");
-    // What a store fails at is told once, by the command.
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,sqlx=off,sqlx_core=off"));
+    let wanted = std::env::var("PORTCULLIS_LOG").unwrap_or_else(|_| "warn".to_owned());
+    // What a store fails at is told once, by the command. Who wants to see every
+    // statement names sqlx.
+    let filter = EnvFilter::builder().parse_lossy(format!("sqlx=off,sqlx_core=off,{wanted}"));
     // A program that embeds this one may log already.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -196,11 +196,14 @@ impl Gate {
         dead: bool,
         now: Timestamp,
     ) -> Denial {
-        Denial::new(reason, now)
+        let denial = Denial::new(reason, now)
             .of(live.cell.key().clone())
             .with_dead_session(dead)
-            .by_token(live.bearer == Bearer::Token)
-            .with_session_born_at(live.created_at)
+            .by_token(live.bearer == Bearer::Token);
+        match live.created_at() {
+            Some(born_at) => denial.with_session_born_at(born_at),
+            None => denial,
+        }
     }
 
     pub(super) fn deny(&self, reason: DenialReason) -> Denial {

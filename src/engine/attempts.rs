@@ -73,6 +73,7 @@ impl Portcullis {
                     ticket: Some(ticket),
                     account,
                     from: from.into(),
+                    user_agent: None,
                 };
                 attempt.unless_locked_out().await
             }
@@ -159,7 +160,11 @@ pub struct Attempt {
     ticket: Option<Ticket>,
     account: Option<Account>,
     from: ClientAddr,
+    user_agent: Option<String>,
 }
+
+/// Longer names of programs are cut.
+const MAX_USER_AGENT_CHARS: usize = 200;
 
 /// A failed attempt, counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -198,6 +203,14 @@ impl Attempt {
         Err(SignInError::locked_out(&lockout, now))
     }
 
+    /// The same, by a program that calls itself so, in its `User-Agent`. It is
+    /// kept with the session, for people who look through theirs.
+    pub fn by_program(mut self, user_agent: &str) -> Self {
+        let visible = user_agent.chars().filter(|c| !c.is_control());
+        self.user_agent = Some(visible.take(MAX_USER_AGENT_CHARS).collect());
+        self
+    }
+
     /// The password was wrong, or nobody has this login.
     ///
     /// # Errors
@@ -232,7 +245,10 @@ impl Attempt {
     ) -> Result<SignedIn, SignInError> {
         let account = account.into();
         self.clear_to_enter(&account).await?;
-        self.gate.open_session(account, Some(self.from)).await
+        let from = Some(self.from);
+        self.gate
+            .open_session_of(account, from, self.user_agent.take())
+            .await
     }
 
     /// As [`Attempt::succeed`], for an application that keeps its own sessions:

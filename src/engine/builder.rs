@@ -131,7 +131,11 @@ impl Builder {
     }
 
     /// Whether API tokens of the directory are taken from the `Authorization`
-    /// header, with the rights of their owners. Default: no.
+    /// header. Default: no.
+    ///
+    /// What a token may be used for is told by
+    /// [`CurrentAccount::has_scope`](crate::CurrentAccount::has_scope), and is
+    /// for the service to ask.
     pub fn api_tokens(mut self, taken: bool) -> Self {
         self.settings.api_tokens = taken;
         self

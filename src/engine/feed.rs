@@ -30,7 +30,7 @@ const FLUSH_BATCH: usize = 1000;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// How often old entries are pruned, and how old they are.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+const PRUNE_EVERY: Duration = Duration::from_secs(10 * 60);
 const KEEP_FEED: Duration = Duration::from_secs(24 * 3600);
 
 /// Entries a read of the feed takes at most.

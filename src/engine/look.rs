@@ -12,10 +12,27 @@ use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::engine::account::CurrentAccount;
 use crate::engine::builder::OnStale;
 use crate::engine::cell::Cell;
-use crate::engine::sessions::{Live, Overtaken, TokenHash};
+use crate::engine::sessions::{Live, Overtaken, Scopes, TokenHash, UNKNOWN_BIRTH};
 use crate::engine::source::SessionClaim;
 use crate::engine::{Gate, ReadSession, Unanswered, unknown};
-use crate::store::{BoxFuture, StoreError};
+use crate::store::{ApiToken, BoxFuture, StoreError};
+
+/// A session as it is stored, and what it may be used for where it is a token's.
+type Stored = (Session, Option<Box<Scopes>>);
+
+fn as_session(token: ApiToken) -> Stored {
+    let session = Session {
+        key: token.key,
+        account: token.owner.into(),
+        generation: Generation::new(0),
+        created_at: token.created_at,
+        expires_at: token.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX)),
+        last_seen_at: token.last_used_at.unwrap_or(token.created_at),
+        opened_from: None,
+        user_agent: None,
+    };
+    (session, Some(Box::new(Scopes(token.scopes))))
+}
 
 impl Gate {
     /// Reads the account's standing, then judges.
@@ -95,12 +112,14 @@ impl Gate {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
-            let Some(session) = self.stored_session(key, bearer).await? else {
+            let Some(stored) = self.stored_session(key, bearer).await? else {
                 self.unknown_tokens.insert(hash, ());
                 return Ok(None);
             };
-            let cell = self.standings.find_or_create(&session.account);
-            let live = Arc::new(Live::new(hash, &session, bearer, cell));
+            let cell = self.standings.find_or_create(&stored.0.account);
+            let (session, scopes) = stored;
+            let live = Live::new(hash, &session, bearer, cell);
+            let live = Arc::new(live.for_scopes(scopes));
             match reading.finish(&live) {
                 Ok(()) => return Ok(Some(live)),
                 Err(Overtaken::Ended) => return Ok(None),
@@ -114,21 +133,14 @@ impl Gate {
         &self,
         key: SessionKey,
         bearer: Bearer,
-    ) -> Result<Option<Session>, Unanswered> {
+    ) -> Result<Option<Stored>, Unanswered> {
         match (bearer, &self.directory) {
-            (Bearer::Session, _) => self.ask(self.session_store.session(key)).await,
+            (Bearer::Session, _) => {
+                let session = self.ask(self.session_store.session(key)).await?;
+                Ok(session.map(|session| (session, None)))
+            }
             (Bearer::Token, Some(directory)) => {
-                let token = self.ask(directory.token(key)).await?;
-                Ok(token.map(|token| Session {
-                    key,
-                    account: token.owner.into(),
-                    generation: Generation::new(0),
-                    created_at: token.created_at,
-                    expires_at: token.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX)),
-                    last_seen_at: token.last_used_at.unwrap_or(token.created_at),
-                    opened_from: None,
-                    user_agent: None,
-                }))
+                Ok(self.ask(directory.token(key)).await?.map(as_session))
             }
             (Bearer::Token, None) => Ok(None),
         }
@@ -220,7 +232,7 @@ impl Gate {
             key: SessionKey::from_bytes([0; 32]),
             account: claim.account.clone(),
             generation: claim.generation.unwrap_or_default(),
-            created_at: claim.created_at.unwrap_or(now),
+            created_at: claim.created_at.unwrap_or(UNKNOWN_BIRTH),
             expires_at: Timestamp::from_micros(i64::MAX),
             last_seen_at: now,
             opened_from: None,

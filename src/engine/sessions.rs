@@ -33,25 +33,38 @@ pub(crate) struct Live {
     /// token's not.
     ends_with_generation: bool,
     born: Generation,
-    pub(crate) created_at: Timestamp,
+    created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     last_seen_at: AtomicI64,
+    /// What an API token may be used for; a session has none and needs none.
+    scopes: Option<Box<Scopes>>,
     /// Used since the eviction hand last passed.
     used: AtomicBool,
 }
 
+/// What an API token may be used for. Behind one thin pointer, for a million
+/// sessions have none.
+#[derive(Debug)]
+pub(crate) struct Scopes(pub(crate) Vec<String>);
+
+/// When a session was opened of which nobody says it.
+pub(crate) const UNKNOWN_BIRTH: Timestamp = Timestamp::from_micros(i64::MIN);
+
 /// A token, hashed with a secret of this process. Two tokens with one hash are
 /// as unlikely as guessing a token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(crate) struct TokenHash(u128);
+pub(crate) struct TokenHash {
+    low: u64,
+    high: u64,
+}
 
 impl TokenHash {
     const fn low(self) -> u64 {
-        self.0 as u64
+        self.low
     }
 
     const fn shard_bits(self) -> usize {
-        (self.0 >> 96) as usize
+        (self.high >> 32) as usize
     }
 }
 
@@ -66,8 +79,9 @@ impl TokenHasher {
     /// One text is two tokens: what it is worth as a session says nothing of
     /// what it is worth as an API token.
     pub(crate) fn hash(&self, token: &[u8], bearer: Bearer) -> TokenHash {
-        let hash = self.0.hash(token).as_u128();
-        TokenHash(if bearer == Bearer::Token { !hash } else { hash })
+        let hash = self.0.hash(token);
+        let other = if bearer == Bearer::Token { u64::MAX } else { 0 };
+        TokenHash { low: hash.h1 ^ other, high: hash.h2 ^ other }
     }
 }
 
@@ -107,6 +121,7 @@ impl Live {
             created_at: session.created_at,
             expires_at: session.expires_at,
             last_seen_at: AtomicI64::new(session.last_seen_at.as_micros()),
+            scopes: None,
             used: AtomicBool::new(false),
         }
     }
@@ -116,8 +131,24 @@ impl Live {
         Self { ends_with_generation: false, ..self }
     }
 
+    /// The same, for these uses alone.
+    pub(crate) fn for_scopes(self, scopes: Option<Box<Scopes>>) -> Self {
+        Self { scopes, ..self }
+    }
+
     pub(crate) fn id(&self) -> SessionId {
         self.key.id()
+    }
+
+    /// When it was opened, where that is known.
+    pub(crate) fn created_at(&self) -> Option<Timestamp> {
+        Some(self.created_at).filter(|at| *at != UNKNOWN_BIRTH)
+    }
+
+    /// Whether it may be used for this.
+    pub(crate) fn has_scope(&self, scope: &str) -> bool {
+        let held = |scopes: &Scopes| scopes.0.iter().any(|held| held == "*" || held == scope);
+        self.scopes.as_deref().is_none_or(held)
     }
 
     /// The generation that it lives and dies with, if it does.

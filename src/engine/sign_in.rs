@@ -178,6 +178,15 @@ impl Portcullis {
         account: impl Into<AccountKey>,
         from: Option<ClientAddr>,
     ) -> Result<SignedIn, SignInError> {
+        self.open_session_of(account.into(), from, None).await
+    }
+
+    pub(super) async fn open_session_of(
+        &self,
+        account: AccountKey,
+        from: Option<ClientAddr>,
+        user_agent: Option<String>,
+    ) -> Result<SignedIn, SignInError> {
         let gate = &self.0;
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
@@ -185,10 +194,10 @@ impl Portcullis {
         let now = gate.clock.wall();
         let new = NewSession {
             key: token.key(),
-            account: account.into(),
+            account,
             expires_at: now.after(gate.settings.session_lifetime),
             opened_from: from.map(|from| from.to_string()),
-            user_agent: None,
+            user_agent,
         };
         match gate.ask(gate.session_store.open_session(new)).await? {
             Ok(session) => Ok(SignedIn::new(self, token, session)),

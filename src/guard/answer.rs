@@ -19,8 +19,10 @@ const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-const VARY: HeaderValue =
-    HeaderValue::from_static("Cookie, Authorization, Accept, Sec-Fetch-Mode, HX-Request");
+const VARY: HeaderValue = HeaderValue::from_static(
+    "Cookie, Authorization, Accept, Content-Type, Sec-Fetch-Mode, Sec-Fetch-Site, \
+         X-Requested-With, HX-Request, HX-Boosted, HX-Current-URL",
+);
 
 /// What the answers depend on besides the denial and the request.
 #[derive(Clone, Debug)]

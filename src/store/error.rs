@@ -22,6 +22,14 @@ pub enum StoreError {
         /// The file.
         what: String,
     },
+    /// A file or folder that has to be there is not.
+    #[error("{what} is missing: {mend}")]
+    Missing {
+        /// The file or folder.
+        what: String,
+        /// What to do about it.
+        mend: &'static str,
+    },
     /// The file can't be written to.
     #[error("{what} can't be written: {detail}; check who owns the file and its folder")]
     ReadOnly {
@@ -68,6 +76,7 @@ impl StoreError {
                 Self::Damaged { what: what.clone(), detail: detail.clone() }
             }
             Self::Full { what } => Self::Full { what: what.clone() },
+            Self::Missing { what, mend } => Self::Missing { what: what.clone(), mend },
             Self::ReadOnly { what, detail } => {
                 Self::ReadOnly { what: what.clone(), detail: detail.clone() }
             }

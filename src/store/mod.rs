@@ -133,8 +133,8 @@ pub trait Directory: SessionStore {
     /// ask many times a second. `None` if the store has no such number.
     fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
-    /// Forgets feed entries, expired sessions and attempts that are older than
-    /// this, and says how many rows went. A follower that is further behind is
+    /// Forgets feed entries and expired sessions that are older than this, and
+    /// attempts that count no more, and says how many rows went. A follower that is further behind is
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 

@@ -139,7 +139,8 @@ impl SqlDirectory {
 
     async fn forget_all(&self, before: Timestamp) -> Fallible<u64> {
         let gone = self.forget(before).await?;
-        let attempts = self.attempts.forget(before).await;
+        // A record says itself from when on it says nothing any more.
+        let attempts = self.attempts.forget(self.clock().wall()).await;
         Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Db {
     file: Arc<str>,
     writer: AnyPool,
     readers: AnyPool,
+    /// Who follows the feed never queues behind others who read.
+    follower: AnyPool,
     watcher: Mutex<Watcher>,
 }
 
@@ -44,15 +46,16 @@ impl Db {
             patiently(|| sqlite::try_writing(&file)).await?;
             let writer = sqlite::writer(&file)?;
             schema::bring_up(&writer, migrations, clock, &file).await?;
-            Ok((writer, sqlite::readers(&file)?))
+            Ok((writer, sqlite::readers(&file, sqlite::READERS)?, sqlite::readers(&file, 1)?))
         };
-        let (writer, readers) = opened.await.map_err(|fault: Fault| fault.at(&file))?;
-        Ok(Self { writer, readers, file, watcher: Mutex::default() })
+        let (writer, readers, follower) = opened.await.map_err(|fault: Fault| fault.at(&file))?;
+        Ok(Self { writer, readers, follower, file, watcher: Mutex::default() })
     }
 
     pub(super) async fn close(&self) {
         self.watcher.lock().await.conn.take();
         self.readers.close().await;
+        self.follower.close().await;
         self.writer.close().await;
     }
 
@@ -68,6 +71,11 @@ impl Db {
     /// A transaction in which everything that is read is of one instant.
     pub(super) async fn read(&self) -> Fallible<Tx> {
         Ok(self.readers.begin_with(sqlite::BEGIN_READ).await?)
+    }
+
+    /// The same, for whoever follows the feed.
+    pub(super) async fn follow(&self) -> Fallible<Tx> {
+        Ok(self.follower.begin_with(sqlite::BEGIN_READ).await?)
     }
 
     /// A transaction that writes. Waits for its turn.

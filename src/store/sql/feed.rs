@@ -21,7 +21,7 @@ impl SqlDirectory {
     }
 
     pub(super) async fn page_after(&self, cursor: FeedCursor, limit: usize) -> Fallible<FeedPage> {
-        let mut tx = self.db.read().await?;
+        let mut tx = self.db.follow().await?;
         let ends = Ends::read(&mut tx).await?;
         let (from, pruned) = ends.within(cursor);
         let mut page = FeedPage { next: from, pruned, ..FeedPage::default() };

@@ -69,7 +69,8 @@ fn is_empty(db: &Path) -> bool {
 fn read(path: &Path) -> Result<String, StoreError> {
     fs::read_to_string(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            damaged(path, "it is missing, and the database was written with it")
+            let mend = "the database was written with it; restore it from a backup";
+            StoreError::Missing { what: path.display().to_string(), mend }
         }
         io::ErrorKind::InvalidData => damaged(path, NO_KEY),
         _ => of_file(&path.display().to_string(), &error),

@@ -24,7 +24,7 @@ pub(super) const BEGIN_READ: &str = "BEGIN";
 /// Changes when another connection has committed.
 pub(super) const CHANGE_NUMBER: &str = "PRAGMA data_version";
 
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const FOR_WRITING: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
@@ -40,9 +40,9 @@ pub(super) fn writer(file: &str) -> Fallible<AnyPool> {
     Ok(pool.connect_lazy_with(options(file)?))
 }
 
-/// Connections that only read. Opened when first needed.
-pub(super) fn readers(file: &str) -> Fallible<AnyPool> {
-    let pool = pool(READERS)
+/// So many connections that only read. Opened when first needed.
+pub(super) fn readers(file: &str, connections: u32) -> Fallible<AnyPool> {
+    let pool = pool(connections)
         .after_connect(|conn, _| Box::pin(set_up(conn, FOR_READING)))
         .after_release(|conn, _| Box::pin(is_clean(conn)));
     Ok(pool.connect_lazy_with(options(file)?))
@@ -94,7 +94,7 @@ fn options(file: &str) -> Fallible<AnyConnectOptions> {
 /// Makes the file, for its owner alone, if it is not there, and says whether it is
 /// still empty.
 pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
-    let create = || {
+    let create = || -> io::Result<u64> {
         let file = owner_only(OpenOptions::new().read(true).write(true).create(true)).open(path)?;
         let bytes = file.metadata()?.len();
         if bytes == 0 {
@@ -103,6 +103,7 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
         Ok(bytes)
     };
     match create() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(no_folder(path)),
         Err(error) => Err(of_file(&path.display().to_string(), &error)),
         // SQLite would take what is left of it for nothing, and write over it.
         Ok(1..SMALLEST) => Err(StoreError::Damaged {
@@ -111,6 +112,12 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
         }),
         Ok(bytes) => Ok(bytes == 0),
     }
+}
+
+/// A file that may be made is not found only where its folder is not.
+fn no_folder(path: &Path) -> StoreError {
+    let folder = path.parent().unwrap_or(path).display().to_string();
+    StoreError::Missing { what: format!("the folder {folder}"), mend: "make it first" }
 }
 
 /// SQLite's smallest page, in bytes.

@@ -343,3 +343,24 @@ async fn nothing_secret_is_printed() {
     }
     assert!(!format!("{:?}", signed_in.set_cookie()).contains(token));
 }
+
+#[tokio::test]
+async fn a_session_remembers_the_program_that_opened_it() {
+    let house = house(5).await;
+    let alice = with_password(&house, "alice").await;
+    let attempt = attempt(&house.gate, "alice").await.expect("a guess");
+    let long = format!("curl/8\u{1b}[2J {}", "x".repeat(500));
+    let signed_in = attempt
+        .by_program(&long)
+        .check_password(PASSWORD)
+        .await
+        .expect("right");
+    let kept = signed_in.session().user_agent.clone().expect("kept");
+    assert!(kept.starts_with("curl/8[2J x") && kept.chars().count() == 200, "{kept}");
+    let listed = house
+        .directory
+        .sessions_of(alice.key())
+        .await
+        .expect("answers");
+    assert_eq!(listed[0].user_agent, Some(kept));
+}

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
 use http::{Request, header};
-use portcullis::GuardLayer;
 use portcullis::admin::{Actor, TokenRequest};
 use portcullis::testing::TestGate;
+use portcullis::{CurrentAccount, GuardLayer};
 
 use super::{Answer, ask, visit, who};
 
@@ -157,4 +157,36 @@ async fn where_tokens_are_not_taken_they_are_not_read() {
     let answer = call(&app, &token).await;
     assert_eq!(answer.status, 401);
     assert_eq!(answer.header("www-authenticate"), Some("Session realm=\"portcullis\""));
+}
+
+/// What a caller may do, as the handler sees it.
+async fn uses(me: CurrentAccount) -> String {
+    let held = ["reports.read", "reports.write"].map(|scope| me.has_scope(scope));
+    format!("{held:?}")
+}
+
+#[tokio::test]
+async fn a_token_is_for_what_it_was_made_for() {
+    let test = TestGate::with(|builder| builder.api_tokens(true)).await;
+    let app = Router::new()
+        .route("/", get(uses))
+        .layer(GuardLayer::new(test.gate()));
+    let alice = test.account("alice").await;
+    let scopes = vec!["reports.read".to_owned()];
+    let request = TokenRequest { scopes, ..TokenRequest::default() };
+    let created = test
+        .admin()
+        .create_token(&Actor::System, &alice.id.into(), request)
+        .await
+        .expect("a token");
+    let narrow = format!("Bearer {}", created.secret.expose());
+    for _ in ["read from the store", "from memory"] {
+        assert_eq!(call(&app, &narrow).await.body, "[true, false]");
+    }
+    let wide = test.api_token(&alice).await;
+    assert_eq!(call(&app, &wide).await.body, "[true, true]");
+    let cookie = test.sign_in(&alice).await;
+    let session = Request::get("/").header(header::COOKIE, cookie);
+    let session = ask(&app, session.body(Body::empty()).expect("a request")).await;
+    assert_eq!(session.body, "[true, true]", "a person's session is for everything");
 }

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use portcullis::testing::TestGate;
-use portcullis::{CurrentAccount, Denial, DenialReason, GuardLayer};
+use portcullis::{CurrentAccount, Denial, DenialReason, GuardLayer, SessionClaim};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 use super::{ask, perhaps, visit, who};
@@ -307,5 +307,29 @@ async fn cookies_of_https_are_for_https() {
         assert_eq!(cookies.len(), 2, "the loop's and the session's: {cookies:?}");
         let secure = |cookie: &&http::HeaderValue| cookie.as_bytes().ends_with(b"; Secure");
         assert_eq!(cookies.iter().filter(|cookie| secure(cookie)).count(), 2 * usize::from(https));
+    }
+}
+
+/// Of a session that is the application's own, nobody may know the age: a click
+/// of a refused person gets the 303, however often.
+#[tokio::test]
+async fn sessions_of_unknown_age_are_in_no_loop() {
+    let claims = |head: &Parts| {
+        let session = head.headers.contains_key("x-session");
+        async move { Ok::<_, Infallible>(session.then(|| SessionClaim::of(1))) }
+    };
+    let test = TestGate::with(|builder| builder.sessions_from(claims)).await;
+    let alice = test.account("alice").await;
+    let guard = GuardLayer::new(test.gate()).sign_in_at("https://sso.example/");
+    let app = Router::new().route("/", get(who)).layer(guard);
+    test.lock(&alice).await;
+    for click in 1..=4 {
+        let mut request = navigation("/");
+        request
+            .headers_mut()
+            .insert("x-session", "1".parse().expect("a value"));
+        let answer = ask(&app, request).await;
+        assert_eq!(answer.status, 303, "click {click}");
+        assert_eq!(answer.header("set-cookie"), None, "click {click}");
     }
 }

@@ -23,8 +23,12 @@ use serde::Deserialize;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let accounts = arguments.next().unwrap_or_else(|| "portcullis.db".to_owned());
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let accounts = arguments
+        .next()
+        .unwrap_or_else(|| "portcullis.db".to_owned());
+    let address = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:3000".to_owned());
 
     let gate = Portcullis::open(&accounts).await?;
     let listener = tokio::net::TcpListener::bind(&address).await?;
@@ -115,7 +119,9 @@ fn refusal(refused: SignInError, input: &Credentials) -> Response {
         SignInError::Refused { .. } => "This account is locked. Ask your administrator.",
         _ => "Sign-in is not possible right now. Try again in a moment.",
     };
-    let wait = refused.retry_after_secs().map(|secs| ("retry-after", secs.to_string()));
+    let wait = refused
+        .retry_after_secs()
+        .map(|secs| ("retry-after", secs.to_string()));
     let status: StatusCode = refused.status();
     let mut response = (status, page(words, &input.login, &input.return_to)).into_response();
     if let Some((name, value)) = wait.and_then(|(name, secs)| Some((name, secs.parse().ok()?))) {
@@ -141,5 +147,8 @@ fn page(notice: &str, login: &str, return_to: &str) -> Html<String> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&quot;")
 }

@@ -1,9 +1,71 @@
 //! Portcullis stops locked and disabled people at the door.
+//!
+//! A [`GuardLayer`] stands before a service, any Tower service or an axum
+//! router. It asks a [`Portcullis`], the gate, about each request: is there a
+//! session, and may its account come in? Somebody who is locked is refused at
+//! the next request, not when the session happens to end; a request that passes
+//! costs a look into memory. The gate also counts failed sign-ins, exactly, and
+//! locks who is being guessed at.
+//!
+//! ```
+//! use axum::{Router, body::Body, routing::get};
+//! use http::{Request, StatusCode, header::COOKIE};
+//! use portcullis::{CurrentAccount, GuardLayer, testing::TestGate};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! // A gate over people in memory. A service opens one with `Portcullis::open`.
+//! let test = TestGate::new().await;
+//! let app = Router::new()
+//!     .route("/", get(|me: CurrentAccount| async move { format!("Hello {}", me.login()) }))
+//!     .layer(GuardLayer::new(test.gate()));
+//!
+//! let alice = test.account("alice").await;
+//! let cookie = test.sign_in(&alice).await;
+//! let visit = || Request::get("/").header(COOKIE, &cookie).body(Body::empty()).unwrap();
+//! assert_eq!(app.clone().oneshot(visit()).await.unwrap().status(), StatusCode::OK);
+//!
+//! test.lock(&alice).await;
+//! assert_eq!(app.clone().oneshot(visit()).await.unwrap().status(), StatusCode::FORBIDDEN);
+//!
+//! // The lock ended her session for good: after the unlock she signs in again.
+//! test.unlock(&alice).await;
+//! assert_eq!(app.oneshot(visit()).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+//! # }
+//! ```
+//!
+//! # Where to go next
+//!
+//! | for | see |
+//! |---|---|
+//! | the words, and what is promised | [`manual::concepts`] |
+//! | signing people in | [`Portcullis::attempt`] and [`Attempt`] |
+//! | people in a table of your own | [`StatusSource`] and `examples/custom_source.rs` |
+//! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
+//! | how refused requests are answered, and other answers | [`guard::response`] |
+//! | how many guesses there are | [`LockoutPolicy`] |
+//! | WebSockets and event streams | [`Portcullis::ended`] |
+//! | locking people from a program | [`admin`] |
+//! | locking people from a shell | [`manual::command_line`] |
+//! | testing a guarded service | [`testing`] |
+//!
+//! # Order of layers
+//!
+//! Outermost first: tracing, time-outs, compression, the sessions of an
+//! application that keeps its own, **the guard**, CSRF, the handlers. Inside
+//! tracing, so that refusals are seen; outside CSRF, so that a locked person
+//! learns of the lock. In axum the layer that is added last is the outermost,
+//! and [`layer`](https://docs.rs/axum/0.8/axum/struct.Router.html#method.layer)
+//! covers only the routes that were added before it.
 
 pub mod admin;
+#[cfg(feature = "gateway")]
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod guard;
+pub mod manual;
 pub mod store;
 pub mod testing;
 
@@ -19,3 +81,8 @@ pub use crate::engine::{
 };
 pub use crate::guard::{Guard, GuardLayer, ReturnTo};
 pub use crate::store::StatusSource;
+
+/// The README's programs, compiled with the tests.
+#[cfg(all(doctest, feature = "axum", feature = "passwords", feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: everything it does is in [`portcullis::cli`].
+
+fn main() -> std::process::ExitCode {
+    portcullis::cli::run()
+}

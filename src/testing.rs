@@ -34,14 +34,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admin::{Actor, Admin, Target, UnlockKind};
+use crate::admin::{Actor, Admin, Target, TokenRequest, UnlockKind};
 use crate::domain::account::Account;
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::{End, Reason};
 use crate::domain::login::Login;
+use crate::domain::policy::MAX_LIMIT;
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
-use crate::engine::{Builder, CurrentAccount, OnStale, Portcullis};
+use crate::engine::{Builder, CurrentAccount, OnStale, Portcullis, SignInError};
 use crate::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
 use crate::store::{Directory, NewAccount};
 
@@ -202,12 +203,45 @@ impl TestGate {
         ended.expect("somebody who can be signed out");
     }
 
+    /// Fails to sign in as somebody until they are locked out.
+    pub async fn lock_out(&self, account: &Account) {
+        let elsewhere = std::net::IpAddr::from([192, 0, 2, 66]);
+        for _ in 0..=MAX_LIMIT {
+            match self.gate.attempt(account.login.as_str(), elsewhere).await {
+                Ok(attempt) => drop(attempt.fail().await.expect("a store in memory")),
+                Err(SignInError::LockedOut { .. }) => return,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("the gate's policy locks nobody out");
+    }
+
+    /// Makes an API token that acts for somebody, and gives the `Authorization`
+    /// header that it goes in. The gate takes it if it was built with
+    /// [`Builder::api_tokens`].
+    pub async fn api_token(&self, account: &Account) -> String {
+        let request = TokenRequest::default();
+        let created = self
+            .admin
+            .create_token(&Actor::System, &account.id.into(), request)
+            .await;
+        format!("Bearer {}", created.expect("somebody who may act").secret.expose())
+    }
+
     /// Puts a tombstone in somebody's place.
     pub async fn delete(&self, account: &Account) {
-        let decide = |facts: crate::store::Facts<'_>| {
-            let mut account = facts.account.clone();
+        self.edit(account, |account| {
             account.lifecycle = Lifecycle::Deleted;
             account.generation = account.generation.next();
+        })
+        .await;
+    }
+
+    /// Changes somebody's record past all rules, and tells the gate.
+    pub async fn edit(&self, account: &Account, change: impl FnOnce(&mut Account) + Send) {
+        let decide = |facts: crate::store::Facts<'_>| {
+            let mut account = facts.account.clone();
+            change(&mut account);
             Some(crate::store::Edit { account, password_hash: None, note: created() })
         };
         let changed = self.directory.change(account.id, Box::new(decide)).await;

@@ -40,6 +40,12 @@ impl Actor {
         }
     }
 
+    /// Whose number a name in the audit log is, where it is a person's.
+    pub fn account_in(name: &str) -> Option<AccountId> {
+        let number: i64 = name.strip_prefix("user:")?.parse().ok()?;
+        number.try_into().ok()
+    }
+
     /// What the audit log says when this actor does this.
     pub(super) fn note(&self, action: Action, reason: Option<&Reason>) -> Note {
         let from = match self {
@@ -66,5 +72,7 @@ mod tests {
         assert_eq!((note.actor.as_str(), note.from.as_deref()), ("user:7", Some("192.0.2.1")));
         assert_eq!(Actor::Cli { user: "root".to_owned() }.name(), "cli:root");
         assert_eq!(Actor::Engine.name(), "engine");
+        assert_eq!(Actor::account_in("user:7"), 7.try_into().ok());
+        assert_eq!(Actor::account_in("cli:7"), None);
     }
 }

@@ -27,15 +27,29 @@ impl NewPerson {
     }
 
     /// The same, called this.
-    #[must_use]
-    pub fn with_name(self, name: &str) -> Self {
-        Self { name: name.trim().to_owned(), ..self }
+    ///
+    /// # Errors
+    ///
+    /// If the name is too long, or no page could show it.
+    pub fn with_name(self, name: &str) -> Result<Self, AdminError> {
+        let name = name.trim();
+        if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
+            return Err(AdminError::InvalidName { max: MAX_NAME_CHARS });
+        }
+        Ok(Self { name: name.to_owned(), ..self })
     }
 
     /// The same, reached at this e-mail address.
-    #[must_use]
-    pub fn with_email(self, email: &str) -> Self {
-        Self { email: Some(email.trim().to_owned()), ..self }
+    ///
+    /// # Errors
+    ///
+    /// If it has not the form of an address.
+    pub fn with_email(self, email: &str) -> Result<Self, AdminError> {
+        let email = email.trim().to_owned();
+        match fold_email(&email) {
+            Some(_) => Ok(Self { email: Some(email), ..self }),
+            None => Err(AdminError::InvalidEmail { email }),
+        }
     }
 
     /// The same, an administrator or not.
@@ -50,18 +64,6 @@ impl NewPerson {
     pub fn with_password(self, password: Password) -> Self {
         Self { password: Some(password), ..self }
     }
-
-    fn check(&self) -> Result<(), AdminError> {
-        if self.name.chars().count() > MAX_NAME_CHARS || self.name.chars().any(char::is_control) {
-            return Err(AdminError::InvalidName { max: MAX_NAME_CHARS });
-        }
-        match &self.email {
-            Some(email) if fold_email(email).is_none() => {
-                Err(AdminError::InvalidEmail { email: email.clone() })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Admin {
@@ -69,9 +71,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the login or the address is taken or was retired, or has no such form.
+    /// If the login or the address is taken, or the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
-        person.check()?;
         let password_hash = self.hash_of(person.password.as_ref()).await?;
         let lifecycle = match password_hash {
             Some(_) => Lifecycle::Active,
@@ -105,19 +106,14 @@ mod tests {
     #[test]
     fn a_person_has_a_name_and_address_that_can_be_shown() {
         let person = || NewPerson::new(Login::new("alice").expect("a login"));
-        assert!(
-            person()
-                .with_name("Alice Ä.")
-                .with_email(" Alice@Example.ORG ")
-                .check()
-                .is_ok()
-        );
-        assert!(person().with_name("Alice\u{1b}[2J").check().is_err());
-        assert!(person().with_name(&"x".repeat(201)).check().is_err());
-        let refused = person()
-            .with_email("alice")
-            .check()
-            .expect_err("no address");
+        assert!(person().with_name("Alice Ä.").is_ok());
+        assert!(person().with_name("Alice\u{1b}[2J").is_err());
+        assert!(person().with_name(&"x".repeat(201)).is_err());
+        let alice = person()
+            .with_email(" Alice@Example.ORG ")
+            .expect("an address");
+        assert_eq!(alice.email.as_deref(), Some("Alice@Example.ORG"));
+        let refused = person().with_email("alice").expect_err("no address");
         assert!(refused.to_string().contains("name@example.org"), "{refused}");
     }
 }

@@ -30,13 +30,13 @@ use serde::Serialize;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::Note;
 use crate::domain::login::TypedLogin;
-use crate::domain::session::SessionId;
+use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::domain::time::Timestamp;
 use crate::engine::Portcullis;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::Passwords;
-use crate::store::{Directory, Edit, Facts};
+use crate::store::{Changed, Directory, Edit, Facts};
 
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
@@ -75,7 +75,8 @@ pub struct Outcome {
     /// Whether anything was written. Asking for what is so already succeeds and
     /// changes nothing.
     pub changed: bool,
-    /// How many live sessions the change ended, where that could be counted.
+    /// How many live sessions the change ended, where that could be counted. One
+    /// that was opened in the same instant may be ended and not counted.
     pub sessions_ended: Option<usize>,
     /// What whoever asked should know.
     pub warning: Option<Warning>,
@@ -135,6 +136,9 @@ impl Admin {
         rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
     ) -> Result<Outcome, AdminError> {
         let id = self.number_of(target).await?;
+        // Before: those that a change ends are no longer listed after it. That
+        // they can't be counted is no reason to let nobody be locked.
+        let live = self.directory.sessions_of(id.into()).await.ok();
         let mut seen = None;
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
@@ -146,10 +150,10 @@ impl Admin {
         let (unchanged, warning) = seen.unwrap_or_else(|| Err(AdminError::unknown(target)))?;
         Ok(match changed {
             None => Outcome::unchanged(unchanged),
-            Some(changed) => {
-                self.tell_gate(&changed.account);
-                let sessions_ended = self.ended_between(&changed.before, &changed.account).await;
-                Outcome { account: changed.account, changed: true, sessions_ended, warning }
+            Some(Changed { before, account }) => {
+                self.tell_gate(&account);
+                let sessions_ended = live.map(|live| ended_between(&live, &before, &account));
+                Outcome { account, changed: true, sessions_ended, warning }
             }
         })
     }
@@ -182,19 +186,6 @@ impl Admin {
         if let Some(gate) = &self.gate {
             gate.session_ended(id);
         }
-    }
-
-    /// How many sessions died with their generation. The change is done by now,
-    /// so a store that fails here only leaves the number open.
-    async fn ended_between(&self, before: &Account, after: &Account) -> Option<usize> {
-        if before.generation == after.generation {
-            return Some(0);
-        }
-        let sessions = self.directory.sessions_of(after.key()).await.ok()?;
-        let ended = sessions
-            .iter()
-            .filter(|s| s.generation == before.generation);
-        Some(ended.count())
     }
 }
 
@@ -247,6 +238,13 @@ impl fmt::Display for Warning {
             }
         })
     }
+}
+
+/// How many of these sessions died with their generation.
+fn ended_between(live: &[Session], before: &Account, after: &Account) -> usize {
+    let raised = before.generation != after.generation;
+    let born_in = |session: &&Session| session.generation == before.generation;
+    if raised { live.iter().filter(born_in).count() } else { 0 }
 }
 
 fn split(

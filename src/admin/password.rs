@@ -46,7 +46,6 @@ fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
         _ => actor.note(Action::PasswordSet, None),
     };
     account.generation = account.generation.next();
-    account.has_password = true;
     Ruling::Write(Box::new(Edit { account, password_hash: Some(hash), note }), None)
 }
 

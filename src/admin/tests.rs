@@ -75,3 +75,232 @@ pub(super) fn written(ruling: Result<Ruling, AdminError>) -> (Edit, Option<Warni
         Err(refused) => panic!("refused: {refused}"),
     }
 }
+
+/// Operations on a directory in memory, and the gate beside it.
+#[cfg(feature = "passwords")]
+mod operations {
+    use crate::admin::{NewPerson, TokenRequest, UnlockKind};
+    use crate::domain::event::Action;
+    use crate::domain::session::SessionToken;
+    use crate::domain::standing::Status;
+    use crate::store::memory::SingleProcessDirectory;
+    use crate::store::{AuditQuery, NewSession};
+    use crate::testing::{START, TestGate};
+
+    use super::*;
+    use crate::domain::time::Clock;
+
+    fn desk() -> (Arc<dyn Directory>, Admin) {
+        let directory: Arc<dyn Directory> =
+            Arc::new(SingleProcessDirectory::new(Clock::manual(START)));
+        (Arc::clone(&directory), Admin::new(directory))
+    }
+
+    async fn person(admin: &Admin, login: &str, is_admin: bool) -> Account {
+        let login = Login::new(login).expect("a login");
+        let password = crate::domain::password::Password::new("correct horse").expect("long");
+        let person = NewPerson::new(login)
+            .with_admin(is_admin)
+            .with_password(password);
+        admin.add(&cli(), person).await.expect("added").account
+    }
+
+    fn by(account: &Account) -> Actor {
+        Actor::Account { id: account.id, login: account.login.clone(), from: None }
+    }
+
+    async fn session(directory: &Arc<dyn Directory>, of: &Account, byte: u8) -> Session {
+        let new = NewSession {
+            key: SessionToken::from_random([byte; 32]).key(),
+            account: of.key(),
+            expires_at: START.after(Duration::from_secs(3600)),
+            opened_from: None,
+            user_agent: None,
+        };
+        let opened = directory.open_session(new).await.expect("a store");
+        opened.expect("signed in")
+    }
+
+    async fn actions(admin: &Admin) -> Vec<Action> {
+        let query = AuditQuery { account: None, before: None, limit: 100 };
+        let mut records = admin.audit(query).await.expect("a log");
+        records.reverse();
+        records.iter().map(|record| record.action).collect()
+    }
+
+    #[tokio::test]
+    async fn what_changes_nothing_writes_nothing() {
+        let (_, admin) = desk();
+        let alice = person(&admin, "alice", false).await;
+        let (system, target) = (Actor::System, Target::Id(alice.id));
+        let lock = |end| admin.lock(&system, &target, end, None);
+        let end = End::At(START.after(Duration::from_secs(60)));
+        let first = lock(end).await.expect("locked");
+        assert!(first.changed);
+        let again = lock(end).await.expect("locked already");
+        assert!(!again.changed);
+        assert_eq!(again.account, first.account);
+        let unlock = || admin.unlock(&system, &target, UnlockKind::All);
+        assert!(unlock().await.expect("unlocked").changed);
+        assert!(!unlock().await.expect("unlocked already").changed);
+        let expected = [Action::AccountCreated, Action::AccountLocked, Action::AccountUnlocked];
+        assert_eq!(actions(&admin).await, expected);
+    }
+
+    #[tokio::test]
+    async fn ended_sessions_are_counted_and_stay_dead() {
+        let (directory, admin) = desk();
+        let alice = person(&admin, "alice", false).await;
+        for byte in [1, 2, 3] {
+            session(&directory, &alice, byte).await;
+        }
+        let one = session(&directory, &alice, 4).await.key.id();
+        admin.end_session(&cli(), one).await.expect("ended");
+        let again = admin.end_session(&cli(), one).await;
+        assert!(matches!(again, Err(AdminError::NoSuchSession { .. })));
+
+        let target = Target::from(alice.id);
+        assert_eq!(admin.show(&target).await.expect("alice").sessions.len(), 3);
+        let locked = admin.lock(&cli(), &target, End::Never, None).await;
+        assert_eq!(locked.expect("locked").sessions_ended, Some(3));
+        let unlocked = admin.unlock(&cli(), &target, UnlockKind::All).await;
+        assert_eq!(unlocked.expect("unlocked").sessions_ended, Some(0));
+        assert!(
+            admin
+                .show(&target)
+                .await
+                .expect("alice")
+                .sessions
+                .is_empty()
+        );
+    }
+
+    /// Two administrators who lock each other at once: one of them is left.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn one_administrator_is_always_left() {
+        for _ in 0..20 {
+            let (_, admin) = desk();
+            let alice = person(&admin, "alice", true).await;
+            let bob = person(&admin, "bob", true).await;
+            let lock = |actor: Actor, target: AccountId| {
+                let admin = admin.clone();
+                tokio::spawn(async move {
+                    admin
+                        .lock(&actor, &target.into(), End::Never, None)
+                        .await
+                        .is_ok()
+                })
+            };
+            let (one, other) = tokio::join!(lock(by(&alice), bob.id), lock(by(&bob), alice.id));
+            let done = [one, other].map(|done| done.expect("no panic"));
+            assert_eq!(done.iter().filter(|done| **done).count(), 1, "{done:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_gate_knows_before_the_operation_returns() {
+        let test = TestGate::new().await;
+        let alice = test.account("alice").await;
+        let admin = Admin::new(Arc::clone(test.gate().directory().expect("a directory")))
+            .with_gate(test.gate());
+        let status = async || {
+            let standing = test.gate().standing(&alice.key()).await;
+            standing
+                .expect("known")
+                .expect("there")
+                .status(test.clock().wall())
+        };
+        assert_eq!(status().await, Status::Active);
+        let target = Target::from(alice.id);
+        admin
+            .lock(&cli(), &target, End::Never, None)
+            .await
+            .expect("locked");
+        assert_eq!(status().await, Status::Locked);
+        admin
+            .unlock(&cli(), &target, UnlockKind::All)
+            .await
+            .expect("unlocked");
+        assert_eq!(status().await, Status::Active);
+    }
+
+    #[tokio::test]
+    async fn disabling_waits_for_its_switch() {
+        let (_, admin) = desk();
+        let alice = person(&admin, "alice", false).await;
+        let target = Target::from(alice.id);
+        let left = || Reason::try_from("left").expect("a reason");
+        let refused = |done| matches!(done, Err(AdminError::DisablingIsOff));
+        assert!(refused(admin.disable(&cli(), &target, left()).await));
+        assert!(admin.allow_disabling(&cli(), true).await.expect("switched"));
+        assert!(
+            !admin
+                .allow_disabling(&cli(), true)
+                .await
+                .expect("on already")
+        );
+        assert!(
+            admin
+                .disable(&cli(), &target, left())
+                .await
+                .expect("disabled")
+                .changed
+        );
+        admin
+            .allow_disabling(&cli(), false)
+            .await
+            .expect("switched");
+        assert!(refused(admin.enable(&cli(), &target).await), "who is disabled stays so");
+        let alice = admin.show(&target).await.expect("alice").account;
+        assert_eq!(alice.standing().status(START), Status::Disabled);
+    }
+
+    #[tokio::test]
+    async fn secrets_are_neither_stored_nor_logged() {
+        let (directory, admin) = desk();
+        let alice = person(&admin, "alice", true).await;
+        let request = TokenRequest { name: "ci".to_owned(), ..TokenRequest::default() };
+        let created = admin.create_token(&cli(), &"alice".into(), request).await;
+        let created = created.expect("created");
+        let query = AuditQuery { account: None, before: None, limit: 100 };
+        let log = admin.audit(query).await.expect("a log");
+        let seen = format!("{log:?} {created:?} {directory:?} {admin:?}");
+        let secret = created.secret.expose();
+        let hash = directory.password_hash(alice.id).await.expect("a store");
+        for secret in [&secret["pct_".len()..], "correct horse", &hash.expect("a hash")] {
+            assert!(!seen.contains(secret), "{seen}");
+        }
+        assert!(
+            directory
+                .token(created.secret.key())
+                .await
+                .expect("a store")
+                .is_some()
+        );
+        let id = created.token.key.id();
+        admin.revoke_token(&cli(), id).await.expect("revoked");
+        assert!(
+            directory
+                .token(created.secret.key())
+                .await
+                .expect("a store")
+                .is_none()
+        );
+        let again = admin.revoke_token(&cli(), id).await;
+        assert!(matches!(again, Err(AdminError::NoSuchToken { .. })));
+    }
+
+    #[tokio::test]
+    async fn nobody_is_found_by_the_wrong_name() {
+        let (_, admin) = desk();
+        person(&admin, "alice", false).await;
+        let nobody = [Target::from("2"), Target::from("1"), Target::Id(account(9).id)];
+        for target in nobody {
+            let locked = admin.lock(&cli(), &target, End::Never, None).await;
+            assert!(matches!(locked, Err(AdminError::NotFound { .. })), "{target}");
+        }
+        let taken = NewPerson::new(Login::new("ALICE").expect("a login"));
+        let refused = admin.add(&cli(), taken).await.expect_err("taken");
+        assert_eq!(refused.to_string(), "the login alice is taken: choose another");
+    }
+}

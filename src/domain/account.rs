@@ -87,6 +87,30 @@ impl AccountKey {
         }
     }
 
+    /// The number, where the source numbers its people.
+    pub const fn as_integer(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Integer(number) => Some(number),
+            Repr::Text(_) | Repr::Uuid(_) => None,
+        }
+    }
+
+    /// The text, where the source knows its people by one.
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.0 {
+            Repr::Text(text) => Some(text),
+            Repr::Integer(_) | Repr::Uuid(_) => None,
+        }
+    }
+
+    /// A UUID's sixteen bytes, where the source knows its people by one.
+    pub const fn as_uuid(&self) -> Option<[u8; 16]> {
+        match self.0 {
+            Repr::Uuid(bytes) => Some(bytes),
+            Repr::Integer(_) | Repr::Text(_) => None,
+        }
+    }
+
     /// The number in our directory, where this is such a key.
     pub fn account_id(&self) -> Option<AccountId> {
         match self.0 {
@@ -265,6 +289,17 @@ mod tests {
         let text = AccountKey::text("42").expect("a short text");
         assert_ne!(text, AccountKey::integer(42));
         assert_eq!(text.to_string(), AccountKey::integer(42).to_string());
+    }
+
+    #[test]
+    fn a_key_is_read_back_as_its_own_kind_alone() {
+        let text = AccountKey::text("42").expect("a short text");
+        let (integer, uuid) = (AccountKey::integer(42), AccountKey::uuid([4; 16]));
+        let read =
+            |key: &AccountKey| (key.as_integer(), key.as_text().map(str::to_owned), key.as_uuid());
+        assert_eq!(read(&text), (None, Some("42".to_owned()), None));
+        assert_eq!(read(&integer), (Some(42), None, None));
+        assert_eq!(read(&uuid), (None, None, Some([4; 16])));
     }
 
     #[test]

@@ -157,6 +157,26 @@ mod tests {
         assert_eq!(prefix("192.0.2.1").to_string(), "192.0.2.1/32");
     }
 
+    /// One entry of the header, and the address that it names.
+    fn any_hop() -> impl Strategy<Value = (String, Option<IpAddr>)> {
+        let addresses = ["10.0.0.2", "10.9.9.9", "203.0.113.9", "fd00::1", "2001:db8::1"];
+        let address = proptest::sample::select(addresses.to_vec());
+        let named = (address, 0..4_u8, any::<u16>()).prop_map(|(text, form, port)| {
+            let address: IpAddr = text.parse().expect("an address");
+            let text = match (form, address) {
+                (0, _) => text.to_owned(),
+                (1, _) => format!(" {text}\t"),
+                (2, IpAddr::V6(_)) => format!("[{text}]"),
+                _ => SocketAddr::new(address, port).to_string(),
+            };
+            (text, Some(address))
+        });
+        let garbage =
+            ["", " ", "unknown", "_hidden", "10.0.0", "10.0.0.2:", "[10.0.0.2]", "\"10.0.0.2\""];
+        let garbage = proptest::sample::select(garbage.to_vec());
+        prop_oneof![4 => named, 1 => garbage.prop_map(|text| (text.to_owned(), None))]
+    }
+
     proptest! {
         /// Property: whatever a client writes on the left of what a trusted
         /// proxy appended, it stays who that proxy saw.
@@ -171,6 +191,34 @@ mod tests {
             let lines: Vec<_> = lines.collect();
             let found = ClientAddr::behind(&proxies, peer, lines.into_iter());
             prop_assert_eq!(found.to_string(), "203.0.113.9");
+        }
+
+        /// Property: where the peer is not trusted, no header changes who it is.
+        #[test]
+        fn nobody_speaks_for_a_stranger(lines in proptest::collection::vec(
+            proptest::collection::vec(any::<u8>(), 0..40), 0..4,
+        )) {
+            let proxies = trusted(&["10.0.0.0/8"]);
+            let peer = "203.0.113.9".parse().expect("an address");
+            let found = ClientAddr::behind(&proxies, peer, lines.iter().map(Vec::as_slice));
+            prop_assert_eq!(found.ip(), peer);
+        }
+
+        /// Property: however hops are spelled and spread over lines, the client
+        /// is the first from the right that is not trusted, or the last that
+        /// could be read.
+        #[test]
+        fn the_first_stranger_is_the_client(hops in proptest::collection::vec(any_hop(), 0..8), split: bool) {
+            let proxies = trusted(&["10.0.0.0/8", "fd00::/8"]);
+            let mut expected: IpAddr = "10.0.0.1".parse().expect("an address");
+            for (_, hop) in hops.iter().rev() {
+                let Some(hop) = hop.filter(|_| proxies.contains(expected.into())) else { break };
+                expected = hop;
+            }
+            let texts: Vec<&str> = hops.iter().map(|(text, _)| text.as_str()).collect();
+            let joined = texts.join(",");
+            let lines = if split || texts.is_empty() { texts } else { vec![joined.as_str()] };
+            prop_assert_eq!(client(&proxies, "10.0.0.1", &lines), expected.to_string());
         }
     }
 }

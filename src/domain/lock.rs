@@ -270,6 +270,8 @@ impl Locks {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn lock(at: i64, end: End, reason: Option<&str>) -> AdminLock {
@@ -343,5 +345,18 @@ mod tests {
         assert_eq!(Reason::try_from(" left ").map(|r| r.to_string()), Ok("left".to_owned()));
         let long = "x".repeat(MAX_REASON_CHARS + 1);
         assert_eq!(Reason::try_from(long), Err(InvalidReason::TooLong { chars: 501 }));
+    }
+
+    proptest! {
+        /// Property: a reason is what was written without outer space, and can
+        /// forge no line of a log or a terminal.
+        #[test]
+        fn a_reason_keeps_its_words(words in "\\s?\\PC{0,30}\n?\\PC{0,30}\\s?|(?s).{0,20}|x{490,510}") {
+            let trimmed = words.trim();
+            let plain = !trimmed.chars().any(|c| c.is_control() && c != '\n');
+            let fits = (1..=MAX_REASON_CHARS).contains(&trimmed.chars().count());
+            let reason = Reason::try_from(&*words);
+            prop_assert_eq!(reason.as_ref().ok().map(Reason::as_str), Some(trimmed).filter(|_| plain && fits));
+        }
     }
 }

@@ -248,5 +248,17 @@ mod tests {
             // NFKC makes at most 18 characters of one, folding 3 of one.
             prop_assert!(TypedLogin::new(&typed).as_str().len() <= MAX_TYPED_BYTES * 54);
         }
+
+        /// Property: an address has one form, with a name, a host and nothing
+        /// that can't be seen; case and outer space never make another one.
+        #[test]
+        fn an_address_has_one_form(typed in "\\PC{0,20}@\\PC{0,20}|.{0,30}") {
+            let Some(folded) = fold_email(&typed) else { return Ok(()) };
+            prop_assert_eq!(fold_email(&folded), Some(folded.clone()));
+            prop_assert_eq!(fold_email(&format!("\u{a0}{typed} ")), Some(folded.clone()));
+            let (name, host) = folded.rsplit_once('@').expect("an at sign");
+            prop_assert!(!name.is_empty() && !host.is_empty() && folded.len() <= 254);
+            prop_assert!(!folded.chars().any(|c| c.is_whitespace() || is_invisible(c)));
+        }
     }
 }

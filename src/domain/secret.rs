@@ -45,6 +45,8 @@ impl fmt::Debug for TokenSecret {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -57,5 +59,20 @@ mod tests {
         assert_eq!(read.key(), secret.key());
         assert!(TokenSecret::parse(&text.as_bytes()[4..]).is_none());
         assert_eq!(format!("{secret:?}"), "TokenSecret(..)");
+    }
+
+    proptest! {
+        /// Property: a secret is read exactly when it has the prefix and a
+        /// session token's form, and reads back as it was sent.
+        #[test]
+        fn only_the_form_is_read(text in "(pct_|PCT_|pct|)[A-Za-z0-9_-]{42,44}|[ -~]{0,60}") {
+            let token = text.strip_prefix(TOKEN_PREFIX);
+            let form = token.and_then(|token| SessionToken::parse(token.as_bytes()));
+            let read = TokenSecret::parse(text.as_bytes());
+            prop_assert_eq!(read.is_some(), form.is_some());
+            if let Some(read) = read {
+                prop_assert_eq!(read.expose(), text);
+            }
+        }
     }
 }

@@ -228,5 +228,22 @@ mod tests {
             prop_assert_eq!(key.id().to_string().parse(), Ok(key.id()));
             prop_assert!(key.to_hex().starts_with(&key.id().to_string()));
         }
+
+        /// Property: hexadecimal digits are read whole or not at all, and mean
+        /// what they say.
+        #[test]
+        fn only_hexadecimal_digits_are_read(text in "[0-9a-fA-F]{62,66}|[0-9a-f+ -]{64}|[0-9a-f+]{30,34}") {
+            let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let key = SessionKey::from_hex(&text);
+            prop_assert_eq!(key.is_some(), digits && text.len() == 64);
+            if let Some(key) = key {
+                prop_assert_eq!(key.to_hex(), text.to_ascii_lowercase());
+            }
+            let id = text.parse::<SessionId>();
+            prop_assert_eq!(id.is_ok(), digits && text.len() == 32);
+            if let Ok(id) = id {
+                prop_assert_eq!(id.to_string(), text.to_ascii_lowercase());
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::engine::cell::{Cell, Verdict};
 use crate::engine::credential::{self, Credential};
 use crate::engine::sessions::{Live, Overtaken, Times, TokenHash};
 use crate::engine::source::SessionClaim;
-use crate::engine::{Gate, Portcullis, ReadSession, Unanswered, unknown};
+use crate::engine::{Gate, Portcullis, SessionRead, Unanswered, unknown};
 use crate::store::{BoxFuture, StoreError};
 
 /// What the gate says to a request.
@@ -74,10 +74,10 @@ impl Portcullis {
     pub fn admit(&self, headers: &HeaderMap) -> Admission {
         let gate = &self.0;
         let settings = &gate.settings;
-        match credential::of(headers, settings.cookie_name, settings.api_tokens) {
+        match credential::of(headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
-            Credential::Malformed(bearer) => Admission::Deny(gate.ended(gate.clock.wall(), bearer)),
+            Credential::Malformed(bearer) => Admission::Deny(gate.ended(bearer, gate.clock.wall())),
             Credential::None => Admission::Deny(gate.deny(DenialReason::NoSession)),
         }
     }
@@ -128,10 +128,10 @@ impl Portcullis {
         let gate = &self.0;
         let now = gate.clock.wall();
         let Some(token) = SessionToken::parse(token) else {
-            return Admission::Deny(gate.ended(now, bearer));
+            return Admission::Deny(gate.ended(bearer, now));
         };
         if gate.unknown_tokens.contains_key(&hash) {
-            return Admission::Deny(gate.ended(now, bearer));
+            return Admission::Deny(gate.ended(bearer, now));
         }
         let (gate, key) = (Arc::clone(gate), token.key());
         Admission::Look(Look(Box::pin(async move { gate.look_up(hash, key, bearer).await })))
@@ -185,12 +185,18 @@ impl Gate {
         (strict && !self.is_fresh(now)).then(unknown)
     }
 
-    fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
+    pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
         let (reason, dead) = live.cell.refusal(live.bearer, live.born(), now)?;
-        Some(self.of(live, reason, dead, now))
+        Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
 
-    fn of(&self, live: &Live, reason: DenialReason, dead: bool, now: Timestamp) -> Denial {
+    pub(super) fn of(
+        &self,
+        live: &Live,
+        reason: DenialReason,
+        dead: bool,
+        now: Timestamp,
+    ) -> Denial {
         Denial::new(reason, now)
             .of(live.cell.key().clone())
             .with_dead_session(dead)
@@ -203,7 +209,7 @@ impl Gate {
     }
 
     /// The request brought what opens nothing, and never will.
-    fn ended(&self, now: Timestamp, bearer: Bearer) -> Denial {
+    fn ended(&self, bearer: Bearer, now: Timestamp) -> Denial {
         Denial::new(DenialReason::SessionEnded, now)
             .with_dead_session(true)
             .by_token(bearer == Bearer::Token)
@@ -225,10 +231,10 @@ impl Gate {
 
     /// Fills the cell of a session; once more where a read that was under way
     /// already is older than the session.
-    async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
-        self.fill(&live.cell).await?;
+    pub(super) async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
+        self.fill(&live.cell, live.born()).await?;
         if live.is_ahead() {
-            self.fill(&live.cell).await?;
+            self.fill(&live.cell, live.born()).await?;
         }
         Ok(())
     }
@@ -273,7 +279,7 @@ impl Gate {
         let now = self.clock.now();
         match live {
             Ok(Some(live)) => self.judge_after_session(live, now).await,
-            Ok(None) => Err(self.ended(now.wall, bearer)),
+            Ok(None) => Err(self.ended(bearer, now.wall)),
             Err(Unanswered) => Err(self.deny(unknown()).by_token(bearer == Bearer::Token)),
         }
     }
@@ -297,7 +303,7 @@ impl Gate {
         hash: TokenHash,
         key: SessionKey,
         bearer: Bearer,
-    ) -> ReadSession {
+    ) -> SessionRead {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
@@ -316,7 +322,7 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn stored_session(
+    pub(super) async fn stored_session(
         &self,
         key: SessionKey,
         bearer: Bearer,
@@ -340,14 +346,18 @@ impl Gate {
         }
     }
 
-    /// Fills a cell by a read of the source that begins now. Many who miss the
-    /// same account cause one read.
-    pub(super) async fn fill(self: &Arc<Self>, cell: &Arc<Cell>) -> Result<(), Unanswered> {
+    /// Fills a cell by a read of the source that begins now, for a session of this
+    /// generation. Many who miss the same account cause one read.
+    pub(super) async fn fill(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        born: Option<Generation>,
+    ) -> Result<(), Unanswered> {
         // More than once: a read may begin just before changes were missed.
         for _ in 0..3 {
             let begin = || -> BoxFuture<'static, _> {
                 let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
-                Box::pin(async move { gate.read_standing(&cell).await })
+                Box::pin(async move { gate.read_standing(&cell, born).await })
             };
             let key = cell.key().clone();
             self.standing_reads.read(key, begin).await?;
@@ -358,7 +368,11 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn read_standing(&self, cell: &Cell) -> Result<(), Unanswered> {
+    async fn read_standing(&self, cell: &Cell, born: Option<Generation>) -> Result<(), Unanswered> {
+        // Somebody's read may have ended between the caller's look and this one.
+        if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
+            return Ok(());
+        }
         let began = cell.begin_read();
         let began_at = self.clock.now();
         let read = self.ask(self.source.standing(cell.key())).await?;
@@ -368,6 +382,7 @@ impl Gate {
             None => began_at.monotonic.after(self.settings.refresh_every),
         };
         cell.finish_read(began, read, self.clock.wall(), until);
+        self.account_changed(cell.key());
         Ok(())
     }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[cfg(feature = "passwords")]
 use std::time::Duration;
 
+#[cfg(feature = "passwords")]
+use crate::domain::account::AccountId;
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
 use crate::domain::client::ClientAddr;
@@ -261,15 +263,49 @@ impl Attempt {
     /// second; otherwise as [`Attempt::succeed`].
     #[cfg(feature = "passwords")]
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
-        match self.is_right(password).await {
-            Err(unanswered) => return Err(self.give_back(unanswered).await),
-            Ok(true) => {
-                if let Some(key) = self.account.as_ref().map(Account::key) {
-                    return self.succeed(key).await;
-                }
-            }
-            Ok(false) => {}
+        match self.owner_of(password).await? {
+            Some(account) => self.succeed(account).await,
+            None => self.wrong().await,
         }
+    }
+
+    /// As [`Attempt::check_password`], for an application that keeps its own
+    /// sessions: says whose password it was, and the standing to keep the
+    /// generation of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::check_password`].
+    #[cfg(feature = "passwords")]
+    pub async fn check_password_elsewhere(
+        mut self,
+        password: &str,
+    ) -> Result<(AccountId, Standing), SignInError> {
+        match self.owner_of(password).await? {
+            Some(account) => {
+                let standing = self.succeed_elsewhere(account).await?;
+                Ok((account, standing))
+            }
+            None => self.wrong().await,
+        }
+    }
+
+    /// Whose password it is: the account's that the login names, or nobody's.
+    #[cfg(feature = "passwords")]
+    async fn owner_of(&mut self, password: &str) -> Result<Option<AccountId>, SignInError> {
+        let right = match self.is_right(password).await {
+            Ok(right) => right,
+            Err(unanswered) => return Err(self.give_back(unanswered).await),
+        };
+        Ok(self
+            .account
+            .as_ref()
+            .filter(|_| right)
+            .map(|account| account.id))
+    }
+
+    #[cfg(feature = "passwords")]
+    async fn wrong<T>(self) -> Result<T, SignInError> {
         self.fail().await?;
         Err(SignInError::Wrong)
     }
@@ -419,7 +455,7 @@ impl Portcullis {
             .0
             .ask(self.0.session_store.end_session(id, note))
             .await?;
-        self.0.session_ended(id);
+        self.0.end_session(id);
         Ok(ended.is_some())
     }
 }

@@ -9,7 +9,9 @@ use moka::sync::Cache;
 
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
+use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
+use crate::engine::live::Waiting;
 use crate::engine::sessions::{Sessions, TokenHasher};
 use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
 use crate::engine::standings::Standings;
@@ -58,8 +60,8 @@ impl Default for Builder {
             attempts: None,
             policy: LockoutPolicy::default(),
             settings: Settings {
-                cookie_name: "portcullis",
-                secure_cookie: false,
+                cookie: SessionCookie::new(false),
+                https: false,
                 api_tokens: false,
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
@@ -87,10 +89,17 @@ impl Builder {
     }
 
     /// Accounts live in a system of the application's own, which says their
-    /// standing. Sessions are kept in this process, unless
-    /// [`Builder::sessions_from`] says otherwise.
+    /// standing. Sessions are kept in this process, unless [`Builder::sessions`]
+    /// or [`Builder::sessions_from`] says otherwise.
     pub fn accounts(mut self, source: impl StatusSource) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Sessions of ours are kept here, where accounts live in a system of the
+    /// application's own. A directory keeps its sessions itself.
+    pub fn sessions(mut self, sessions: impl SessionStore) -> Self {
+        self.sessions = Some(Arc::new(sessions));
         self
     }
 
@@ -116,8 +125,8 @@ impl Builder {
     /// `__Host-portcullis` and is sent over https only. Otherwise it is
     /// `portcullis`; never are both accepted.
     pub fn https(mut self, https: bool) -> Self {
-        self.settings.cookie_name = if https { "__Host-portcullis" } else { "portcullis" };
-        self.settings.secure_cookie = https;
+        self.settings.cookie = SessionCookie::new(https);
+        self.settings.https = https;
         self
     }
 
@@ -198,6 +207,9 @@ impl Builder {
             (Some(_), Some(_)) => return Err(BuildError::TwoSourcesOfAccounts),
             _ => {}
         }
+        if self.directory.is_some() && self.sessions.is_some() {
+            return Err(BuildError::TwoStoresOfSessions);
+        }
         // What is written of a session's use is up to two minutes old.
         if self.settings.session_idle < Duration::from_secs(5 * 60) {
             return Err(BuildError::IdleTooShort);
@@ -252,6 +264,8 @@ impl Builder {
             session_reads: SingleFlight::new(),
             fresh_until: AtomicU64::new(0),
             touched: std::sync::Mutex::default(),
+            live_accounts: Waiting::new(),
+            live_sessions: Waiting::new(),
             source,
             session_store,
             session_source: self.session_source,
@@ -333,4 +347,7 @@ pub enum BuildError {
     /// Which of the two would be right about an account?
     #[error("both `directory` and `accounts` were called: leave one out")]
     TwoSourcesOfAccounts,
+    /// A directory opens sessions in the transaction that reads the account.
+    #[error("a directory keeps its sessions itself: leave `sessions` out")]
+    TwoStoresOfSessions,
 }

@@ -7,6 +7,7 @@
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
+use memchr::memmem::Finder;
 
 use crate::domain::secret::TOKEN_PREFIX;
 use crate::domain::session::SessionToken;
@@ -19,19 +20,46 @@ pub(crate) enum Credential<'a> {
     None,
     /// An `Authorization: Bearer` header; the random part of the token in it.
     ApiToken(&'a [u8]),
-    /// What has not a token's form, and never opens anything.
+    /// Something in a credential's place that never was one of ours.
     Malformed(Bearer),
     /// A cookie of a session.
     Session(&'a [u8]),
 }
 
+/// The name of the session cookie, ready to be looked for.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionCookie {
+    name: &'static str,
+    finder: Finder<'static>,
+}
+
+impl SessionCookie {
+    /// The cookie of a service that is reached over https, or over http. A
+    /// browser takes the `__Host-` one from the exact host and over https only.
+    pub(crate) fn new(https: bool) -> Self {
+        let (name, pattern) = match https {
+            true => ("__Host-portcullis", "__Host-portcullis="),
+            false => ("portcullis", "portcullis="),
+        };
+        Self { name, finder: Finder::new(pattern) }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
 /// Reads the request's credential. A bearer token goes before a cookie: whoever
 /// sends one means it.
-pub(crate) fn of<'a>(headers: &'a HeaderMap, cookie: &str, api_tokens: bool) -> Credential<'a> {
+pub(crate) fn of<'a>(
+    headers: &'a HeaderMap,
+    cookie: &SessionCookie,
+    api_tokens: bool,
+) -> Credential<'a> {
     if api_tokens && let Some(token) = bearer_token(headers) {
         return token;
     }
-    session_cookie(headers, cookie.as_bytes())
+    session_cookie(headers, cookie)
 }
 
 fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
@@ -48,18 +76,24 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     })
 }
 
-fn session_cookie<'a>(headers: &'a HeaderMap, name: &[u8]) -> Credential<'a> {
+fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credential<'a> {
     let mut found = Credential::None;
     for header in headers.get_all(COOKIE) {
         let mut rest = header.as_bytes();
-        while !rest.is_empty() {
-            let end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-            let (pair, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            let Some(value) = value_of(pair, name) else { continue };
+        // Most of a header is other people's cookies: jump over it.
+        while let Some(at) = cookie.finder.find(rest) {
+            let (before, from_name) = rest.split_at(at);
+            let after = &from_name[cookie.finder.needle().len()..];
+            let end = memchr::memchr(b';', after).unwrap_or(after.len());
+            let whole = rest.len() == header.len();
+            rest = &after[end..];
+            if !begins_a_pair(before, whole) {
+                continue;
+            }
             if found != Credential::None {
                 return Credential::None;
             }
+            let value = unquoted(after[..end].trim_ascii());
             found = match value.len() {
                 SessionToken::LEN => Credential::Session(value),
                 _ => Credential::Malformed(Bearer::Session),
@@ -69,15 +103,21 @@ fn session_cookie<'a>(headers: &'a HeaderMap, name: &[u8]) -> Credential<'a> {
     found
 }
 
-/// The value of a `name=value` pair of this name, spaces around it taken off.
-fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let pair = pair.trim_ascii();
-    let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-    // RFC 6265 lets a value stand in quotes.
-    let unquoted = value
+/// Whether a name that comes after this stands where a pair begins: behind a
+/// semicolon, or first in the header.
+fn begins_a_pair(before: &[u8], first_in_header: bool) -> bool {
+    match before.trim_ascii_end() {
+        [] => first_in_header,
+        [.., last] => *last == b';',
+    }
+}
+
+/// RFC 6265 lets a value stand in quotes.
+fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value
         .strip_prefix(b"\"")
         .and_then(|value| value.strip_suffix(b"\""));
-    Some(unquoted.unwrap_or(value))
+    inner.unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -99,12 +139,13 @@ mod tests {
     }
 
     fn cookies<'a>(headers: &'a HeaderMap) -> Credential<'a> {
-        of(headers, "portcullis", false)
+        of(headers, &SessionCookie::new(false), false)
     }
 
     #[test]
     fn exactly_one_cookie_is_a_session() {
         let session = Credential::Session(TOKEN.as_bytes());
+        let malformed = Credential::Malformed(Bearer::Session);
         let cases: &[(&[&str], Credential<'_>)] = &[
             (&[], Credential::None),
             (&["portcullis=T"], session),
@@ -118,9 +159,9 @@ mod tests {
             (&["xportcullis=T; portcullis-x=T; Portcullis=T"], Credential::None),
             (&["__Host-portcullis=T"], Credential::None),
             (&["portcullis"], Credential::None),
-            (&["portcullis="], Credential::Malformed(Bearer::Session)),
-            (&["portcullis=T="], Credential::Malformed(Bearer::Session)),
-            (&["portcullis=short"], Credential::Malformed(Bearer::Session)),
+            (&["portcullis="], malformed),
+            (&["portcullis=T="], malformed),
+            (&["portcullis=short"], malformed),
         ];
         for (lines, expected) in cases {
             let lines: Vec<String> = lines.iter().map(|line| line.replace('T', TOKEN)).collect();
@@ -134,12 +175,21 @@ mod tests {
         let mut both = headers(&COOKIE, &[format!("portcullis={TOKEN}").as_bytes()]);
         let bearer = |value: &str| HeaderValue::from_str(value).expect("a header");
         both.insert(AUTHORIZATION, bearer(&format!("bearer pct_{TOKEN}")));
-        assert_eq!(of(&both, "portcullis", true), Credential::ApiToken(TOKEN.as_bytes()));
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::ApiToken(TOKEN.as_bytes())
+        );
         assert_eq!(cookies(&both), Credential::Session(TOKEN.as_bytes()));
         both.insert(AUTHORIZATION, bearer("Basic YTpi"));
-        assert_eq!(of(&both, "portcullis", true), Credential::Session(TOKEN.as_bytes()));
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::Session(TOKEN.as_bytes())
+        );
         both.insert(AUTHORIZATION, bearer("Bearer something"));
-        assert_eq!(of(&both, "portcullis", true), Credential::Malformed(Bearer::Token));
+        assert_eq!(
+            of(&both, &SessionCookie::new(false), true),
+            Credential::Malformed(Bearer::Token)
+        );
     }
 
     proptest! {
@@ -163,6 +213,30 @@ mod tests {
             prop_assert_eq!(found, ours == 1);
         }
 
+        /// Property: the search that jumps finds what a reader of every pair finds.
+        #[test]
+        fn jumping_is_as_good_as_reading(
+            pairs in proptest::collection::vec(
+                "(portcullis=|portcullis|;|=|; | |\"|x){0,4}[A-Z]{0,2}(A{41,43})?", 0..8,
+            ),
+        ) {
+            let line = pairs.join(";");
+            let mut slow = Credential::None;
+            let mut times = 0;
+            for pair in line.split(';') {
+                let Some(value) = pair.trim().strip_prefix("portcullis=") else { continue };
+                let value = unquoted(value.trim().as_bytes());
+                times += 1;
+                slow = match value.len() {
+                    SessionToken::LEN => Credential::Session(value),
+                    _ => Credential::Malformed(Bearer::Session),
+                };
+            }
+            let slow = if times == 1 { slow } else { Credential::None };
+            let map = headers(&COOKIE, &[line.as_bytes()]);
+            prop_assert_eq!(cookies(&map), slow);
+        }
+
         /// Property: whatever the bytes, what is found lies in the header and
         /// has a token's length.
         #[test]
@@ -172,6 +246,53 @@ mod tests {
                 prop_assert_eq!(token.len(), SessionToken::LEN);
                 prop_assert!(memchr::memmem::find(&bytes, token).is_some());
             }
+        }
+
+        /// Property: two cookies of our name are none, whatever they hold.
+        #[test]
+        fn two_sessions_are_none(values in proptest::collection::vec("[!-:<-~]{0,50}", 2..5)) {
+            let pairs: Vec<_> = values.iter().map(|value| format!("portcullis={value}")).collect();
+            let lines: Vec<&[u8]> = pairs.iter().map(String::as_bytes).collect();
+            let joined = pairs.join("; ");
+            for map in [headers(&COOKIE, &lines), headers(&COOKIE, &[joined.as_bytes()])] {
+                prop_assert_eq!(cookies(&map), Credential::None);
+            }
+        }
+
+        /// Property: a bearer token is taken exactly when it is alone and has an
+        /// API token's form; whoever sends another is refused for it, and never
+        /// taken for whose cookie came along.
+        #[test]
+        fn a_bearer_token_is_an_api_token_or_nothing(
+            scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]",
+            prefix in "(pct_)?",
+            token in "[A-Za-z0-9_-]{43}|[!-~]{0,60}",
+            more in proptest::option::of("[!-~ ]{0,20}"),
+        ) {
+            let first = format!("{scheme} {prefix}{token}");
+            let lines: Vec<&[u8]> =
+                [Some(first.as_bytes()), more.as_deref().map(str::as_bytes)].into_iter().flatten().collect();
+            let mut map = headers(&AUTHORIZATION, &lines);
+            let cookie = format!("portcullis={TOKEN}");
+            map.insert(COOKIE, cookie.parse().expect("visible ASCII"));
+            let given = format!("{prefix}{token}");
+            let random = given.strip_prefix("pct_").filter(|random| random.len() == 43);
+            let expected = match random {
+                Some(random) if more.is_none() => Credential::ApiToken(random.as_bytes()),
+                _ => Credential::Malformed(Bearer::Token),
+            };
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), true), expected);
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), false), Credential::Session(TOKEN.as_bytes()));
+        }
+
+        /// Property: whatever else stands in `Authorization` is not looked at.
+        #[test]
+        fn other_schemes_are_the_services_own(
+            bytes in proptest::collection::vec(32..=255_u8, 0..60),
+        ) {
+            prop_assume!(!bytes.to_ascii_lowercase().starts_with(b"bearer "));
+            let map = headers(&AUTHORIZATION, &[&bytes]);
+            prop_assert_eq!(of(&map, &SessionCookie::new(false), true), Credential::None);
         }
     }
 }

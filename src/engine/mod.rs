@@ -12,6 +12,7 @@ mod cell;
 mod credential;
 mod feed;
 mod flight;
+mod live;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod sessions;
@@ -41,7 +42,9 @@ pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
 use self::cell::Cell;
+use self::credential::SessionCookie;
 use self::flight::SingleFlight;
+use self::live::Waiting;
 use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
@@ -79,12 +82,14 @@ struct Gate {
     /// Tokens that open nothing: guesses don't reach the store twice.
     unknown_tokens: Cache<TokenHash, ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<(SessionId, Bearer), ReadSession>,
+    session_reads: SingleFlight<(SessionId, Bearer), SessionRead>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
     /// Uses of sessions that are not written yet.
     touched: std::sync::Mutex<HashMap<SessionKey, Timestamp>>,
+    live_accounts: Waiting<AccountKey>,
+    live_sessions: Waiting<SessionId>,
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
@@ -96,11 +101,14 @@ struct Gate {
     passwords: passwords::Passwords,
 }
 
+/// What a read of the session store yields.
+type SessionRead = Result<Option<Arc<Live>>, Unanswered>;
+
 /// What the builder settled.
 #[derive(Clone, Debug)]
 struct Settings {
-    cookie_name: &'static str,
-    secure_cookie: bool,
+    cookie: SessionCookie,
+    https: bool,
     api_tokens: bool,
     session_lifetime: Duration,
     session_idle: Duration,
@@ -110,9 +118,6 @@ struct Settings {
     refresh_every: Duration,
     store_timeout: Duration,
 }
-
-/// What a read of a session yields.
-type ReadSession = Result<Option<Arc<Live>>, Unanswered>;
 
 /// A store or source did not answer; it was logged where it happened.
 #[derive(Clone, Copy, Debug)]
@@ -169,14 +174,17 @@ impl Portcullis {
         let cell = self.0.standings.find_or_create(account);
         let now = self.0.clock.now();
         if !self.0.may_use(&cell, now.monotonic) {
-            self.0.fill(&cell).await.map_err(|Unanswered| unknown())?;
+            self.0
+                .fill(&cell, None)
+                .await
+                .map_err(|Unanswered| unknown())?;
         }
         Ok(cell.standing())
     }
 
     /// Forgets one session at once; it has to be ended in the store, too.
     pub fn session_ended(&self, id: SessionId) {
-        self.0.session_ended(id);
+        self.0.end_session(id);
     }
 
     /// The directory that the gate was built on, if it was built on one.
@@ -191,7 +199,12 @@ impl Portcullis {
 
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
-        self.0.settings.cookie_name
+        self.0.settings.cookie.name()
+    }
+
+    /// Whether users reach the service over https, and cookies are for https alone.
+    pub fn is_https(&self) -> bool {
+        self.0.settings.https
     }
 
     /// Whether API tokens are taken from the `Authorization` header.
@@ -232,15 +245,8 @@ impl Gate {
     fn learn(&self, account: &AccountKey, standing: Standing) {
         if let Some(cell) = self.standings.find(account) {
             cell.push(standing, self.clock.wall());
+            self.account_changed(account);
         }
-    }
-
-    /// Takes a session that ended out of the table, and out of reach for whoever
-    /// comes from now on and would wait for a read that began before.
-    fn session_ended(&self, id: SessionId) {
-        self.sessions.end(id);
-        self.session_reads.forget(&(id, Bearer::Session));
-        self.session_reads.forget(&(id, Bearer::Token));
     }
 
     /// Whether what the cell knows may be used without asking the source.

@@ -179,7 +179,7 @@ fn hasher() -> Result<Argon2<'static>, HashingError> {
 fn verify(password: &Password, stored: Option<&str>) -> bool {
     let usable = stored.and_then(usable_hash);
     if stored.is_some() && usable.is_none() {
-        tracing::error!("Stored password hash unusable");
+        tracing::error!("stored password hash unusable");
     }
     let real = usable.is_some() && !password.expose().is_empty();
     let Some(hash) = usable.or_else(|| usable_hash(NOBODYS_HASH)) else { return false };

@@ -35,9 +35,6 @@ pub(crate) struct Live {
     born: Generation,
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// Until here nothing about the session itself needs a look: no expiry, no
-    /// idle limit, no note of its use.
-    settled_until: AtomicI64,
     last_seen_at: AtomicI64,
     /// Used since the eviction hand last passed.
     used: AtomicBool,
@@ -109,7 +106,6 @@ impl Live {
             born: session.generation,
             created_at: session.created_at,
             expires_at: session.expires_at,
-            settled_until: AtomicI64::new(i64::MIN),
             last_seen_at: AtomicI64::new(session.last_seen_at.as_micros()),
             used: AtomicBool::new(false),
         }
@@ -133,30 +129,25 @@ impl Live {
     /// Whether it was born after what is known of its account: generations only
     /// rise, so the account must be read again before the session is judged.
     pub(crate) fn is_ahead(&self) -> bool {
-        self.born()
-            .is_some_and(|born| born > self.cell.generation())
+        self.cell.is_behind(self.born())
     }
 
-    /// Whether the hot path may leave the session's times alone.
+    /// Whether the hot path may leave the session's times alone: it is not over,
+    /// and was noted as seen a short while ago.
     pub(crate) fn is_settled(&self, now: Timestamp) -> bool {
-        now.as_micros() < self.settled_until.load(Ordering::Relaxed)
+        now < self.last_seen_at().after(TOUCH_EVERY) && now < self.expires_at
     }
 
     /// What the times say, off the hot path.
     pub(crate) fn times(&self, now: Timestamp, idle: Duration) -> Times {
+        let unused = now.since(self.last_seen_at());
         if now >= self.expires_at {
-            return Times::Expired;
-        }
-        let seen = Timestamp::from_micros(self.last_seen_at.load(Ordering::Relaxed));
-        let unused = now.since(seen);
-        if self.bearer == Bearer::Session && unused >= idle {
+            Times::Expired
+        } else if self.bearer == Bearer::Session && unused >= idle {
             Times::Idle
         } else if unused >= TOUCH_EVERY {
             Times::Touch
         } else {
-            let next = seen.after(TOUCH_EVERY).min(self.expires_at);
-            self.settled_until
-                .store(next.as_micros(), Ordering::Relaxed);
             Times::Fine
         }
     }
@@ -166,10 +157,11 @@ impl Live {
         let before = self
             .last_seen_at
             .fetch_max(now.as_micros(), Ordering::Relaxed);
-        let next = now.after(TOUCH_EVERY).min(self.expires_at);
-        self.settled_until
-            .store(next.as_micros(), Ordering::Relaxed);
         now.since(Timestamp::from_micros(before)) >= TOUCH_EVERY
+    }
+
+    fn last_seen_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.last_seen_at.load(Ordering::Relaxed))
     }
 }
 

@@ -63,10 +63,10 @@ impl Portcullis {
     }
 
     fn cookie(&self, value: &str, lifetime: Duration) -> HeaderValue {
-        let secure = if self.0.settings.secure_cookie { "; Secure" } else { "" };
+        let secure = if self.0.settings.https { "; Secure" } else { "" };
         let text = format!(
             "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            self.0.settings.cookie_name,
+            self.0.settings.cookie.name(),
             lifetime.as_secs(),
         );
         let mut header =

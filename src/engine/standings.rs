@@ -21,14 +21,16 @@ pub(crate) struct Standings {
     shards: Box<[RwLock<HashTable<Slot>>]>,
 }
 
-struct Slot {
-    hash: u64,
-    cell: Weak<Cell>,
-}
+/// A place for a cell, eight bytes small: a million accounts have a million.
+struct Slot(Weak<Cell>);
 
 impl Slot {
     fn holds(&self, key: &AccountKey) -> Option<Arc<Cell>> {
-        self.cell.upgrade().filter(|cell| cell.key() == key)
+        self.0.upgrade().filter(|cell| cell.key() == key)
+    }
+
+    fn is_dead(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 
@@ -62,13 +64,15 @@ impl Standings {
             return cell;
         }
         let cell = Arc::new(Cell::new(key.clone()));
-        let slot = Slot { hash, cell: Arc::downgrade(&cell) };
-        // The place of a cell that died is taken over, so that an account that
-        // comes and goes leaves one slot at most.
-        match shard.find_mut(hash, |slot| slot.hash == hash && slot.cell.strong_count() == 0) {
-            Some(dead) => *dead = slot,
-            None => drop(shard.insert_unique(hash, slot, |slot| slot.hash)),
+        let slot = Slot(Arc::downgrade(&cell));
+        if shard.len() == shard.capacity() {
+            // Dead slots must not make the table grow.
+            shard.retain(|slot| !slot.is_dead());
+            // Where few were dead, grow at once: the next ones must not search again.
+            let room = shard.len() / 8 + 1;
+            shard.reserve(room, |slot| self.hash_of(slot));
         }
+        shard.insert_unique(hash, slot, |slot| self.hash_of(slot));
         cell
     }
 
@@ -77,7 +81,7 @@ impl Standings {
         let mut held = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
-            held.extend(shard.iter().filter_map(|slot| slot.cell.upgrade()));
+            held.extend(shard.iter().filter_map(|slot| slot.0.upgrade()));
         }
         held
     }
@@ -86,11 +90,18 @@ impl Standings {
     pub(crate) fn sweep(&self) {
         for shard in &self.shards {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|slot| slot.cell.strong_count() > 0);
+            shard.retain(|slot| !slot.is_dead());
             if shard.capacity() > 4 * shard.len() + 64 {
-                shard.shrink_to_fit(|slot| slot.hash);
+                shard.shrink_to_fit(|slot| self.hash_of(slot));
             }
         }
+    }
+
+    /// Where a slot belongs. A dead one is never looked for: anywhere will do.
+    fn hash_of(&self, slot: &Slot) -> u64 {
+        slot.0
+            .upgrade()
+            .map_or(0, |cell| self.hasher.hash_one(cell.key()))
     }
 
     fn shard(&self, hash: u64) -> &RwLock<HashTable<Slot>> {

@@ -1,6 +1,7 @@
 //! Where people sign in.
 
 use std::borrow::Cow;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::header::HeaderValue;
@@ -103,6 +104,14 @@ impl SignInAddress {
         self.origin == self.return_origin && same_path(&self.path, path)
     }
 
+    /// The same, for who lets everybody see the page: in the page's own spelling,
+    /// slashes at the end aside. What another spelling leads to is for the
+    /// router to say, and need not be this page.
+    pub(crate) fn is_plainly_at(&self, path: &str) -> bool {
+        let plain = self.path.trim_end_matches('/');
+        self.origin == self.return_origin && path.trim_end_matches('/') == plain
+    }
+
     /// The address to send somebody to, with what the page needs to know.
     ///
     /// A return address that leads to the sign-in page itself is left out, so
@@ -119,6 +128,7 @@ impl SignInAddress {
         }
         HeaderValue::from_str(&text).unwrap_or_else(|_| self.text.clone())
     }
+
     /// A return address without an origin is one on the page's own.
     fn is_returned_to_by(&self, address: &ReturnTo) -> bool {
         let own = self.return_origin.is_empty() || self.return_origin == self.origin;
@@ -166,10 +176,31 @@ fn origin_of(text: &str) -> Result<&str, InvalidSignInAddress> {
         .ok_or(InvalidSignInAddress::NotAnAddress)
 }
 
-/// Host and port in the letters that every browser reads alike: no user.
+/// Host and port in a spelling that every browser reads alike: no user.
 fn is_host(authority: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    !authority.is_empty() && !authority.starts_with(':') && authority.bytes().all(plain)
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let is_port =
+        |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let literal = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_name = match literal {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => is_name(host),
+    };
+    is_name && port.is_none_or(is_port)
+}
+
+fn is_name(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    // Browsers read what ends in a number as an address, in many spellings.
+    let last = host.trim_end_matches('.').rsplit('.').next();
+    let numeric = last.is_some_and(|label| label.starts_with(|c: char| c.is_ascii_digit()));
+    let labels = host.bytes().any(|byte| byte.is_ascii_alphanumeric()) && host.bytes().all(plain);
+    labels && (!numeric || host.parse::<Ipv4Addr>().is_ok())
 }
 
 fn push_param(text: &mut String, name: &str, value: &str) {
@@ -205,6 +236,9 @@ mod tests {
             "https://sso.example:8443/login?a=b",
             "HTTPS://sso.example/login",
             "http://[::1]:8080/login",
+            "http://[::1]/login",
+            "http://10.0.0.1:8080/login",
+            "http://localhost",
         ] {
             assert_eq!(sign_in(text).as_str(), text);
         }
@@ -231,6 +265,13 @@ mod tests {
             "https://sso.example/a/../b",
             "https://sso.example/<a>",
             "https://sso.example?a=b",
+            "https://sso.example:a/login",
+            "https://sso.example:65536/login",
+            "https://sso.example:80:80/login",
+            "https://[::1/login",
+            "https://[sso.example]/login",
+            "https://3627734734/login",
+            "https://10.1/login",
         ] {
             assert!(SignInAddress::parse(text).is_err(), "{text:?}");
         }
@@ -268,6 +309,8 @@ mod tests {
         let itself = return_to("/sign-in/?return_to=/a");
         assert_eq!(local.location(Some(&itself), None), "/sign-in");
         assert!(local.is_at("/sign-in") && local.is_at("/Sign-in/") && !local.is_at("/"));
+        assert!(local.is_plainly_at("/sign-in") && local.is_plainly_at("/sign-in/"));
+        assert!(!local.is_plainly_at("/Sign-in") && !local.is_plainly_at("/%73ign-in"));
 
         let ours = sign_in("https://app.example/sign-in");
         assert_eq!(ours.location(Some(&itself), None), "https://app.example/sign-in");
@@ -279,7 +322,64 @@ mod tests {
         assert!(ours.is_at("/sign-in"));
     }
 
+    /// Addresses made of what misleading ones are made of.
+    fn hostile() -> impl Strategy<Value = String> {
+        let part = proptest::sample::select(vec![
+            "/",
+            "//",
+            "\\",
+            ".",
+            "..",
+            "%2f",
+            "%5c",
+            "%2e",
+            "%09",
+            "%",
+            "\t",
+            "\n",
+            " ",
+            "@",
+            ":",
+            "?",
+            "#",
+            ";",
+            "&",
+            "=",
+            "a",
+            "sso.example",
+            "evil.example",
+            "[::1]",
+            "[",
+            "]",
+            "1",
+            "80",
+            "é",
+            "\u{202e}",
+            "\"",
+            "<",
+            "_",
+            "-",
+        ]);
+        let begin = proptest::sample::select(vec![
+            "",
+            "/",
+            "/sign-in",
+            "https://",
+            "http://",
+            "HTTPS://",
+            "https:",
+            "javascript:",
+            "//",
+            "https://sso.example",
+            "https://sso.example/login",
+        ]);
+        let tail = proptest::collection::vec(part, 0..6);
+        (begin, tail).prop_map(|(begin, tail)| format!("{begin}{}", tail.concat()))
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
         /// Property: whatever is returned to, the location is the configured
         /// page, and the parameter reads back as the address.
         #[test]
@@ -295,6 +395,23 @@ mod tests {
                 let read = url.query_pairs().find(|(name, _)| name == "return_to");
                 prop_assert_eq!(read.expect("the parameter").1, page.as_str());
             }
+        }
+
+        /// Property: whatever is accepted, a browser reads it as what it says: a
+        /// path of ours, or http at the host that is written there, without a
+        /// user.
+        #[test]
+        fn an_address_is_what_it_says(text in hostile()) {
+            let Ok(address) = SignInAddress::parse(&text) else { return Ok(()) };
+            let base = Url::parse("https://app.example").expect("a base");
+            let Ok(url) = base.join(&text) else { return Err(TestCaseError::fail(text)) };
+            let origin = if address.origin.is_empty() { "https://app.example" } else { &address.origin };
+            prop_assert_eq!(url.origin(), Url::parse(origin).expect("an origin").origin());
+            prop_assert_eq!(address.origin.is_empty(), text.starts_with('/'));
+            prop_assert_eq!((url.username(), url.password(), url.fragment()), ("", None, None));
+            prop_assert!(matches!(url.scheme(), "http" | "https"));
+            let location = address.location(None, None);
+            prop_assert_eq!(location.to_str().ok(), Some(&*text));
         }
     }
 }

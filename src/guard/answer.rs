@@ -169,7 +169,8 @@ impl Config {
         if let Some(secs) = denial.retry_after_secs().filter(|_| is_error) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
         }
-        if denial.session_is_dead() && !is_unknown(denial) {
+        // A request that brought a token was not judged by its cookie.
+        if denial.session_is_dead() && !denial.is_of_token() && !is_unknown(denial) {
             for clear in &self.clear_cookies {
                 headers.append(header::SET_COOKIE, clear.clone());
             }

@@ -364,6 +364,33 @@ mod tests {
         )
     }
 
+    /// One range of `Accept`, and whether it asks for a page.
+    fn any_range() -> impl Strategy<Value = (String, bool)> {
+        let types = proptest::sample::select(vec![
+            ("text/html", true),
+            ("Text/HTML", true),
+            ("application/xhtml+xml", true),
+            ("text/htmlx", false),
+            ("text/*", false),
+            ("*/*", false),
+            ("application/json", false),
+            ("", false),
+        ]);
+        let weights = proptest::sample::select(vec![
+            ("", true),
+            (";q=1", true),
+            (";q=0.001", true),
+            ("; level=0", true),
+            (";q=0", false),
+            (" ; Q = 0.00", false),
+            ("; level=1;q=0.", false),
+        ]);
+        let space = proptest::sample::select(vec!["", " ", "\t"]);
+        (space, types, weights).prop_map(|(space, (essence, is_page), (weight, weighs))| {
+            (format!("{space}{essence}{weight}"), is_page && weighs)
+        })
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
@@ -398,6 +425,38 @@ mod tests {
             let mut parts = parts;
             parts.headers.insert(SEC_FETCH_MODE, HeaderValue::from_static("cors"));
             prop_assert_ne!(ClientKind::of(&parts), Navigation);
+        }
+
+        /// Property: a page is asked for exactly when one of the ranges, on
+        /// whatever line and in whatever spelling, is a page's and weighs more
+        /// than nothing.
+        #[test]
+        fn accept_is_read_as_a_list(ranges in proptest::collection::vec(any_range(), 0..6), split: bool) {
+            let texts: Vec<String> = ranges.iter().map(|(text, _)| text.clone()).collect();
+            let lines = if split { texts } else { vec![texts.join(",")] };
+            let lines: Vec<_> = lines.iter().map(|line| ("accept", line.as_str())).collect();
+            let asked = ranges.iter().any(|(_, asks)| *asks);
+            prop_assert_eq!(kind("GET", &lines) == Navigation, asked);
+        }
+
+        /// Property: the type that is answered is the one that was sent, without
+        /// what a refusal leaves out.
+        #[test]
+        fn the_grpc_type_is_one_that_was_sent(
+            base in "application/grpc(-web)?(-text)?|[a-z/+-]{0,20}",
+            codec in "(\\+[a-z]{0,6})?",
+            params in "( ?;[ -~]{0,12})?",
+        ) {
+            let sent = HeaderValue::from_str(&format!("{base}{codec}{params}")).expect("visible ASCII");
+            let known = matches!(
+                &*base, "application/grpc" | "application/grpc-web" | "application/grpc-web-text"
+            );
+            match grpc_type(&sent) {
+                Some(answered) => prop_assert!(
+                    base.split('+').next() == Some(answered) || base == answered
+                ),
+                None => prop_assert!(!known),
+            }
         }
     }
 }

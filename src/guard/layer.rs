@@ -9,6 +9,8 @@ use tower_layer::Layer;
 
 use crate::engine::Portcullis;
 use crate::guard::address::{InvalidSignInAddress, SignInAddress};
+use crate::guard::body::NoText;
+use crate::guard::redirect_loop::LoopGuard;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::service::Guard;
 
@@ -34,10 +36,13 @@ impl GuardLayer {
         let responder = DefaultResponseForDenial::new()
             .clear_cookie(gate.clearing_cookie())
             .takes_tokens(gate.takes_api_tokens())
+            .loop_guard(LoopGuard::new().secure(gate.is_https()))
             .original_uri(original_uri);
         Self { shared: Arc::new(Shared { gate, responder, sign_in: None, optional: false }) }
     }
+}
 
+impl<T: Clone> GuardLayer<DefaultResponseForDenial<T>> {
     /// Sends people who must sign in to this page: a path of this service, or
     /// the address of a page elsewhere. The page itself is not guarded.
     ///
@@ -70,6 +75,20 @@ impl GuardLayer {
     pub fn contact(self, contact: &str) -> Self {
         self.map(|shared| Shared { responder: shared.responder.contact(contact), ..shared })
     }
+
+    /// Makes the bodies of refusals with this function, where a service's body
+    /// is not `From<String>`: `tonic::body::Body::new`.
+    pub fn text_into<F, B>(self, text: F) -> GuardLayer<DefaultResponseForDenial<F>>
+    where
+        F: Fn(String) -> B,
+    {
+        self.answer_with(|responder| responder.text_into(text))
+    }
+
+    /// Refuses by status and headers alone.
+    pub fn without_text(self) -> GuardLayer<DefaultResponseForDenial<NoText>> {
+        self.answer_with(DefaultResponseForDenial::without_text)
+    }
 }
 
 impl<R> GuardLayer<R> {
@@ -80,12 +99,7 @@ impl<R> GuardLayer<R> {
     where
         R: Clone,
     {
-        self.map(|shared| Shared {
-            gate: shared.gate,
-            responder,
-            sign_in: shared.sign_in,
-            optional: shared.optional,
-        })
+        self.answer_with(|_| responder)
     }
 
     /// Lets everybody pass, and tells the service who it is only if they may:
@@ -98,12 +112,34 @@ impl<R> GuardLayer<R> {
         self.map(|shared| Shared { optional: true, ..shared })
     }
 
+    fn answer_with<N>(self, change: impl FnOnce(R) -> N) -> GuardLayer<N>
+    where
+        R: Clone,
+    {
+        self.map(|Shared { gate, responder, sign_in, optional }| Shared {
+            gate,
+            responder: change(responder),
+            sign_in,
+            optional,
+        })
+    }
+
     fn map<N>(self, change: impl FnOnce(Shared<R>) -> Shared<N>) -> GuardLayer<N>
     where
         R: Clone,
     {
         let shared = Arc::try_unwrap(self.shared).unwrap_or_else(|shared| (*shared).clone());
         GuardLayer { shared: Arc::new(change(shared)) }
+    }
+}
+
+impl<R> Shared<R> {
+    /// Whether a request is for the sign-in page, which everybody may see.
+    pub(super) fn is_for_sign_in(&self, request: &Parts) -> bool {
+        let path = original_uri(request).unwrap_or(&request.uri).path();
+        self.sign_in
+            .as_ref()
+            .is_some_and(|sign_in| sign_in.is_plainly_at(path))
     }
 }
 

@@ -633,5 +633,24 @@ mod tests {
                 prop_assert!(location == "/sign-in" || location.starts_with("/sign-in?"));
             }
         }
+
+        /// Property: whatever page htmx says that it was on, people return to a
+        /// page of ours, and only its path and query count.
+        #[test]
+        fn htmx_returns_to_us(page in "https?://[a-z.:@0-9]{0,12}[!-~]{0,30}|/[!-~]{0,30}|[!-~]{0,40}") {
+            let by = htmx(&[("hx-current-url", &page)]);
+            let response = refuse(&answers(), &denial(DenialReason::NoSession), &by);
+            let redirect = header(&response, "hx-redirect").expect("it");
+            let base = url::Url::parse("https://app.example").expect("a base");
+            let to = base.join(redirect).expect("a URL");
+            prop_assert_eq!((to.origin(), to.path()), (base.origin(), "/sign-in"));
+            let mut params = to.query_pairs();
+            if let Some((name, value)) = params.next() {
+                prop_assert_eq!(&*name, "return_to");
+                prop_assert!(value == "/" || page.contains(&*value));
+                prop_assert!(crate::guard::ReturnTo::parse(&value).is_ok(), "{}", value);
+            }
+            prop_assert!(params.next().is_none());
+        }
     }
 }

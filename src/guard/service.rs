@@ -145,29 +145,23 @@ impl<R> Shared<R> {
     /// otherwise makes the response.
     pub(super) fn judge_denied<ReqBody, ResBody>(
         &self,
-        mut request: Request<ReqBody>,
+        request: Request<ReqBody>,
         denial: &Denial,
     ) -> Result<Request<ReqBody>, Response<ResBody>>
     where
         R: ResponseForDenial<ResBody>,
     {
-        let path = request.uri().path();
-        if self.optional
-            || self
-                .sign_in
-                .as_ref()
-                .is_some_and(|sign_in| sign_in.is_at(path))
-        {
+        let (mut head, body) = request.into_parts();
+        if self.optional || self.is_for_sign_in(&head) {
             // Of a guard further out, perhaps: this one says nobody.
-            request.extensions_mut().remove::<CurrentAccount>();
-            return Ok(request);
+            head.extensions.remove::<CurrentAccount>();
+            return Ok(Request::from_parts(head, body));
         }
         tracing::info!(
             denial.reason = denial.reason().as_str(),
             account.id = denial.account().map(tracing::field::display),
             "request denied"
         );
-        let (head, _) = request.into_parts();
         Err(self.responder.refuse(denial, &head))
     }
 }

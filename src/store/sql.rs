@@ -57,6 +57,10 @@ use crate::store::{
 ///
 /// An answered change survives `kill -9` and power loss. A call that is dropped
 /// before it is done either happened whole or not at all.
+///
+/// A session that its own person ends (the note's actor is `user:` and the account's
+/// number) is told by the feed alone, which keeps who did it until it is pruned. All
+/// other changes, also sessions that somebody else ends, are in the audit log.
 #[derive(Debug)]
 pub struct SqlDirectory {
     db: Db,
@@ -88,12 +92,15 @@ impl SqlDirectory {
     pub async fn open_with_clock(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let key_file = key::path_of(path);
-        let is_new = sqlite::create_file(path)? == 0;
-        let made = if is_new { Some(key::load_or_make(&key_file)?) } else { None };
+        let made = match sqlite::create_file(path)? {
+            true => Some(key::load_or_make(&key_file, path)?),
+            false => None,
+        };
         let db = Db::open(path, schema::DIRECTORY, &clock).await?;
         let keyring = made.map_or_else(|| key::load(&key_file), Ok)?;
         let checked = key::check(&db, &keyring, &key_file).await;
         checked.map_err(|fault| db.fault(fault))?;
+        key::mark(&key_file);
         let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
         Ok(Self { db, clock, keyring, bus: LocalBus::default(), attempts })
     }
@@ -101,6 +108,14 @@ impl SqlDirectory {
     /// The attempt store that belongs to this directory.
     pub fn attempts(&self) -> SqlAttempts {
         self.attempts.clone()
+    }
+
+    /// Closes the files, once what is being written is done. Later calls fail.
+    ///
+    /// Not needed before the process ends: whatever was answered is on disk.
+    pub async fn close(&self) {
+        self.attempts.close().await;
+        self.db.close().await;
     }
 
     /// Commits what the feed tells of.

@@ -2,5 +2,24 @@
 
 #![cfg(all(feature = "axum", feature = "passwords"))]
 
+#[cfg(feature = "gateway")]
+mod cli;
 mod engine;
+#[cfg(feature = "gateway")]
+mod examples;
+mod guard;
+mod layering;
+mod live;
+#[cfg(feature = "gateway")]
+mod manual;
+#[cfg(feature = "gateway")]
+mod readme;
 mod refusals;
+mod rounds;
+mod source_text;
+#[cfg(feature = "sqlite")]
+mod stores;
+#[cfg(feature = "gateway")]
+mod story;
+#[cfg(feature = "gateway")]
+mod support;

@@ -65,7 +65,7 @@ async fn a_head_tells_the_length_of_the_page() {
     }
 }
 
-mod grpc {
+pub(crate) mod grpc {
     use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
     use tonic::{Code, Status};
 
@@ -73,7 +73,7 @@ mod grpc {
 
     /// Messages without content.
     #[derive(Default)]
-    struct Empty;
+    pub(crate) struct Empty;
 
     impl Codec for Empty {
         type Encode = ();

@@ -78,6 +78,11 @@ impl SqlAttempts {
         }
     }
 
+    /// Closes the file, once what is being written is done. Later calls fail.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
     pub(super) fn fault(&self, fault: Fault) -> StoreError {
         self.db.fault(fault)
     }

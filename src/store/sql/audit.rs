@@ -80,7 +80,7 @@ impl SqlDirectory {
                 }
             }
             if rows.is_empty() {
-                return Ok(chain.ends_at(end, last));
+                return Ok(chain.ends_at(end, last.as_ref()));
             }
         }
     }
@@ -106,11 +106,11 @@ impl Chain<'_> {
         fits
     }
 
-    fn ends_at(&self, end: u64, last: Option<AuditLink>) -> Result<u64, BrokenChain> {
+    fn ends_at(&self, end: u64, last: Option<&AuditLink>) -> Result<u64, BrokenChain> {
         if self.position < end {
             return Err(BrokenChain { position: self.position + 1 });
         }
-        let fits = self.position == end && last.as_ref() == Some(&self.link);
+        let fits = self.position == end && last == Some(&self.link);
         fits.then_some(self.position)
             .ok_or(BrokenChain { position: self.position })
     }

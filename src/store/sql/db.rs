@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{Any, AnyConnection, AnyPool, Row, Transaction};
 use tokio::sync::Mutex;
@@ -40,12 +41,19 @@ impl Db {
     ) -> Result<Self, StoreError> {
         let file = file_name(path)?;
         let opened = async {
-            let writer = patiently(clock, || sqlite::writer(&file)).await?;
+            patiently(|| sqlite::try_writing(&file)).await?;
+            let writer = sqlite::writer(&file)?;
             schema::bring_up(&writer, migrations, clock, &file).await?;
             Ok((writer, sqlite::readers(&file)?))
         };
         let (writer, readers) = opened.await.map_err(|fault: Fault| fault.at(&file))?;
         Ok(Self { writer, readers, file, watcher: Mutex::default() })
+    }
+
+    pub(super) async fn close(&self) {
+        self.watcher.lock().await.conn.take();
+        self.readers.close().await;
+        self.writer.close().await;
     }
 
     pub(super) fn fault(&self, fault: Fault) -> StoreError {
@@ -64,7 +72,13 @@ impl Db {
 
     /// A transaction that writes. Waits for its turn.
     pub(super) async fn write(&self) -> Fallible<Tx> {
-        Ok(self.writer.begin_with(sqlite::BEGIN_WRITE).await?)
+        match self.writer.begin_with(sqlite::BEGIN_WRITE).await {
+            Err(sqlx::Error::PoolTimedOut) => {
+                sqlite::try_writing(&self.file).await?;
+                Err(sqlx::Error::PoolTimedOut.into())
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// A number that changes whenever any other connection has committed.
@@ -96,16 +110,13 @@ pub(super) fn file_name(path: &Path) -> Result<Arc<str>, StoreError> {
 
 /// Turning a new file's log on needs it for oneself, and SQLite does not always wait
 /// for that: two programs that start at once would trip each other up.
-async fn patiently<T, F>(clock: &Clock, mut open: impl FnMut() -> F) -> Fallible<T>
+async fn patiently<F>(mut open: impl FnMut() -> F) -> Fallible<()>
 where
-    F: Future<Output = Fallible<T>>,
+    F: Future<Output = Fallible<()>>,
 {
-    for pause in [1, 5, 25, 100, 250, 500, 1000, 2000] {
+    for pause in [1, 5, 25, 100, 250, 500, 1000, 2000].map(Duration::from_millis) {
         match open().await {
-            Err(fault) if sqlite::is_busy(&fault) => {
-                tracing::debug!(at = %clock.wall(), "database busy");
-                tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
-            }
+            Err(fault) if sqlite::is_busy(&fault) => tokio::time::sleep(pause).await,
             done => return done,
         }
     }

@@ -78,7 +78,7 @@ pub(super) enum Trouble {
 }
 
 /// What a fault of the file system means for the file `what`.
-pub(super) fn of_file(what: &str, error: io::Error) -> StoreError {
+pub(super) fn of_file(what: &str, error: &io::Error) -> StoreError {
     let what = what.to_owned();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { what },

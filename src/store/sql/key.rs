@@ -22,37 +22,70 @@ pub(super) fn path_of(db: &Path) -> PathBuf {
     name.into()
 }
 
+/// Written after the secret once a database has been made with it.
+const IN_USE: &str = "in use";
+
 /// Reads the secret.
 pub(super) fn load(path: &Path) -> Result<Keyring, StoreError> {
-    let name = path.display().to_string();
-    match fs::read_to_string(path) {
-        Ok(hex) => parse(&hex, &name),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(lost(name)),
-        Err(error) => Err(of_file(&name, error)),
-    }
+    parse(&read(path)?, path)
 }
 
 /// Reads the secret, or makes one. Only for a database that has no bytes yet: the
 /// key is there before the first of them, so one that has bytes and no key lost it.
-pub(super) fn load_or_make(path: &Path) -> Result<Keyring, StoreError> {
+pub(super) fn load_or_make(path: &Path, db: &Path) -> Result<Keyring, StoreError> {
     if !path.exists() {
         // Whoever is first wins, and all read what they wrote.
-        make(path).map_err(|error| of_file(&path.display().to_string(), error))?;
+        make(path).map_err(|error| of_file(&path.display().to_string(), &error))?;
     }
-    load(path)
+    let text = read(path)?;
+    if text.contains(IN_USE) && is_empty(db) {
+        return Err(damaged(db, "it is empty, and was not; to begin anew, remove its key file"));
+    }
+    parse(&text, path)
 }
 
-fn lost(what: String) -> StoreError {
-    let detail = "it is missing, and the database was written with it".to_owned();
-    StoreError::Damaged { what, detail }
+/// Notes that a database was made with this key. Where the file may not be written,
+/// an emptied database is taken for a new one.
+pub(super) fn mark(path: &Path) {
+    let marked = fs::read_to_string(path).is_ok_and(|text| text.contains(IN_USE));
+    if marked {
+        return;
+    }
+    let file = OpenOptions::new().append(true).open(path);
+    let marked = file.and_then(|mut file| {
+        file.write_all(format!("\n{IN_USE}\n").as_bytes())?;
+        file.sync_all()
+    });
+    if let Err(error) = marked {
+        tracing::debug!(%error, "key file not marked");
+    }
 }
 
-fn parse(hex: &str, name: &str) -> Result<Keyring, StoreError> {
-    let secret = SessionKey::from_hex(hex.trim()).ok_or_else(|| StoreError::Damaged {
-        what: name.to_owned(),
-        detail: "it has not the 64 hexadecimal digits of a key".to_owned(),
-    })?;
+/// Asked once more: somebody else may have been at work since it was found empty.
+fn is_empty(db: &Path) -> bool {
+    fs::metadata(db).is_ok_and(|found| found.len() == 0)
+}
+
+fn read(path: &Path) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            damaged(path, "it is missing, and the database was written with it")
+        }
+        io::ErrorKind::InvalidData => damaged(path, NO_KEY),
+        _ => of_file(&path.display().to_string(), &error),
+    })
+}
+
+fn parse(text: &str, path: &Path) -> Result<Keyring, StoreError> {
+    let hex = text.lines().next().unwrap_or_default().trim();
+    let secret = SessionKey::from_hex(hex).ok_or_else(|| damaged(path, NO_KEY))?;
     Ok(Keyring::new(secret.as_bytes()))
+}
+
+const NO_KEY: &str = "it has not the 64 hexadecimal digits of a key";
+
+fn damaged(file: &Path, detail: &str) -> StoreError {
+    StoreError::Damaged { what: file.display().to_string(), detail: detail.to_owned() }
 }
 
 /// Writes a new secret aside and links it into place: nobody ever reads half of it,
@@ -92,9 +125,7 @@ pub(super) async fn check(db: &Db, keyring: &Keyring, key_file: &Path) -> Fallib
     if theirs == ours {
         return Ok(());
     }
-    let what = key_file.display().to_string();
-    let detail = "it is not the key that the database was written with".to_owned();
-    Err(Fault::Store(StoreError::Damaged { what, detail }))
+    Err(Fault::Store(damaged(key_file, "it is not the key that the database was written with")))
 }
 
 async fn read_check(db: &Db) -> Fallible<Option<String>> {

@@ -20,8 +20,8 @@ use crate::store::keyring::AuditLink;
 macro_rules! account_columns {
     () => {
         "id, login, name, email, admin, lifecycle, locks, generation, version, \
-         attempts_generation, CAST(password_hash IS NOT NULL AS BIGINT), created_at, \
-         updated_at, last_sign_in_at"
+         attempts_generation, CAST(CASE WHEN password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), \
+         created_at, updated_at, last_sign_in_at"
     };
 }
 pub(super) use account_columns;

@@ -29,16 +29,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 const FOR_WRITING: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; \
     PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON";
-const FOR_READING: &str =
-    "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA query_only = ON";
+const FOR_READING: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON";
 
 /// The one connection that writes. Whoever writes queues for it in order, instead
-/// of asking the file again and again.
-pub(super) async fn writer(file: &str) -> Fallible<AnyPool> {
+/// of asking the file again and again. Opened when first needed.
+pub(super) fn writer(file: &str) -> Fallible<AnyPool> {
     let pool = pool(1)
         .after_connect(|conn, _| Box::pin(set_up(conn, FOR_WRITING)))
         .after_release(|conn, _| Box::pin(is_clean(conn)));
-    Ok(pool.connect_with(options(file)?).await?)
+    Ok(pool.connect_lazy_with(options(file)?))
 }
 
 /// Connections that only read. Opened when first needed.
@@ -49,10 +48,20 @@ pub(super) fn readers(file: &str) -> Fallible<AnyPool> {
     Ok(pool.connect_lazy_with(options(file)?))
 }
 
-/// A connection outside the pools.
+/// A connection outside the pools that reads.
 pub(super) async fn reader(file: &str) -> Fallible<AnyConnection> {
+    connect(file, FOR_READING).await
+}
+
+/// Whether the file can be opened for writing, and why not: a pool says only that
+/// it took too long.
+pub(super) async fn try_writing(file: &str) -> Fallible<()> {
+    Ok(connect(file, FOR_WRITING).await?.close().await?)
+}
+
+async fn connect(file: &str, pragmas: &'static str) -> Fallible<AnyConnection> {
     let mut conn = AnyConnection::connect_with(&options(file)?).await?;
-    set_up(&mut conn, FOR_READING).await?;
+    set_up(&mut conn, pragmas).await?;
     Ok(conn)
 }
 
@@ -82,9 +91,9 @@ fn options(file: &str) -> Fallible<AnyConnectOptions> {
     Ok(AnyConnectOptions::from_str(&format!("sqlite://{path}?mode=rw"))?)
 }
 
-/// Makes the file, for its owner alone, if it is not there, and says how many bytes
-/// it has.
-pub(super) fn create_file(path: &Path) -> Result<u64, StoreError> {
+/// Makes the file, for its owner alone, if it is not there, and says whether it is
+/// still empty.
+pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
     let create = || {
         let file = owner_only(OpenOptions::new().read(true).write(true).create(true)).open(path)?;
         let bytes = file.metadata()?.len();
@@ -93,8 +102,19 @@ pub(super) fn create_file(path: &Path) -> Result<u64, StoreError> {
         }
         Ok(bytes)
     };
-    create().map_err(|error| of_file(&path.display().to_string(), error))
+    match create() {
+        Err(error) => Err(of_file(&path.display().to_string(), &error)),
+        // SQLite would take what is left of it for nothing, and write over it.
+        Ok(1..SMALLEST) => Err(StoreError::Damaged {
+            what: path.display().to_string(),
+            detail: "it is too short to be a database".to_owned(),
+        }),
+        Ok(bytes) => Ok(bytes == 0),
+    }
 }
+
+/// SQLite's smallest page, in bytes.
+const SMALLEST: u64 = 512;
 
 #[cfg(unix)]
 pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {

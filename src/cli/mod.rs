@@ -1,0 +1,127 @@
+//! The command line: one command a file.
+//!
+//! Standard output carries the answer and nothing else; words about it go to
+//! standard error. Exit codes tell programs what happened: see [`Exit`].
+
+mod audit;
+mod desk;
+mod exit;
+mod output;
+mod password;
+mod settings;
+mod shell;
+mod store;
+mod token;
+mod user;
+mod view;
+mod when;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::desk::Desk;
+pub use self::exit::Exit;
+use self::exit::{EXIT_CODES, Failure};
+use self::output::Output;
+use self::user::UserCommand;
+
+/// Stops locked and disabled people at the door.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    /// The file that accounts live in
+    #[arg(
+        long,
+        global = true,
+        env = store::DIRECTORY_VARIABLE,
+        hide_env_values = true,
+        value_name = "FILE",
+        default_value = store::DEFAULT_DIRECTORY
+    )]
+    directory: PathBuf,
+
+    /// Print JSON, for programs; its field names stay
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add, find, lock and unlock people
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Show who did what to whom, newest first
+    Audit(audit::Audit),
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Show and change settings that live in the directory
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
+}
+
+/// Runs the program with the arguments of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let program = store::program(&cli.directory);
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(cli.run()),
+        Err(error) => Err(Failure::unexpected(format!("the program can't start: {error}"))),
+    };
+    match done {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => failure.report(&program).into(),
+    }
+}
+
+impl Cli {
+    async fn run(self) -> Result<(), Failure> {
+        let output = Output::new(self.json);
+        // Making the first account makes the directory; nothing else does.
+        if let Command::User(UserCommand::Add(add)) = self.command {
+            return add.run(&self.directory, output).await;
+        }
+        let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
+        match self.command {
+            Command::User(command) => command.run(&desk).await,
+            Command::Audit(command) => command.run(&desk).await,
+            Command::Token(command) => command.run(&desk).await,
+            Command::Settings(command) => command.run(&desk).await,
+        }
+    }
+}
+
+/// Warnings go to standard error; `PORTCULLIS_LOG=debug` shows more.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG");
+    // What a store fails at is told once, by the command.
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("warn,sqlx=off,sqlx_core=off"));
+    // A program that embeds this one may log already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(output::wants_colour(&std::io::stderr()))
+        .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+}

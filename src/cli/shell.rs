@@ -1,0 +1,23 @@
+//! Texts that people copy into a shell.
+
+/// The text as one word of a POSIX shell.
+pub(super) fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_stays_one_word() {
+        assert_eq!(quote("alice@example.org"), "alice@example.org");
+        assert_eq!(quote("o'neil; rm"), r"'o'\''neil; rm'");
+        assert_eq!(quote(""), "''");
+    }
+}

@@ -1,0 +1,91 @@
+//! Finds and opens the directory: the one place that knows where it is kept.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::shell::quote;
+use crate::store::Directory;
+use crate::store::sql::SqlDirectory;
+
+/// Where the directory is looked for when nobody says where it is.
+pub(super) const DEFAULT_DIRECTORY: &str = "portcullis.db";
+
+/// The variable that says where it is.
+pub(super) const DIRECTORY_VARIABLE: &str = "PORTCULLIS_DIRECTORY";
+
+/// What every SQLite file begins with.
+const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
+
+/// Opens the directory that is there. A mistyped path never makes an empty one.
+pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
+    if !exists(path)? {
+        return Err(no_directory(path));
+    }
+    open_or_create(path).await
+}
+
+/// Opens the directory, and makes an empty one if there is none.
+pub(super) async fn open_or_create(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
+    Ok(Arc::new(SqlDirectory::open(path).await?))
+}
+
+/// Whether there is a file that could be a directory of accounts.
+pub(super) fn exists(path: &Path) -> Result<bool, Failure> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => Err(Failure::usage(format!(
+            "{} is a folder: name the file in it that accounts live in",
+            path.display()
+        ))),
+        Ok(found) => recognise(path, found.len()).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Any other file is told apart by its first bytes, before SQLite tries long
+/// and in vain. An empty one is a directory that was just begun.
+fn recognise(path: &Path, bytes: u64) -> Result<(), Failure> {
+    let mut head = [0; SQLITE_HEAD.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    match read {
+        _ if bytes == 0 => Ok(()),
+        Ok(()) if head == *SQLITE_HEAD => Ok(()),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(unreadable(path, &error)),
+        _ => Err(Failure::new(
+            Exit::Store,
+            format!(
+                "{} is no SQLite database: name the right file with --directory, \
+                 or restore it from a backup",
+                path.display()
+            ),
+        )),
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    let message = format!("{path} can't be read: {error}; check who owns the file and its folder");
+    Failure::new(Exit::Store, message)
+}
+
+fn no_directory(path: &Path) -> Failure {
+    let file = path.display();
+    let message = format!(
+        "there is no directory at {file}: name the right file with --directory, \
+         or begin a new one with its first administrator"
+    );
+    Failure::new(Exit::NotFound, message).try_next("user add LOGIN --admin")
+}
+
+/// How to call this program again on the same directory.
+pub(super) fn program(path: &Path) -> String {
+    let named = std::env::var_os(DIRECTORY_VARIABLE);
+    let found = named.as_deref().unwrap_or(DEFAULT_DIRECTORY.as_ref());
+    if path == Path::new(found) {
+        return "portcullis".to_owned();
+    }
+    format!("portcullis --directory {}", quote(&path.to_string_lossy()))
+}

@@ -1,0 +1,103 @@
+//! `portcullis user add`: makes an account, and the directory with the first.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::admin::NewPerson;
+use crate::cli::desk::Desk;
+use crate::cli::exit::Failure;
+use crate::cli::output::{Output, Page};
+use crate::cli::shell::quote;
+use crate::cli::view::OutcomeView;
+use crate::cli::{password, store};
+use crate::domain::login::Login;
+use crate::domain::password::Password;
+use crate::domain::standing::Lifecycle;
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Add {
+    /// What the person types to sign in
+    #[arg(value_parser = login)]
+    login: Login,
+
+    /// Their name, as people write it
+    #[arg(long, default_value = "", hide_default_value = true)]
+    name: String,
+
+    /// Their e-mail address
+    #[arg(long)]
+    email: Option<String>,
+
+    /// Make them an administrator, who may do everything
+    #[arg(long)]
+    admin: bool,
+
+    /// Read their password from standard input, to the end
+    #[arg(long)]
+    password_stdin: bool,
+
+    /// Ask for no password: they are invited until one is set
+    #[arg(long, conflicts_with = "password_stdin")]
+    invite: bool,
+}
+
+impl Add {
+    pub(in crate::cli) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+        // All that can be wrong with the words, before a file is made.
+        let person = self.person()?;
+        let first = !store::exists(path)?;
+        let desk = Desk::at(path, store::open_or_create(path).await?, output);
+        if first {
+            desk.output
+                .remark(&format!("A new directory begins at {}.", path.display()));
+        }
+        add(person, &desk).await
+    }
+
+    /// Adds to a directory that is open already.
+    pub(super) async fn run_at(self, desk: &Desk) -> Result<(), Failure> {
+        add(self.person()?, desk).await
+    }
+
+    fn person(&self) -> Result<NewPerson, Failure> {
+        let mut person = NewPerson::new(self.login.clone())
+            .with_admin(self.admin)
+            .with_name(&self.name)?;
+        if let Some(email) = &self.email {
+            person = person.with_email(email)?;
+        }
+        Ok(match self.password()? {
+            Some(password) => person.with_password(password),
+            None => person,
+        })
+    }
+
+    fn password(&self) -> Result<Option<Password>, Failure> {
+        if self.password_stdin {
+            password::from_stdin().map(Some)
+        } else if !self.invite && password::can_ask() {
+            password::from_terminal("Password (nothing: they are invited until one is set): ")
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+async fn add(person: NewPerson, desk: &Desk) -> Result<(), Failure> {
+    let added = desk.admin.add(&desk.actor, person).await?;
+    let account = &added.account;
+    let role = if account.admin { " as an administrator" } else { "" };
+    let (id, login) = (account.id, &account.login);
+    let mut page = Page::new().line(&format!("{login} is added{role}, number {id}."));
+    if account.lifecycle == Lifecycle::Invited {
+        let command = desk.command(&format!("user passwd {}", quote(login.as_str())));
+        page = page.line(&format!("They can sign in once a password is set: {command}"));
+    }
+    desk.output
+        .answer(&OutcomeView::new(&added, desk.admin.now()), &page)
+}
+
+fn login(text: &str) -> Result<Login, String> {
+    Login::new(text).map_err(|invalid| invalid.to_string())
+}

@@ -1,0 +1,104 @@
+//! `portcullis user list`: finds people.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::desk::{Desk, account_number};
+use crate::cli::exit::Failure;
+use crate::cli::output::{Page, cell};
+use crate::cli::shell::quote;
+use crate::cli::user::describe;
+use crate::cli::view::AccountView;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::standing::Status;
+use crate::domain::time::Timestamp;
+use crate::store::AccountQuery;
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct List {
+    /// Only those who are active, deleted, disabled, invited, locked or registered
+    #[arg(long, value_parser = status)]
+    status: Option<Status>,
+
+    /// Only those whose login, name or e-mail address contains this
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+
+    /// Only those with a higher number
+    #[arg(long, value_name = "NUMBER", value_parser = account_number)]
+    after: Option<AccountId>,
+
+    /// At most so many
+    #[arg(long, value_name = "COUNT", default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+}
+
+impl List {
+    pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        let found = desk.admin.list(self.query()).await?;
+        let now = desk.admin.now();
+        let full = found.len() as u64 >= u64::from(self.limit);
+        let next = found.last().map(|last| last.id).filter(|_| full);
+        let views: Vec<_> = found.iter().map(|one| AccountView::new(one, now)).collect();
+        let page = self.page(desk, &found, now);
+        desk.output
+            .answer(&json!({ "accounts": views, "next": next }), &page)?;
+        if let Some(next) = next {
+            desk.output
+                .remark(&format!("more: {}", self.command_after(next)));
+        }
+        Ok(())
+    }
+
+    fn query(&self) -> AccountQuery {
+        AccountQuery {
+            status: self.status,
+            search: self.search.clone(),
+            after: self.after,
+            limit: self.limit,
+        }
+    }
+
+    fn page(&self, desk: &Desk, found: &[Account], now: Timestamp) -> Page {
+        if found.is_empty() {
+            let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
+            return Page::new().line(match any {
+                true => "Nobody is here yet: add somebody with the command user add.",
+                false => "Nobody fits.",
+            });
+        }
+        let row = |one: &Account| {
+            [
+                cell(one.id),
+                cell(&one.login),
+                cell(&one.name),
+                cell(if one.admin { "administrator" } else { "" }),
+                desk.output
+                    .status(one.standing().status(now), &describe::short_status(one, desk, now)),
+                cell(
+                    one.last_sign_in_at
+                        .map_or("never".to_owned(), |at| desk.stamp(at)),
+                ),
+            ]
+        };
+        let head = ["NUMBER", "LOGIN", "NAME", "ROLE", "STATUS", "LAST SIGN-IN"];
+        Page::new().table(head, 2, found.iter().map(row).collect())
+    }
+
+    fn command_after(&self, next: AccountId) -> String {
+        let mut command = format!("user list --after {next}");
+        if let Some(status) = self.status {
+            command.push_str(&format!(" --status {status}"));
+        }
+        if let Some(search) = &self.search {
+            command.push_str(&format!(" --search {}", quote(search)));
+        }
+        command
+    }
+}
+
+fn status(word: &str) -> Result<Status, String> {
+    Status::from_word(word)
+        .ok_or_else(|| "write active, deleted, disabled, invited, locked or registered".to_owned())
+}

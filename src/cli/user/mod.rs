@@ -1,0 +1,54 @@
+//! `portcullis user`: people.
+
+mod add;
+mod change;
+mod describe;
+mod list;
+mod lock;
+mod show;
+mod sign_out;
+
+use clap::Subcommand;
+
+use crate::cli::desk::Desk;
+use crate::cli::exit::Failure;
+
+pub(super) use self::add::Add;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserCommand {
+    /// Add a person: active with a password, invited without one
+    Add(Add),
+    /// List people
+    List(list::List),
+    /// Show a person, why they can't sign in, and their live sessions
+    Show(show::Show),
+    /// Lock a person out and end their sessions, for a while or until unlocked
+    Lock(lock::Lock),
+    /// Lift locks; after failed sign-ins, forget them
+    Unlock(lock::Unlock),
+    /// Disable a person for good, when they left
+    Disable(change::Disable),
+    /// Lift a disablement
+    Enable(change::Enable),
+    /// Sign a person out everywhere, or end one session
+    SignOut(sign_out::SignOut),
+    /// Set a password, and sign the person out everywhere
+    Passwd(change::Passwd),
+}
+
+impl UserCommand {
+    pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
+        match self {
+            Self::Add(add) => add.run_at(desk).await,
+            Self::List(list) => list.run(desk).await,
+            Self::Show(show) => show.run(desk).await,
+            Self::Lock(lock) => lock.run(desk).await,
+            Self::Unlock(unlock) => unlock.run(desk).await,
+            Self::Disable(disable) => disable.run(desk).await,
+            Self::Enable(enable) => enable.run(desk).await,
+            Self::SignOut(sign_out) => sign_out.run(desk).await,
+            Self::Passwd(passwd) => passwd.run(desk).await,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The examples, each as a real process that is asked over a socket.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::{Answer, Browser, Example, portcullis};
+
+const PASSWORD: &str = "correct horse";
+
+async fn sign_in(browser: &Browser, login: &str, password: &str) -> Answer {
+    let fields = [("login", login), ("password", password)];
+    browser.post_form("/sign-in", "", &fields).await
+}
+
+async fn signed_in(browser: &Browser, login: &str) -> String {
+    let answer = sign_in(browser, login, PASSWORD).await;
+    assert_eq!((answer.status, answer.location()), (303, "/"), "{answer:?}");
+    answer.cookie()
+}
+
+async fn assert_greeted(browser: &Browser, cookie: &str, login: &str) {
+    let answer = browser.get("/", cookie).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(answer.body.contains(&format!("Hello {login}")), "{answer:?}");
+}
+
+/// Sent to sign-in with this notice.
+#[track_caller]
+fn assert_sent_away(answer: &Answer, notice: &str) {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    let location = answer.location();
+    assert!(location.starts_with("/sign-in?"), "{location}");
+    assert!(location.ends_with(&format!("notice={notice}")), "{location}");
+}
+
+/// The answer once another process's change has taken hold: 100 ms are promised,
+/// and a machine that runs other tests may need more.
+async fn once_refused(browser: &Browser, cookie: &str) -> Answer {
+    for _ in 0..500 {
+        let answer = browser.get("/", cookie).await;
+        if answer.status != 200 {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("still admitted after five seconds");
+}
+
+async fn once_signed_in(browser: &Browser, login: &str) -> String {
+    for _ in 0..500 {
+        let answer = sign_in(browser, login, PASSWORD).await;
+        if answer.status == 303 {
+            return answer.cookie();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("still refused after five seconds");
+}
+
+/// The whole story of one person, locked and unlocked from the command line.
+async fn locked_from_outside(example: &str) {
+    let folder = with_alice();
+    let service = Example::start(example, folder.path());
+    let browser = service.browser();
+
+    let stranger = browser.get("/", "").await;
+    assert_eq!(stranger.location(), "/sign-in?return_to=/", "{stranger:?}");
+    assert_eq!(sign_in(&browser, "alice", "wrong").await.status, 401);
+    let cookie = signed_in(&browser, "alice").await;
+    assert_greeted(&browser, &cookie, "alice").await;
+
+    run(&folder, &["user", "lock", "alice"]);
+    assert_sent_away(&once_refused(&browser, &cookie).await, "locked");
+    assert_eq!(sign_in(&browser, "alice", PASSWORD).await.status, 403);
+    assert_eq!(sign_in(&browser, "alice", "wrong").await.status, 401);
+
+    run(&folder, &["user", "unlock", "alice"]);
+    let fresh = once_signed_in(&browser, "alice").await;
+    assert_greeted(&browser, &fresh, "alice").await;
+    let old = browser.get("/", &cookie).await;
+    assert_ne!(old.status, 200, "the lock ended this session for good");
+
+    let out = browser.post_form("/sign-out", &fresh, &[]).await;
+    assert_eq!((out.status, out.location()), (303, "/sign-in"));
+    assert_eq!(browser.get("/", &fresh).await.status, 303);
+}
+
+fn with_alice() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    portcullis(folder.path(), &["user", "add", "alice", "--password-stdin"], PASSWORD);
+    folder
+}
+
+fn run(folder: &TempDir, args: &[&str]) {
+    portcullis(folder.path(), args, "");
+}
+
+#[tokio::test]
+async fn axum_refuses_who_is_locked_by_another_process() {
+    locked_from_outside("axum").await;
+}
+
+#[tokio::test]
+async fn existing_sessions_are_refused_by_another_process() {
+    locked_from_outside("existing_sessions").await;
+}
+
+#[tokio::test]
+async fn existing_sessions_are_never_the_ones_that_a_client_brought() {
+    let folder = with_alice();
+    let service = Example::start("existing_sessions", folder.path());
+    let browser = service.browser();
+    let first = signed_in(&browser, "alice").await;
+    let fields = [("login", "alice"), ("password", PASSWORD)];
+    let again = browser
+        .post_form("/sign-in", &first, &fields)
+        .await
+        .cookie();
+    assert_ne!(first, again);
+    assert_greeted(&browser, &again, "alice").await;
+    assert_eq!(browser.get("/", &first).await.status, 303);
+}
+
+#[tokio::test]
+async fn custom_source_pushes_a_lock_to_the_gate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Example::start("custom_source", folder.path());
+    let browser = service.browser();
+    let alice = signed_in(&browser, "alice").await;
+    let bob = signed_in(&browser, "bob").await;
+    assert_greeted(&browser, &bob, "bob").await;
+    assert_eq!(
+        browser
+            .post_form("/people/alice/lock", &bob, &[])
+            .await
+            .status,
+        403
+    );
+
+    let locked = browser.post_form("/people/bob/lock", &alice, &[]).await;
+    assert_eq!((locked.status, locked.body.as_str()), (200, "bob is locked\n"));
+    // At once: the lock was pushed before its answer.
+    assert_sent_away(&browser.get("/", &bob).await, "locked");
+    assert_eq!(sign_in(&browser, "bob", PASSWORD).await.status, 403);
+    assert_eq!(sign_in(&browser, "bob", "wrong").await.status, 401);
+    let twice = browser.post_form("/people/bob/lock", &alice, &[]).await;
+    assert_eq!(twice.body, "bob: nothing to change\n");
+
+    browser.post_form("/people/bob/unlock", &alice, &[]).await;
+    assert_sent_away(&browser.get("/", &bob).await, "signed-out");
+    let fresh = signed_in(&browser, "bob").await;
+    assert_greeted(&browser, &fresh, "bob").await;
+}
+
+#[tokio::test]
+async fn custom_source_keeps_a_lock_over_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    lock_bob_and_stop(folder.path()).await;
+    let service = Example::start("custom_source", folder.path());
+    assert_eq!(sign_in(&service.browser(), "bob", PASSWORD).await.status, 403);
+}
+
+async fn lock_bob_and_stop(folder: &Path) {
+    let service = Example::start("custom_source", folder);
+    let browser = service.browser();
+    let alice = signed_in(&browser, "alice").await;
+    browser.post_form("/people/bob/lock", &alice, &[]).await;
+}
+
+#[tokio::test]
+async fn guesses_are_counted_in_every_example() {
+    for example in ["axum", "custom_source", "existing_sessions"] {
+        let folder = with_alice_unless(example);
+        let service = Example::start(example, folder.path());
+        let browser = service.browser();
+        let mut statuses = Vec::new();
+        for _ in 0..6 {
+            statuses.push(sign_in(&browser, "alice", "wrong").await.status);
+        }
+        assert_eq!(statuses, [401, 401, 401, 401, 401, 429], "{example}");
+        // Not even the right password is looked at now.
+        let refused = sign_in(&browser, "alice", PASSWORD).await;
+        assert_eq!(refused.status, 429, "{example}");
+        assert!(refused.headers.contains_key("retry-after"), "{example}");
+    }
+}
+
+fn with_alice_unless(example: &str) -> TempDir {
+    match example {
+        "custom_source" => tempfile::tempdir().expect("a folder"),
+        _ => with_alice(),
+    }
+}

@@ -1,0 +1,201 @@
+//! What every store must do, whatever it keeps its facts in; and what a file can
+//! suffer.
+
+mod accounts;
+mod attempts;
+mod audit;
+mod children;
+mod damage;
+mod feed;
+mod lists;
+mod sessions;
+mod sqlite;
+mod tokens;
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis::domain::account::{Account, AccountId};
+use portcullis::domain::event::{Action, Note};
+use portcullis::domain::lock::{AdminLock, End};
+use portcullis::domain::login::Login;
+use portcullis::domain::session::{SessionKey, SessionToken};
+use portcullis::domain::standing::Lifecycle;
+use portcullis::domain::time::{Clock, Timestamp};
+use portcullis::store::sql::SqlDirectory;
+use portcullis::store::{
+    AttemptStore, Changed, Directory, Edit, NewAccount, NewSession, StoreError,
+};
+
+/// Runs the whole suite against what `$open` makes, as tests of their own.
+macro_rules! suite {
+    ($store:ident, $open:path, { $($area:ident: $($test:ident)+;)+ }) => {
+        mod $store {
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$area::$test($open().await).await;
+                }
+            )+)+
+        }
+    };
+    ($store:ident, $open:path) => {
+        suite!($store, $open, {
+            accounts:
+                a_new_account_is_found_by_all_its_names
+                logins_and_addresses_are_unique
+                a_deleted_login_is_never_given_out_again
+                a_change_is_written_whole
+                the_stores_own_facts_are_not_for_edits
+                deciding_on_nothing_changes_nothing
+                a_taken_address_changes_nothing
+                an_accounts_password_is_replaced
+                concurrent_changes_all_happen
+                the_last_administrator_stays
+                administrators_who_can_act_are_counted;
+            lists:
+                lists_are_paged_by_number
+                lists_are_searched_ignoring_case
+                statuses_follow_the_clock;
+            sessions:
+                a_session_is_opened_found_and_ended
+                a_session_is_born_in_its_accounts_generation
+                who_is_refused_gets_no_session
+                a_lock_leaves_no_session_behind
+                the_last_use_never_moves_back
+                lists_have_the_living_only;
+            feed:
+                changes_are_told_in_order
+                an_account_is_told_of_once_a_page
+                ends_of_sessions_are_told
+                pages_lose_nothing
+                a_follower_beside_writers_misses_nothing
+                what_was_pruned_is_not_silently_missing
+                pruning_keeps_what_is_young
+                a_cursor_from_another_life_is_told_so
+                a_change_wakes_followers;
+            audit:
+                every_change_has_its_record
+                the_log_is_paged_backwards
+                the_chain_holds;
+            tokens:
+                a_token_is_made_found_and_revoked
+                settings_are_kept;
+            attempts:
+                exactly_the_limit_is_granted
+                many_accounts_do_not_meet
+                a_lockout_refuses_until_it_ends
+                a_success_gives_the_guesses_back
+                an_unlock_forgets_everything
+                a_released_guess_is_free
+                nothing_is_counted_without_a_policy
+                what_is_dropped_counts
+                forgetting_never_unlocks;
+        });
+    };
+}
+
+suite!(in_sqlite, super::sqlite_world);
+
+/// A fresh store, and the hand that moves its clock.
+pub(crate) struct World {
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) attempts: Arc<dyn AttemptStore>,
+    pub(crate) clock: Clock,
+    _kept: Box<dyn Any + Send + Sync>,
+}
+
+async fn sqlite_world() -> World {
+    let folder = folder();
+    let clock = Clock::manual(noon());
+    let directory = SqlDirectory::open_with_clock(folder.path().join("accounts.db"), clock.clone())
+        .await
+        .expect("a new directory");
+    let attempts = Arc::new(directory.attempts());
+    World { directory: Arc::new(directory), attempts, clock, _kept: Box::new(folder) }
+}
+
+/// A folder for files, in memory where the machine has one: what is tested through
+/// it must hold on any disk, and this one is quick.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .expect("a folder")
+}
+
+pub(crate) fn noon() -> Timestamp {
+    Timestamp::from_secs(1_795_284_000)
+}
+
+pub(crate) fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}
+
+pub(crate) fn note(action: Action) -> Note {
+    Note { actor: "cli:root".to_owned(), action, reason: None, from: None }
+}
+
+pub(crate) fn person(login: &str) -> NewAccount {
+    NewAccount {
+        login: Login::new(login).expect("a login"),
+        name: String::new(),
+        email: None,
+        admin: false,
+        lifecycle: Lifecycle::Active,
+        password_hash: None,
+    }
+}
+
+pub(crate) async fn add(directory: &dyn Directory, new: NewAccount) -> Account {
+    directory
+        .create(new, note(Action::AccountCreated))
+        .await
+        .expect("a new account")
+}
+
+/// Changes an account that is there.
+pub(crate) async fn edit(
+    directory: &dyn Directory,
+    id: AccountId,
+    change: impl FnOnce(&mut Account) + Send,
+) -> Account {
+    let changed = try_edit(directory, id, change)
+        .await
+        .expect("a working store");
+    changed.expect("an account").account
+}
+
+pub(crate) async fn try_edit(
+    directory: &dyn Directory,
+    id: AccountId,
+    change: impl FnOnce(&mut Account) + Send,
+) -> Result<Option<Changed>, StoreError> {
+    let decide = Box::new(|facts: portcullis::store::Facts<'_>| {
+        let mut account = facts.account.clone();
+        change(&mut account);
+        Some(Edit { account, password_hash: None, note: note(Action::AccountLocked) })
+    });
+    directory.change(id, decide).await
+}
+
+pub(crate) fn admin_lock(end: End) -> AdminLock {
+    AdminLock { laid_at: noon(), end, reason: None, author: "cli:root".to_owned() }
+}
+
+/// The key of the session with this number.
+pub(crate) fn key(number: u64) -> SessionKey {
+    let mut random = [7; 32];
+    random[..8].copy_from_slice(&number.to_be_bytes());
+    SessionToken::from_random(random).key()
+}
+
+pub(crate) fn new_session(account: AccountId, number: u64) -> NewSession {
+    NewSession {
+        key: key(number),
+        account: account.into(),
+        expires_at: noon().after(minutes(720)),
+        opened_from: Some("192.0.2.7".to_owned()),
+        user_agent: None,
+    }
+}

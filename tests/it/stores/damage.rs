@@ -1,0 +1,129 @@
+//! Files that are damaged, foreign, newer, or missing what belongs to them: each is
+//! named, and none is overwritten.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use portcullis::store::sql::{SqlAttempts, SqlDirectory};
+use portcullis::store::{Directory, StoreError};
+use tempfile::TempDir;
+
+use super::sqlite::{outsider, run};
+use super::{add, folder, person};
+
+/// A closed directory with a few people in it.
+async fn closed() -> (TempDir, PathBuf) {
+    let folder = folder();
+    let file = folder.path().join("accounts.db");
+    let directory = SqlDirectory::open(&file).await.expect("opens");
+    for n in 0..50 {
+        add(&directory, person(&format!("p{n}"))).await;
+    }
+    directory.close().await;
+    (folder, file)
+}
+
+async fn refusal(file: &Path) -> StoreError {
+    match SqlDirectory::open(file).await {
+        Ok(_) => panic!("{} was opened", file.display()),
+        Err(error) => error,
+    }
+}
+
+fn names(error: &StoreError, file: &Path) -> bool {
+    error.to_string().contains(&*file.to_string_lossy())
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let (folder, file) = closed().await;
+    let attempts = folder.path().join("accounts.attempts.db");
+    for file in [&attempts, &file] {
+        let newer = "INSERT INTO portcullis_schema (number, applied_at) VALUES (4711, 0)";
+        run(&mut outsider(file).await, newer).await;
+        let error = refusal(&folder.path().join("accounts.db")).await;
+        assert!(matches!(error, StoreError::SchemaTooNew { found: 4711, .. }), "{error}");
+        assert!(names(&error, file), "{error}");
+    }
+    let error = SqlAttempts::open(&attempts, Default::default())
+        .await
+        .expect_err("newer");
+    assert!(matches!(error, StoreError::SchemaTooNew { found: 4711, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let (_folder, file) = closed().await;
+    for garbage in [b"x".to_vec(), b"portcullis".repeat(1000)] {
+        fs::write(&file, &garbage).expect("writes");
+        let error = refusal(&file).await;
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+        assert!(names(&error, &file), "{error}");
+        assert_eq!(fs::read(&file).expect("reads"), garbage, "it was overwritten");
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_database_is_found_out() {
+    let (_folder, file) = closed().await;
+    let whole = fs::read(&file).expect("reads");
+    for part in [2, 3, 10] {
+        fs::write(&file, &whole[..whole.len() / part]).expect("writes");
+        let error = match SqlDirectory::open(&file).await {
+            Err(error) => error,
+            Ok(directory) => {
+                let read = directory.verify_audit().await;
+                read.expect_err("half of the records are gone")
+            }
+        };
+        assert!(matches!(error, StoreError::Damaged { .. }), "1/{part}: {error}");
+        assert!(names(&error, &file), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_key_is_never_made_anew() {
+    let (folder, file) = closed().await;
+    let key = folder.path().join("accounts.db.key");
+    let secret = fs::read(&key).expect("reads");
+    fs::remove_file(&key).expect("removes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &key), "{error}");
+    assert!(!key.exists(), "a new key was made");
+
+    fs::write(&key, &secret[..40]).expect("writes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &key), "{error}");
+
+    fs::write(&key, "0".repeat(64)).expect("writes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &key), "{error}");
+
+    fs::write(&key, secret).expect("writes");
+    let directory = SqlDirectory::open(&file).await.expect("whole again");
+    assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50));
+}
+
+#[tokio::test]
+async fn an_emptied_database_is_not_a_new_one() {
+    let (folder, file) = closed().await;
+    fs::write(&file, "").expect("writes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &file), "{error}");
+    fs::remove_file(&file).expect("removes");
+    let error = refusal(&file).await;
+    assert!(matches!(error, StoreError::Damaged { .. }) && names(&error, &file), "{error}");
+    fs::remove_file(folder.path().join("accounts.db.key")).expect("removes");
+    SqlDirectory::open(&file)
+        .await
+        .expect("as the message says");
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_is_named() {
+    for place in ["/proc/portcullis.db", "/nowhere/at/all.db", "/dev/null/x.db", "/tmp"] {
+        let error = refusal(Path::new(place)).await;
+        assert!(matches!(error, StoreError::ReadOnly { .. }), "{place}: {error}");
+        assert!(names(&error, Path::new(place)), "{error}");
+    }
+}

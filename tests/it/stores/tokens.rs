@@ -1,0 +1,71 @@
+//! API tokens and settings.
+
+use portcullis::domain::account::AccountId;
+use portcullis::domain::event::Action;
+use portcullis::store::{ApiToken, NewToken};
+
+use super::{World, add, key, minutes, noon, note, person};
+
+pub(super) async fn a_token_is_made_found_and_revoked(world: World) {
+    let directory = &*world.directory;
+    let (alice, bob) = (add(directory, person("alice")).await, add(directory, person("bob")).await);
+    let new = |number, owner| NewToken {
+        key: key(number),
+        owner,
+        name: format!("token \"{number}\""),
+        scopes: vec!["users.read".to_owned(), "a b".to_owned()],
+        expires_at: Some(noon().after(minutes(60))),
+    };
+    let mut made = Vec::new();
+    for (number, owner) in [(1, alice.id), (2, bob.id), (3, alice.id)] {
+        world.clock.advance(minutes(1));
+        let token = directory
+            .create_token(new(number, owner), note(Action::TokenCreated))
+            .await;
+        made.push(token.expect("writes"));
+    }
+    let NewToken { key: first, owner, name, scopes, expires_at } = new(1, alice.id);
+    let created_at = noon().after(minutes(1));
+    let expected =
+        ApiToken { key: first, owner, name, scopes, created_at, expires_at, last_used_at: None };
+    assert_eq!(made[0], expected);
+    assert_eq!(directory.token(key(1)).await.expect("answers").as_ref(), Some(&expected));
+    assert_eq!(directory.token(key(4)).await.expect("answers"), None);
+    let of = async |owner| directory.tokens(owner).await.expect("answers");
+    assert_eq!(of(None).await, made);
+    assert_eq!(of(Some(alice.id)).await, [made[0].clone(), made[2].clone()]);
+
+    let revoked = directory
+        .revoke_token(key(1).id(), note(Action::TokenRevoked))
+        .await;
+    assert_eq!(revoked.expect("writes").as_ref(), Some(&expected));
+    assert_eq!(directory.token(key(1)).await.expect("answers"), None);
+    assert_eq!(of(Some(alice.id)).await, [made[2].clone()]);
+    let again = directory
+        .revoke_token(key(1).id(), note(Action::TokenRevoked))
+        .await;
+    assert_eq!(again.expect("answers"), None);
+
+    let nobody = AccountId::try_from(99).expect("a number");
+    let orphan = directory
+        .create_token(new(5, nobody), note(Action::TokenCreated))
+        .await;
+    assert!(orphan.is_err(), "{orphan:?}");
+    assert_eq!(directory.verify_audit().await.expect("answers"), Ok(6));
+}
+
+pub(super) async fn settings_are_kept(world: World) {
+    let directory = &*world.directory;
+    let theme = async || directory.setting("theme").await.expect("answers");
+    assert_eq!(theme().await, None);
+    let before = directory.feed_head().await.expect("answers");
+    for value in ["dark", "light", ""] {
+        let set = directory.set_setting("theme", value.to_owned(), note(Action::SettingChanged));
+        set.await.expect("writes");
+        assert_eq!(theme().await.as_deref(), Some(value));
+    }
+    assert_eq!(directory.setting("other").await.expect("answers"), None);
+    let after = directory.feed_head().await.expect("answers");
+    assert!(after.accounts > before.accounts, "followers see that something changed");
+    assert_eq!(directory.verify_audit().await.expect("answers"), Ok(3));
+}

@@ -1,0 +1,7 @@
+//! What tests share: a small HTTP client, and programs that run as processes.
+
+mod browser;
+mod process;
+
+pub(crate) use self::browser::{Answer, Browser};
+pub(crate) use self::process::{Example, portcullis, target};

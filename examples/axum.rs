@@ -17,7 +17,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
-use portcullis::{CurrentAccount, GuardLayer, Portcullis, ReturnTo, SignInError};
+use portcullis::{CurrentAccount, DenialReason, GuardLayer, Portcullis, ReturnTo, SignInError};
 use serde::Deserialize;
 
 #[tokio::main]
@@ -78,6 +78,7 @@ async fn form(Query(asked): Query<Asked>) -> Html<String> {
         "locked" => "This account is locked. Ask your administrator.",
         "locked-out" => "Too many failed sign-ins. Try again later.",
         "disabled" => "This account is disabled. Ask your administrator.",
+        "signed-out" => "You were signed out. Sign in again to go on where you were.",
         _ => "",
     };
     page(notice, "", &asked.return_to)
@@ -114,16 +115,22 @@ async fn sign_in(
 
 fn refusal(refused: SignInError, input: &Credentials) -> Response {
     let words = match refused {
-        SignInError::Wrong => "Wrong login or password.",
-        SignInError::LockedOut { .. } => "Too many failed sign-ins. Try again later.",
-        SignInError::Refused { .. } => "This account is locked. Ask your administrator.",
-        _ => "Sign-in is not possible right now. Try again in a moment.",
+        SignInError::Wrong => "Wrong login or password.".to_owned(),
+        SignInError::LockedOut { .. } => match refused.until() {
+            Some(end) => format!("Too many failed sign-ins. Try again at {end}."),
+            None => "Too many failed sign-ins. Ask your administrator.".to_owned(),
+        },
+        SignInError::Refused { reason: DenialReason::Disabled, .. } => {
+            "This account is disabled. Ask your administrator.".to_owned()
+        }
+        SignInError::Refused { .. } => "This account is locked. Ask your administrator.".to_owned(),
+        _ => "Sign-in is not possible right now. Try again in a moment.".to_owned(),
     };
     let wait = refused
         .retry_after_secs()
         .map(|secs| ("retry-after", secs.to_string()));
     let status: StatusCode = refused.status();
-    let mut response = (status, page(words, &input.login, &input.return_to)).into_response();
+    let mut response = (status, page(&words, &input.login, &input.return_to)).into_response();
     if let Some((name, value)) = wait.and_then(|(name, secs)| Some((name, secs.parse().ok()?))) {
         response.headers_mut().insert(name, value);
     }

@@ -63,6 +63,7 @@ mod tests {
         assert_eq!(edit.account.lifecycle, Lifecycle::Active);
         assert_eq!(edit.note.action, Action::AccountActivated);
         assert_eq!(edit.password_hash.as_deref(), Some("hash"));
+        assert!(!format!("{edit:?}").contains("hash"), "{edit:?}");
     }
 
     #[test]

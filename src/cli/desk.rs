@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use crate::admin::{Actor, Admin, AdminError, Target, Warning};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
-use crate::cli::shell::quote;
+use crate::cli::shell::last;
 use crate::cli::store;
 use crate::cli::when::{self, When};
 use crate::domain::account::AccountId;
@@ -111,7 +111,7 @@ impl Who {
     pub(super) fn failure(&self, error: AdminError) -> Failure {
         let word = match (self.id, &self.login) {
             (Some(id), _) => format!("--id {id}"),
-            (None, login) => quote(login.as_deref().unwrap_or_default()),
+            (None, login) => last(login.as_deref().unwrap_or_default()),
         };
         Failure::from(error).about(&word)
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::admin::{AdminError, Target};
 use crate::cli::output::clean;
-use crate::cli::shell::quote;
+use crate::cli::shell::{last, quote};
 use crate::store::{CreateError, StoreError};
 
 /// What the exit codes mean, for `--help`.
@@ -137,7 +137,7 @@ fn exit_of(error: &AdminError) -> Exit {
 fn next_after(error: &AdminError) -> Option<String> {
     Some(match error {
         AdminError::NotFound { target: Target::Login(typed) } => {
-            format!("user list --search {}", quote(typed.as_str()))
+            format!("user list --search={}", quote(typed.as_str()))
         }
         AdminError::NotFound { .. } => "user list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
@@ -145,13 +145,13 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),
         AdminError::OwnerNotActive { login, .. } => {
-            format!("user show {}", quote(login))
+            format!("user show {}", last(login))
         }
         AdminError::Create(CreateError::LoginTaken { login }) => {
-            format!("user show {}", quote(login.as_str()))
+            format!("user show {}", last(login.as_str()))
         }
         AdminError::Create(CreateError::EmailTaken { email }) => {
-            format!("user show {}", quote(email))
+            format!("user show {}", last(email))
         }
         _ => return None,
     })
@@ -168,6 +168,6 @@ mod tests {
         assert!(busy.message.contains("database is locked: try again"), "{}", busy.message);
         let unknown = Failure::from(AdminError::NotFound { target: "o'neil".into() });
         assert_eq!(unknown.exit, Exit::NotFound);
-        assert_eq!(unknown.next.as_deref(), Some(r"user list --search 'o'\''neil'"));
+        assert_eq!(unknown.next.as_deref(), Some(r"user list --search='o'\''neil'"));
     }
 }

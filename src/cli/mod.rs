@@ -16,6 +16,7 @@ mod user;
 mod view;
 mod when;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 use self::desk::Desk;
 pub use self::exit::Exit;
 use self::exit::{EXIT_CODES, Failure};
-use self::output::Output;
+use self::output::{Output, clean};
 use self::user::UserCommand;
 
 /// Stops locked and disabled people at the door.
@@ -68,7 +69,15 @@ enum Command {
 
 /// Runs the program with the arguments of this process.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // It repeats what was typed, which may have come from anywhere.
+        Err(error) if error.use_stderr() => {
+            let _ = write!(std::io::stderr(), "{}", clean(&error.render().to_string()));
+            return Exit::Usage.into();
+        }
+        Err(error) => error.exit(),
+    };
     start_log();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

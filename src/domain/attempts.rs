@@ -242,10 +242,7 @@ impl AttemptRecord {
         if generation > self.generation {
             *self = Self { generation, ..Self::default() };
         }
-        // A clock that was ahead and came back must not keep failures for ever.
-        for slot in &mut self.slots {
-            slot.at = slot.at.min(now);
-        }
+        self.forget_the_future(now);
         self.end_lockout(now);
         if let Some(window) = rules.window {
             self.slots
@@ -257,6 +254,18 @@ impl AttemptRecord {
             self.end_lockout(now);
         }
         self.end_streak(rules, now);
+    }
+
+    /// A clock that was ahead and came back must keep neither failures nor a
+    /// lockout until it gets there again.
+    fn forget_the_future(&mut self, now: Timestamp) {
+        for slot in &mut self.slots {
+            slot.at = slot.at.min(now);
+        }
+        if let Some(lockout) = &mut self.lockout {
+            lockout.laid_at = lockout.laid_at.min(now);
+        }
+        self.streak_until = self.streak_until.map(|until| until.min(now));
     }
 
     fn end_lockout(&mut self, now: Timestamp) {
@@ -328,7 +337,10 @@ mod tests {
     }
 
     fn fail(record: &mut AttemptRecord, rules: &Rules, secs: i64) -> Settled {
-        let nonce = secs.unsigned_abs();
+        fail_as(record, rules, secs.unsigned_abs(), secs)
+    }
+
+    fn fail_as(record: &mut AttemptRecord, rules: &Rules, nonce: u64, secs: i64) -> Settled {
         let ticket = granted(record.reserve(rules, 0, nonce, at(secs)));
         record.settle(rules, ticket, Outcome::Failed, at(secs))
     }
@@ -433,6 +445,51 @@ mod tests {
         assert_eq!(lock(&mut record, 304), (2, 10));
         // Ended at 304 + 4 + 600; quiet for the longest length: forgotten.
         assert_eq!(lock(&mut record, 908 + 3600), (3, 5));
+    }
+
+    /// Guesses that reach the password check on the first day, if somebody makes
+    /// them whenever `wants` says so of the guesses left and the seconds since the
+    /// last lockout ended.
+    fn guesses_on_the_first_day(wants: impl Fn(u32, i64) -> bool) -> u32 {
+        let policy = LockoutPolicy::balanced();
+        let rules = policy.rules().expect("it counts");
+        let (mut record, mut guesses, mut over) = (AttemptRecord::default(), 0, i64::MIN / 2);
+        for now in 0..24 * 3600 {
+            let remaining = match record.budget(rules, 0, at(now)) {
+                Budget::Open { remaining } => remaining,
+                Budget::LockedOut(_) => {
+                    over = now + 1;
+                    continue;
+                }
+            };
+            for left in (1..=remaining).rev() {
+                if wants(left, now - over) {
+                    fail_as(&mut record, rules, u64::from(guesses), now);
+                    guesses += 1;
+                }
+            }
+        }
+        guesses
+    }
+
+    /// The manual names these figures.
+    #[test]
+    fn a_day_of_guessing_gives_what_the_manual_says() {
+        assert_eq!(guesses_on_the_first_day(|_, _| true), 135, "never stops");
+        assert_eq!(guesses_on_the_first_day(|left, _| left > 1), 384, "is never locked out");
+        let both = |left, since_the_last| left > 1 || since_the_last >= 3600;
+        assert_eq!(guesses_on_the_first_day(both), 471, "is locked out where it costs least");
+    }
+
+    #[test]
+    fn a_lockout_laid_by_a_clock_that_was_ahead_ends_after_its_length() {
+        let (rules, mut record) = (rules(1, 900, 300), AttemptRecord::default());
+        fail(&mut record, &rules, 1_000_000);
+        let Budget::LockedOut(lockout) = record.budget(&rules, 0, at(10)) else { panic!("open") };
+        assert_eq!(lockout.laid_at, at(10), "the clock came back");
+        assert_eq!(lockout.id, LockoutId { generation: 0, n: 1 }, "it is the same lockout");
+        assert!(matches!(record.budget(&rules, 0, at(309)), Budget::LockedOut(_)));
+        assert_eq!(record.budget(&rules, 0, at(310)), Budget::Open { remaining: 1 });
     }
 
     #[test]

@@ -204,8 +204,7 @@ impl Rules {
 
     /// How long nothing must have happened until a row of lockouts is forgotten.
     ///
-    /// As long as the longest lockout: whoever waits that out has gained no
-    /// guess over somebody who did not.
+    /// As long as the longest lockout, and no shorter than the window.
     pub(crate) fn streak_lasts(&self) -> Option<Duration> {
         let longest = self
             .growth

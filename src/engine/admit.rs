@@ -21,7 +21,7 @@ use crate::engine::cell::{Cell, Verdict};
 use crate::engine::credential::{self, Credential};
 use crate::engine::sessions::{Live, Overtaken, Times, TokenHash};
 use crate::engine::source::SessionClaim;
-use crate::engine::{Gate, Portcullis, SessionRead, Unanswered, unknown};
+use crate::engine::{Gate, Portcullis, ReadSession, Unanswered, unknown};
 use crate::store::{BoxFuture, StoreError};
 
 /// What the gate says to a request.
@@ -303,7 +303,7 @@ impl Gate {
         hash: TokenHash,
         key: SessionKey,
         bearer: Bearer,
-    ) -> SessionRead {
+    ) -> ReadSession {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
@@ -346,8 +346,9 @@ impl Gate {
         }
     }
 
-    /// Fills a cell by a read of the source that begins now, for a session of this
-    /// generation. Many who miss the same account cause one read.
+    /// Fills a cell by a read of the source that begins now, for a session that
+    /// was born in this generation. Many who miss the same account cause one
+    /// read, and who comes just after it causes none.
     pub(super) async fn fill(
         self: &Arc<Self>,
         cell: &Arc<Cell>,

@@ -315,8 +315,8 @@ impl Attempt {
         let hash = self.stored_hash().await?;
         let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
         let checked = passwords.verify_within(PATIENCE, &typed, hash.as_deref());
-        checked.await.map_err(|busy| {
-            tracing::warn!(%busy, "sign-in put off");
+        checked.await.map_err(|_| {
+            tracing::warn!("sign-in put off");
             Unanswered
         })
     }

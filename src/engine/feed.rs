@@ -19,6 +19,9 @@ const HINT_EVERY: Duration = Duration::from_millis(25);
 /// How often the feed itself is read, whatever the hint says.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How often a feed that is lost is looked for: each look that fails is logged.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+
 /// How often uses of sessions are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
 
@@ -51,10 +54,14 @@ async fn follow(gate: Weak<Gate>, directory: Arc<dyn Directory>, cursor: FeedCur
     let mut follower =
         Follower { cursor, hint: None, looked_at: Monotonic::default(), lost: false };
     loop {
-        // Either is only a reason to look; a lost wake-up costs one interval.
-        tokio::select! {
-            () = directory.bus().woken() => {}
-            () = tokio::time::sleep(HINT_EVERY) => {}
+        if follower.lost {
+            tokio::time::sleep(RETRY_EVERY).await;
+        } else {
+            // Either is only a reason to look; a lost wake-up costs one interval.
+            tokio::select! {
+                () = directory.bus().woken() => {}
+                () = tokio::time::sleep(HINT_EVERY) => {}
+            }
         }
         let Some(gate) = gate.upgrade() else { return };
         gate.clock.resync();

@@ -82,7 +82,7 @@ struct Gate {
     /// Tokens that open nothing: guesses don't reach the store twice.
     unknown_tokens: Cache<TokenHash, ()>,
     standing_reads: SingleFlight<AccountKey, Result<(), Unanswered>>,
-    session_reads: SingleFlight<(SessionId, Bearer), SessionRead>,
+    session_reads: SingleFlight<(SessionId, Bearer), ReadSession>,
     /// Until when what is known may be used, in the clock's monotonic
     /// microseconds: the last look at the feed, plus `max_stale`.
     fresh_until: AtomicU64,
@@ -101,9 +101,6 @@ struct Gate {
     passwords: passwords::Passwords,
 }
 
-/// What a read of the session store yields.
-type SessionRead = Result<Option<Arc<Live>>, Unanswered>;
-
 /// What the builder settled.
 #[derive(Clone, Debug)]
 struct Settings {
@@ -118,6 +115,9 @@ struct Settings {
     refresh_every: Duration,
     store_timeout: Duration,
 }
+
+/// What a read of a session yields.
+type ReadSession = Result<Option<Arc<Live>>, Unanswered>;
 
 /// A store or source did not answer; it was logged where it happened.
 #[derive(Clone, Copy, Debug)]

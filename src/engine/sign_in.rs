@@ -148,12 +148,27 @@ impl SignInError {
         Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 
-    /// When it opens, where that is known.
+    /// When it opens, where that is known: in whole seconds, and not too early.
     pub fn until(self) -> Option<Timestamp> {
-        match self {
+        let end = match self {
             Self::LockedOut { end, .. } => end.instant(),
             Self::Refused { reason, .. } => reason.lock_end()?.instant(),
             Self::Busy | Self::Unavailable | Self::Wrong => None,
-        }
+        };
+        end.map(|end| Timestamp::from_secs(end.ceil_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_opening_is_never_told_too_early() {
+        let at = Timestamp::from_secs(1_000);
+        let end = End::At(at.after(Duration::from_micros(1_500_001)));
+        let refused = SignInError::LockedOut { end, at };
+        assert_eq!(refused.retry_after_secs(), Some(2));
+        assert_eq!(refused.until(), Some(Timestamp::from_secs(1_002)));
     }
 }

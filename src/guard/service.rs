@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{Method, Request, Response};
 use tower_service::Service;
 
-use crate::domain::denial::Denial;
+use crate::domain::denial::{Denial, DenialReason};
 use crate::engine::{Admission, CurrentAccount, Look};
 use crate::guard::client::ClientKind;
 use crate::guard::future::GuardFuture;
@@ -96,7 +96,10 @@ impl<S, R> Guard<S, R> {
             // A browser sends a preflight without knowing who asks; nobody may
             // make it look like somebody.
             strip_credentials(&mut head);
-            return GuardFuture::inner(self.inner.call(Request::from_parts(head, body)));
+            // A session of the application's own may be known further out already.
+            if !self.shared.gate.has_session_source() {
+                return GuardFuture::inner(self.inner.call(Request::from_parts(head, body)));
+            }
         }
         let admission = self.shared.gate.admit_head(&head);
         let request = Request::from_parts(head, body);
@@ -152,7 +155,9 @@ impl<R> Shared<R> {
         R: ResponseForDenial<ResBody>,
     {
         let (mut head, body) = request.into_parts();
-        if self.optional || self.is_for_sign_in(&head) {
+        let preflight_of_nobody = denial.reason() == DenialReason::NoSession
+            && ClientKind::of(&head) == ClientKind::Preflight;
+        if self.optional || preflight_of_nobody || self.is_for_sign_in(&head) {
             // Of a guard further out, perhaps: this one says nobody.
             head.extensions.remove::<CurrentAccount>();
             return Ok(Request::from_parts(head, body));

@@ -204,8 +204,8 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
-/// What to write.
-#[derive(Clone, Debug)]
+/// What to write. The hash is left out of what `Debug` prints.
+#[derive(Clone)]
 pub struct Edit {
     /// The account as it shall be. Its number, login, version, times and whether it
     /// has a password are the store's.
@@ -214,6 +214,15 @@ pub struct Edit {
     pub password_hash: Option<String>,
     /// What the audit log says.
     pub note: Note,
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edit")
+            .field("account", &self.account)
+            .field("note", &self.note)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A change that was written.
@@ -225,8 +234,8 @@ pub struct Changed {
     pub account: Account,
 }
 
-/// An account about to be made.
-#[derive(Clone, Debug)]
+/// An account about to be made. The hash is left out of what `Debug` prints.
+#[derive(Clone)]
 pub struct NewAccount {
     /// Its login, for ever.
     pub login: Login,
@@ -240,6 +249,16 @@ pub struct NewAccount {
     pub lifecycle: Lifecycle,
     /// The hash of its password, if it has one already.
     pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAccount")
+            .field("login", &self.login)
+            .field("admin", &self.admin)
+            .field("lifecycle", &self.lifecycle)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which accounts to list.

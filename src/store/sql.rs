@@ -21,7 +21,6 @@
 mod accounts;
 mod attempts;
 mod audit;
-mod bus;
 mod db;
 mod errors;
 mod feed;
@@ -38,7 +37,6 @@ mod tokens;
 use std::path::{Path, PathBuf};
 
 pub use self::attempts::SqlAttempts;
-use self::bus::LocalBus;
 use self::db::{Db, Tx};
 use self::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId, AccountKey};
@@ -48,6 +46,7 @@ use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::Keyring;
+use crate::store::memory::LocalBus;
 use crate::store::{
     AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
     Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,

@@ -297,7 +297,7 @@ fn what_cannot_be_locked_is_explained() {
     let host = Host::with_people();
     host.run(&["user", "add", "carol"]).done();
     let lock = |args: &[&str]| host.run(&[&["user", "lock"], args].concat());
-    lock(&["dave"]).fails(3, &[r#"no account "dave""#, "try: portcullis user list --search dave"]);
+    lock(&["dave"]).fails(3, &[r#"no account "dave""#, "try: portcullis user list --search=dave"]);
     lock(&["--id", "9"]).fails(3, &["no account number 9"]);
     lock(&["carol"]).fails(4, &["invited", "try: portcullis user passwd carol"]);
     lock(&["--id", "3"]).fails(4, &["try: portcullis user passwd --id 3"]);
@@ -353,9 +353,9 @@ async fn a_locked_person_is_shown_with_reasons_and_sessions() {
     shown
         .says("bob is locked until somebody unlocks them.")
         .says("  Reason: left\n")
-        .says("  Lift it: portcullis user unlock bob --admin-lock\n")
+        .says("  Lift it: portcullis user unlock --admin-lock bob\n")
         .says("Locked out after 5 failed sign-ins, ")
-        .says("(in 5 minutes).\n  Lift it: portcullis user unlock bob --lockout\n")
+        .says("(in 5 minutes).\n  Lift it: portcullis user unlock --lockout bob\n")
         .says("No live sessions.");
     let account = &host.json(&["user", "show", "bob"])["account"];
     let expected = [
@@ -667,5 +667,31 @@ fn commands_to_copy_name_the_same_directory() {
         .output()
         .expect("run")
         .into();
-    ran.fails(3, &["try: portcullis --directory people.db user list --search dave"]);
+    ran.fails(3, &["try: portcullis --directory people.db user list --search=dave"]);
+}
+
+#[test]
+fn a_login_that_looks_like_an_option_can_be_copied() {
+    let host = Host::with_people();
+    let added = host.run(&["user", "add", "--invite", "--", "-x"]).done();
+    added.says("portcullis user passwd -- -x\n");
+    host.with_input(&["user", "passwd", "--password-stdin", "--", "-x"], PASSWORD)
+        .done();
+    host.run(&["user", "lock", "--", "-x"]).done();
+    host.run(&["user", "show", "--", "-x"])
+        .says("  Lift it: portcullis user unlock --admin-lock -- -x\n");
+    host.run(&["user", "unlock", "--admin-lock", "--", "-x"])
+        .done();
+}
+
+#[test]
+fn what_somebody_wrote_passes_for_nothing_else() {
+    let host = Host::with_people();
+    host.run(&["user", "lock", "bob", "--reason", "left\n  It lasts a second."])
+        .done();
+    host.run(&["user", "show", "bob"])
+        .says("  Reason: left\n            It lasts a second.\n  It lasts until");
+    let steering = host.run(&["user", "add", "--invite", "a\u{1b}[2Jb"]);
+    assert_eq!(steering.code, Some(2));
+    assert!(!steering.err.contains('\u{1b}'), "{:?}", steering.err);
 }

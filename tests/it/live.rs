@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -17,8 +18,11 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use portcullis::admin::Actor;
 use portcullis::domain::session::SessionToken;
+use portcullis::engine::Admission;
 use portcullis::testing::TestGate;
-use portcullis::{Account, CurrentAccount, GuardLayer, Portcullis};
+use portcullis::{
+    Account, AccountKey, CurrentAccount, GuardLayer, Portcullis, Standing, StatusSource,
+};
 use tokio::time::{sleep, timeout};
 
 /// What is promised of live connections.
@@ -133,5 +137,37 @@ async fn whoever_stops_waiting_can_wait_again() {
     }
     test.lock(&alice).await;
     let denial = timeout(SOON, gate.ended(&me)).await.expect("the end");
+    assert_eq!(denial.reason().as_str(), "account-locked");
+}
+
+/// People of an application's own, who are locked in its table and nowhere else.
+struct Table(AtomicBool);
+
+impl StatusSource for &'static Table {
+    type Error = Infallible;
+
+    async fn standing(&self, _: &AccountKey) -> Result<Option<Standing>, Infallible> {
+        let locked = self.0.load(Ordering::SeqCst);
+        Ok(Some(if locked { Standing::locked() } else { Standing::active() }))
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_pushes_nothing_is_asked_while_somebody_waits() {
+    static TABLE: Table = Table(AtomicBool::new(false));
+    let builder = Portcullis::builder().accounts(&TABLE);
+    let gate = builder.refresh_every(Duration::from_millis(100)).build();
+    let gate = gate.await.expect("a gate");
+    let signed_in = gate.open_session(1, None).await.expect("may sign in");
+    let cookie = format!("portcullis={}", signed_in.token().expose());
+    let request = Request::get("/").header(COOKIE, cookie).body(());
+    let (head, ()) = request.expect("a request").into_parts();
+    let Admission::Look(look) = gate.admit_head(&head) else { panic!("nothing is known yet") };
+    let me = look.await.expect("may pass");
+
+    let waited = timeout(Duration::from_millis(300), gate.ended(&me)).await;
+    assert!(waited.is_err(), "nothing stands against them");
+    TABLE.0.store(true, Ordering::SeqCst);
+    let denial = timeout(2 * SOON, gate.ended(&me)).await.expect("the end");
     assert_eq!(denial.reason().as_str(), "account-locked");
 }

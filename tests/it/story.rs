@@ -189,6 +189,9 @@ async fn disabled_people_and_signed_out_sessions_are_refused() {
     world.run(&["user", "disable", "alice", "--reason", "retired"]);
     world.until(303).await;
     assert_refused_everywhere(&world, "account-disabled", "disabled").await;
+    let told = world.try_to_sign_in("alice", PASSWORD).await;
+    assert_eq!(told.status, 403);
+    assert!(told.body.contains("This account is disabled."), "{told:?}");
 
     world.run(&["user", "enable", "alice"]);
     world.until_program(401).await;

@@ -8,7 +8,7 @@ use crate::admin::NewPerson;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
-use crate::cli::shell::quote;
+use crate::cli::shell::last;
 use crate::cli::view::OutcomeView;
 use crate::cli::{password, store};
 use crate::domain::login::Login;
@@ -91,7 +91,7 @@ async fn add(person: NewPerson, desk: &Desk) -> Result<(), Failure> {
     let (id, login) = (account.id, &account.login);
     let mut page = Page::new().line(&format!("{login} is added{role}, number {id}."));
     if account.lifecycle == Lifecycle::Invited {
-        let command = desk.command(&format!("user passwd {}", quote(login.as_str())));
+        let command = desk.command(&format!("user passwd {}", last(login.as_str())));
         page = page.line(&format!("They can sign in once a password is set: {command}"));
     }
     desk.output

@@ -2,7 +2,7 @@
 
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
-use crate::cli::shell::quote;
+use crate::cli::shell::last;
 use crate::domain::account::Account;
 use crate::domain::denial::{DenialReason, LockKind};
 use crate::domain::lock::{AdminLock, Disablement, End, Lockout};
@@ -69,8 +69,8 @@ async fn disabled(
     let author = desk.person(&disablement.author).await?;
     Ok(vec![
         format!("Disabled by {author}, {}.", desk.time(disablement.at)),
-        format!("  Reason: {}", disablement.reason),
-        lift(desk, "enable", account, ""),
+        reason(disablement.reason.as_str()),
+        lift(desk, "enable", account),
     ])
 }
 
@@ -80,15 +80,15 @@ async fn admin_lock(
     desk: &Desk,
 ) -> Result<Vec<String>, Failure> {
     let author = desk.person(&lock.author).await?;
-    let reason = lock
+    let why = lock
         .reason
         .as_ref()
         .map_or("none given", |reason| reason.as_str());
     Ok(vec![
         format!("Locked by {author}, {}.", desk.time(lock.laid_at)),
-        format!("  Reason: {reason}"),
+        reason(why),
         format!("  It lasts {}.", until(lock.end, desk)),
-        lift(desk, "unlock", account, " --admin-lock"),
+        lift(desk, "unlock --admin-lock", account),
     ])
 }
 
@@ -98,7 +98,7 @@ fn locked_out(lockout: &Lockout, account: &Account, desk: &Desk) -> Vec<String> 
     vec![
         format!("Locked out after {failures} failed sign-ins, {}.", desk.time(lockout.laid_at)),
         format!("  It lasts {}.", until(end, desk)),
-        lift(desk, "unlock", account, " --lockout"),
+        lift(desk, "unlock --lockout", account),
     ]
 }
 
@@ -115,10 +115,15 @@ fn not_come(account: &Account, desk: &Desk) -> Vec<String> {
     vec![words.to_owned(), next]
 }
 
-fn lift(desk: &Desk, verb: &str, account: &Account, option: &str) -> String {
-    format!("  Lift it: {}{option}", command(desk, verb, account))
+/// However many lines somebody wrote, none of them looks like one of ours.
+fn reason(words: &str) -> String {
+    format!("  Reason: {}", words.replace('\n', "\n          "))
+}
+
+fn lift(desk: &Desk, verb: &str, account: &Account) -> String {
+    format!("  Lift it: {}", command(desk, verb, account))
 }
 
 fn command(desk: &Desk, verb: &str, account: &Account) -> String {
-    desk.command(&format!("user {verb} {}", quote(account.login.as_str())))
+    desk.command(&format!("user {verb} {}", last(account.login.as_str())))
 }

@@ -92,7 +92,7 @@ impl List {
             command.push_str(&format!(" --status {status}"));
         }
         if let Some(search) = &self.search {
-            command.push_str(&format!(" --search {}", quote(search)));
+            command.push_str(&format!(" --search={}", quote(search)));
         }
         command
     }

@@ -1,13 +1,16 @@
 //! Where nobody in particular may come, and who is nobody there.
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use http::header::{AUTHORIZATION, COOKIE};
+use http::request::Parts;
 use portcullis::testing::{TestGate, current_account};
-use portcullis::{CurrentAccount, GuardLayer};
+use portcullis::{AccountId, CurrentAccount, GuardLayer, SessionClaim};
 
 use super::{ask, perhaps, visit, who};
 
@@ -149,4 +152,26 @@ async fn what_only_looks_like_a_preflight_is_guarded() {
         *request.method_mut() = http::Method::PUT;
         assert_eq!(ask(&app, request).await.status, status);
     }
+}
+
+/// Where an application keeps its own sessions, what knows of one is further out:
+/// taking the cookie off comes too late.
+#[tokio::test]
+async fn a_preflight_opens_no_session_of_the_applications_own() {
+    let claim = |head: &Parts| {
+        let who: Option<AccountId> = head.extensions.get().copied();
+        async move { Ok::<_, Infallible>(who.map(SessionClaim::of)) }
+    };
+    let test = TestGate::with(|builder| builder.sessions_from(claim)).await;
+    let alice = test.account("alice").await;
+    test.lock(&alice).await;
+    let app = Router::new()
+        .route("/", any(perhaps))
+        .layer(GuardLayer::new(test.gate()));
+
+    let of_nobody = ask(&app, preflight("a=b")).await;
+    assert_eq!((of_nobody.status.as_u16(), &*of_nobody.body), (200, "nobody"));
+    let mut of_alice = preflight("a=b");
+    of_alice.extensions_mut().insert(alice.id);
+    assert_eq!(ask(&app, of_alice).await.status, 403);
 }

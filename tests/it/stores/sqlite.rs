@@ -2,10 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use portcullis::LockoutPolicy;
 use portcullis::domain::attempts::{Outcome, Reservation, Settled};
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::login::TypedLogin;
@@ -13,8 +13,11 @@ use portcullis::domain::time::Clock;
 use portcullis::store::keyring::AttemptKey;
 use portcullis::store::sql::{SqlAttempts, SqlDirectory};
 use portcullis::store::{AttemptStore, Directory, SessionStore, StoreError};
+use portcullis::{LockoutPolicy, Portcullis};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row, SqliteConnection};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 use super::{add, edit, folder, new_session, noon, note, person};
 
@@ -358,4 +361,44 @@ async fn odd_paths_are_taken_as_they_are() {
         add(&directory, person("alice")).await;
         assert!(folder.path().join(name).metadata().expect(name).len() > 0, "{name}");
     }
+}
+
+/// Counts the lines that are logged.
+struct Lines(Arc<AtomicUsize>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, line: &Metadata<'_>) -> bool {
+        line.target().starts_with("portcullis") && *line.level() <= Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn a_lost_feed_does_not_flood_the_log() {
+    let lines = Arc::new(AtomicUsize::new(0));
+    let _logged = tracing::subscriber::set_default(Lines(Arc::clone(&lines)));
+    let folder = folder();
+    let directory = SqlDirectory::open(folder.path().join("accounts.db")).await;
+    let directory = Arc::new(directory.expect("a new directory"));
+    let gate = Portcullis::builder().shared_directory(directory.clone());
+    let _gate = gate.build().await.expect("a gate");
+    directory.close().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let lines = lines.load(Ordering::SeqCst);
+    assert!((1..=5).contains(&lines), "{lines} lines in a second");
 }

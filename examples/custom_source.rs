@@ -7,7 +7,10 @@
 //! curl -b alice -X POST http://127.0.0.1:3000/people/bob/lock
 //! ```
 //!
-//! Sign in as bob in a browser first, and load the page again after the lock.
+//! Sign in as bob in a browser first, with the same password, and load the page
+//! again after the lock.
+
+mod page;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -23,10 +26,11 @@ use portcullis::{
     AccountKey, CurrentAccount, Generation, GuardLayer, Portcullis, SignInError, SignedIn,
     Standing, StatusSource, Version,
 };
-use serde::Deserialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteRow};
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
+
+use self::page::Credentials;
 
 const SAMPLE_PASSWORD: &str = "correct horse";
 
@@ -62,11 +66,12 @@ struct App {
 fn app(app: App) -> Router {
     Router::new()
         .route("/", get(home))
+        .route("/sign-out", post(sign_out))
         .route("/people/{login}/lock", post(lock))
         .route("/people/{login}/unlock", post(unlock))
         // Only the routes above are guarded.
         .layer(GuardLayer::new(app.gate.clone()).sign_in_at("/sign-in"))
-        .route("/sign-in", get(form).post(sign_in))
+        .route("/sign-in", get(page::form).post(sign_in))
         .with_state(app)
 }
 
@@ -226,33 +231,27 @@ fn unavailable(_: sqlx::Error) -> StatusCode {
 
 // === Pages and signing in ===
 
-async fn home(me: CurrentAccount) -> String {
-    format!("Hello {}\n", me.login())
+async fn home(me: CurrentAccount) -> Html<String> {
+    page::home(&me.login())
 }
 
-async fn form() -> Html<&'static str> {
-    Html(
-        "<!doctype html><html lang=en><title>Sign in</title><h1>Sign in</h1>\
-         <form method=post><p><label>Login <input name=login autocomplete=username></label>\
-         <p><label>Password <input type=password name=password \
-         autocomplete=current-password></label><p><button>Sign in</button></form>",
-    )
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    login: String,
-    password: String,
+async fn sign_out(State(app): State<App>, me: CurrentAccount) -> Response {
+    match app.gate.sign_out(&me).await {
+        Ok(_) => {
+            ([("set-cookie", app.gate.clearing_cookie())], Redirect::to("/sign-in")).into_response()
+        }
+        Err(error) => error.into_response(),
+    }
 }
 
 async fn sign_in(
     State(app): State<App>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    Form(typed): Form<Credentials>,
+    typed: Form<Credentials>,
 ) -> Response {
     match app.sign_in(&typed, from).await {
-        Ok(session) => (session, Redirect::to("/")).into_response(),
-        Err(refused) => refused.into_response(),
+        Ok(session) => (session, typed.back()).into_response(),
+        Err(refused) => page::refusal(refused, &typed),
     }
 }
 

@@ -9,6 +9,8 @@
 //! Open <http://127.0.0.1:3000/>, sign in, and lock the account from another
 //! terminal: `cargo run -- user lock alice`. The next click is refused.
 
+mod page;
+
 use std::error::Error;
 use std::net::SocketAddr;
 
@@ -23,6 +25,8 @@ use portcullis::{
 };
 use serde::{Deserialize, Serialize};
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
+
+use self::page::Credentials;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -57,7 +61,7 @@ fn app(gate: Portcullis) -> Router {
         .route("/", get(home))
         .route("/sign-out", post(sign_out))
         .layer(GuardLayer::new(gate.clone()).sign_in_at("/sign-in"))
-        .route("/sign-in", get(form).post(sign_in))
+        .route("/sign-in", get(page::form).post(sign_in))
         // The last layer is the outermost: a session is there when the guard asks.
         .layer(sessions)
         .with_state(gate)
@@ -90,8 +94,8 @@ fn claim(
 
 // === Pages and signing in ===
 
-async fn home(me: CurrentAccount) -> String {
-    format!("Hello {}\n", me.login())
+async fn home(me: CurrentAccount) -> Html<String> {
+    page::home(&me.login())
 }
 
 async fn sign_out(session: Session) -> Result<Redirect, StoreAway> {
@@ -99,35 +103,20 @@ async fn sign_out(session: Session) -> Result<Redirect, StoreAway> {
     Ok(Redirect::to("/sign-in"))
 }
 
-async fn form() -> Html<&'static str> {
-    Html(
-        "<!doctype html><html lang=en><title>Sign in</title><h1>Sign in</h1>\
-         <form method=post><p><label>Login <input name=login autocomplete=username></label>\
-         <p><label>Password <input type=password name=password \
-         autocomplete=current-password></label><p><button>Sign in</button></form>",
-    )
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    login: String,
-    password: String,
-}
-
 async fn sign_in(
     State(gate): State<Portcullis>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     session: Session,
-    Form(typed): Form<Credentials>,
+    typed: Form<Credentials>,
 ) -> Result<Response, StoreAway> {
     let who = match check(&gate, &typed, from).await {
         Ok(who) => who,
-        Err(refused) => return Ok(refused.into_response()),
+        Err(refused) => return Ok(page::refusal(refused, &typed)),
     };
     // A fresh session: never one that somebody else could have begun.
     session.cycle_id().await?;
     session.insert(WHO, who).await?;
-    Ok(Redirect::to("/").into_response())
+    Ok(typed.back().into_response())
 }
 
 async fn check(

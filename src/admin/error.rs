@@ -15,7 +15,7 @@ pub enum AdminError {
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
     /// The setting `account_disabling` is off, as it is by default.
-    #[error("account disabling is switched off: lock the account instead, or switch it on first")]
+    #[error("account disabling is switched off: switch it on first")]
     DisablingIsOff,
     /// A lock or token would be over before it began.
     #[error("{end} is over already, it is {now}: name a later time")]

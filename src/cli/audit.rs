@@ -7,10 +7,13 @@ use crate::admin::Actor;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
+use crate::cli::shell::quote;
 use crate::cli::view::AuditView;
 use crate::domain::account::AccountId;
 use crate::domain::event::AuditRecord;
 use crate::store::AuditQuery;
+
+const LIMIT: u32 = 50;
 
 #[derive(Args, Debug)]
 pub(super) struct Audit {
@@ -27,7 +30,7 @@ pub(super) struct Audit {
     before: Option<u64>,
 
     /// At most so many records
-    #[arg(long, value_name = "COUNT", default_value_t = 50,
+    #[arg(long, value_name = "COUNT", default_value_t = LIMIT,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
@@ -50,10 +53,21 @@ impl Audit {
         desk.output
             .answer(&json!({ "records": views, "next": next }), &page)?;
         if let Some(next) = next {
-            let command = desk.command(&format!("audit --before {next}"));
-            desk.output.hint(&format!("older: {command}"));
+            desk.output
+                .hint(&format!("older: {}", self.command_before(next, desk)));
         }
         Ok(())
+    }
+
+    fn command_before(&self, next: u64, desk: &Desk) -> String {
+        let mut words = "audit".to_owned();
+        if let Some(login) = &self.user {
+            words.push_str(&format!(" --user={}", quote(login)));
+        }
+        if self.limit != LIMIT {
+            words.push_str(&format!(" --limit {}", self.limit));
+        }
+        desk.command(&format!("{words} --before {next}"))
     }
 
     /// Where the next page begins, if this one is full.

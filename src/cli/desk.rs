@@ -30,7 +30,7 @@ pub(super) struct Desk {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(super) struct Who {
-    /// A login or primary e-mail address
+    /// A login or e-mail address
     login: Option<String>,
 
     /// An account's number, instead of a login

@@ -29,14 +29,15 @@ use self::exit::{EXIT_CODES, Failure};
 use self::output::{Output, clean};
 use self::user::UserCommand;
 
-/// Stops locked and disabled people at the door.
+/// Administers the accounts of services that Portcullis guards.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {
-    /// The file that accounts live in
+    /// The directory: the file that holds the accounts
     #[arg(
         long,
         global = true,
+        display_order = 100,
         env = store::DIRECTORY_VARIABLE,
         hide_env_values = true,
         value_name = "FILE",
@@ -44,8 +45,8 @@ struct Cli {
     )]
     directory: PathBuf,
 
-    /// Print JSON, for programs; its field names stay
-    #[arg(long, global = true)]
+    /// Print JSON, for programs: its field names won't change
+    #[arg(long, global = true, display_order = 101)]
     json: bool,
 
     #[command(subcommand)]

@@ -3,14 +3,20 @@
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal, Write};
 
-use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
 use crate::domain::standing::Status;
 
-/// A table that is narrower can't be read; the terminal may break its lines.
-const MIN_WIDTH: u16 = 72;
+/// Where a terminal does not know its width.
+const USUAL_WIDTH: u16 = 80;
+
+/// Between two columns.
+const GAP: u16 = 2;
+
+/// A longer word is broken, if it must be.
+const LONGEST_WORD: u16 = 20;
 
 /// Where answers go.
 #[derive(Clone, Copy, Debug)]
@@ -87,30 +93,69 @@ impl Page {
     }
 
     /// The same, and a table as wide as the terminal; unwrapped where there is none.
-    /// What is in the first `whole` columns stays in one piece.
+    /// What is in the first `whole` columns stays in one piece. Where that leaves
+    /// no room for the words of the others, each row is a list of its own.
     pub(super) fn table<const N: usize>(
         self,
         head: [&str; N],
         whole: usize,
         rows: Vec<[Cell; N]>,
     ) -> Self {
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(head)
-            .add_rows(rows);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for column in table.column_iter_mut().take(whole) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
         // Some terminals say 0 for a width that they do not know.
-        if table.width().is_some_and(|width| width < MIN_WIDTH) {
-            table.set_width(MIN_WIDTH);
+        let width = Table::new().width();
+        let width = width.map(|width| if width == 0 { USUAL_WIDTH } else { width });
+        self.table_within(width, head, whole, rows)
+    }
+
+    fn table_within<const N: usize>(
+        self,
+        width: Option<u16>,
+        head: [&str; N],
+        whole: usize,
+        rows: Vec<[Cell; N]>,
+    ) -> Self {
+        let mut table = bare_table(width);
+        table.set_header(head).add_rows(rows.clone());
+        let contents = table.column_max_content_widths();
+        let mut least = 0;
+        for (at, (column, content)) in table.column_iter_mut().zip(contents).enumerate() {
+            let gap = if at + 1 < N { GAP } else { 0 };
+            column.set_padding((0, gap));
+            let width = if at < whole {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+                content
+            } else {
+                let words = rows.iter().map(|row| longest_word(&row[at].content()));
+                let word = words.fold(longest_word(head[at]), u16::max).min(content);
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word + gap)));
+                word
+            };
+            least += usize::from(width + gap);
         }
-        self.push(&table.trim_fmt())
+        match width {
+            Some(width) if least > usize::from(width) => self.lists(head, rows, width),
+            _ => self.push(&table.trim_fmt()),
+        }
+    }
+
+    /// The same, and each row below the one before, a line for each of its cells.
+    fn lists<const N: usize>(self, head: [&str; N], rows: Vec<[Cell; N]>, width: u16) -> Self {
+        let list = |row: [Cell; N]| {
+            let mut list = bare_table(Some(width));
+            let lines = head.into_iter().zip(row);
+            for (name, cell) in lines.filter(|(_, cell)| !cell.content().is_empty()) {
+                list.add_row([Cell::new(name), cell]);
+            }
+            for (at, column) in list.column_iter_mut().enumerate() {
+                column.set_padding((0, if at == 0 { GAP } else { 0 }));
+            }
+            if let Some(names) = list.column_mut(0) {
+                names.set_constraint(ColumnConstraint::ContentWidth);
+            }
+            list.trim_fmt() + "\n"
+        };
+        let lists: Vec<_> = rows.into_iter().map(list).collect();
+        self.push(lists.join("\n").trim_end())
     }
 
     fn push(mut self, text: &str) -> Self {
@@ -118,6 +163,23 @@ impl Page {
         self.0.push('\n');
         self
     }
+}
+
+fn bare_table(width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = width {
+        table.set_width(width);
+    }
+    table
+}
+
+fn longest_word(text: &str) -> u16 {
+    let words = text.split(' ').map(|word| word.chars().count());
+    let longest = words.max().and_then(|longest| longest.try_into().ok());
+    longest.unwrap_or(LONGEST_WORD).min(LONGEST_WORD)
 }
 
 /// A cell with a text that may have come from anywhere.
@@ -167,5 +229,26 @@ mod tests {
             .line("\u{7}!")
             .table(["WHO"], 1, vec![[cell("two\nlines")]]);
         assert_eq!(page.0, "\u{fffd}!\nWHO\ntwo lines\n");
+    }
+
+    fn shown(width: Option<u16>) -> String {
+        let rows =
+            vec![[cell("alice@example.org"), cell("left the company")], [cell("bob"), cell("")]];
+        Page::new().table_within(width, ["LOGIN", "WHY"], 1, rows).0
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_its_terminal() {
+        let one_line = "LOGIN              WHY\nalice@example.org  left the company\nbob\n";
+        assert_eq!(shown(None), one_line);
+        assert_eq!(shown(Some(80)), one_line);
+        let wrapped = "LOGIN              WHY\nalice@example.org  left the\n                   company\nbob\n";
+        assert_eq!(shown(Some(30)), wrapped);
+    }
+
+    #[test]
+    fn no_word_is_broken_where_a_table_does_not_fit() {
+        let lists = "LOGIN  alice@example.org\nWHY    left the company\n\nLOGIN  bob\n";
+        assert_eq!(shown(Some(25)), lists);
     }
 }

@@ -24,15 +24,15 @@ pub(super) enum TokenCommand {
 
 #[derive(Args, Debug)]
 pub(super) struct Create {
-    /// Whose rights it carries: a login or primary e-mail address
+    /// Whose rights it carries: a login or e-mail address
     #[arg(long, value_name = "LOGIN")]
     owner: String,
 
     /// What you will know it by
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
 
-    /// What it may be used for, once for each; left out, all that its owner may do
+    /// What it may be used for; may be repeated; left out, all that its owner may do
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
 
@@ -137,7 +137,7 @@ impl Revoke {
     async fn run(&self, desk: &Desk) -> Result<(), Failure> {
         let token = desk.admin.revoke_token(&desk.actor, self.id).await?;
         let id = token.key.id();
-        let words = format!("Token {id} is revoked; running gateways refuse it within 100 ms.");
+        let words = format!("Token {id} is revoked; running services refuse it within 100 ms.");
         let json = json!({ "token": TokenView::new(&token), "revoked": true });
         desk.output.answer(&json, &Page::new().line(&words))
     }

@@ -138,6 +138,12 @@ pub fn fold_email(address: &str) -> Option<String> {
     plain.then_some(folded)
 }
 
+/// The form that text is searched in: upper and lower case are one.
+pub(crate) fn folded(text: &str) -> String {
+    let normal: String = text.nfkc().collect();
+    caseless::default_case_fold_str(&normal).nfkc().collect()
+}
+
 fn fold(typed: &str) -> Option<String> {
     let typed = typed.trim();
     if typed.len() > MAX_TYPED_BYTES {
@@ -145,8 +151,7 @@ fn fold(typed: &str) -> Option<String> {
     }
     let mut form = typed.to_owned();
     for _ in 0..MAX_ROUNDS {
-        let normal: String = form.nfkc().collect();
-        let folded: String = caseless::default_case_fold_str(&normal).nfkc().collect();
+        let folded = folded(&form);
         let next = folded.trim();
         if next == form {
             break;

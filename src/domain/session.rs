@@ -150,9 +150,9 @@ impl FromStr for SessionId {
     }
 }
 
-/// Not the name of a session.
+/// Not the id of a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("a session's name has 32 hexadecimal digits")]
+#[error("an id of a session or token has 32 hexadecimal digits")]
 pub struct InvalidSessionId;
 
 /// A session as it is stored.

@@ -12,17 +12,16 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::domain::denial::{Denial, DenialReason};
-use crate::domain::session::{Session, SessionKey, SessionToken};
-use crate::domain::standing::{Bearer, Generation};
+use crate::domain::session::SessionToken;
+use crate::domain::standing::Bearer;
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::engine::account::CurrentAccount;
 use crate::engine::builder::OnStale;
-use crate::engine::cell::{Cell, Verdict};
+use crate::engine::cell::Verdict;
 use crate::engine::credential::{self, Credential};
-use crate::engine::sessions::{Live, Overtaken, Times, TokenHash};
-use crate::engine::source::SessionClaim;
-use crate::engine::{Gate, Portcullis, ReadSession, Unanswered, unknown};
-use crate::store::{BoxFuture, StoreError};
+use crate::engine::sessions::{Live, Times, TokenHash};
+use crate::engine::{Gate, Portcullis, unknown};
+use crate::store::BoxFuture;
 
 /// What the gate says to a request.
 #[derive(Debug)]
@@ -204,43 +203,23 @@ impl Gate {
             .with_session_born_at(live.created_at)
     }
 
-    fn deny(&self, reason: DenialReason) -> Denial {
+    pub(super) fn deny(&self, reason: DenialReason) -> Denial {
         Denial::new(reason, self.clock.wall())
     }
 
     /// The request brought what opens nothing, and never will.
-    fn ended(&self, bearer: Bearer, now: Timestamp) -> Denial {
+    pub(super) fn ended(&self, bearer: Bearer, now: Timestamp) -> Denial {
         Denial::new(DenialReason::SessionEnded, now)
             .with_dead_session(true)
             .by_token(bearer == Bearer::Token)
     }
 
-    /// Reads the account's standing, then judges.
-    async fn judge_after_read(self: Arc<Self>, live: Arc<Live>) -> Result<CurrentAccount, Denial> {
-        let read = self.fill_for(&live).await;
-        let now = self.clock.now();
-        let says_something = live.cell.is_known() && !live.is_ahead();
-        if read.is_ok() || (says_something && self.may_use_overdue(&live.cell, now.monotonic)) {
-            return self.judge_finally(live, now);
-        }
-        let known_lock = says_something
-            .then(|| self.refusal(&live, now.wall))
-            .flatten();
-        Err(known_lock.unwrap_or_else(|| self.of(&live, unknown(), false, now.wall)))
-    }
-
-    /// Fills the cell of a session; once more where a read that was under way
-    /// already is older than the session.
-    pub(super) async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
-        self.fill(&live.cell, live.born()).await?;
-        if live.is_ahead() {
-            self.fill(&live.cell, live.born()).await?;
-        }
-        Ok(())
-    }
-
     /// Judges after everything was read that could be read.
-    fn judge_finally(&self, live: Arc<Live>, now: Now) -> Result<CurrentAccount, Denial> {
+    pub(super) fn judge_finally(
+        &self,
+        live: Arc<Live>,
+        now: Now,
+    ) -> Result<CurrentAccount, Denial> {
         if let Some(denial) = self.refusal(&live, now.wall) {
             return Err(denial);
         }
@@ -255,190 +234,5 @@ impl Gate {
             Some(reason) => Err(self.of(&live, reason, false, now.wall)),
             None => Ok(CurrentAccount(live)),
         }
-    }
-
-    /// While a source without a feed fails, its last word is taken for
-    /// `max_stale` longer, or for as long as it takes where that was chosen.
-    fn may_use_overdue(&self, cell: &Cell, now: Monotonic) -> bool {
-        let until = cell.known_until().after(self.settings.max_stale);
-        now <= until || self.settings.on_stale == OnStale::BestEffort
-    }
-
-    /// Reads a session that is not in memory, then judges.
-    async fn look_up(
-        self: Arc<Self>,
-        hash: TokenHash,
-        key: SessionKey,
-        bearer: Bearer,
-    ) -> Result<CurrentAccount, Denial> {
-        let begin = || -> BoxFuture<'static, _> {
-            let gate = Arc::clone(&self);
-            Box::pin(async move { gate.read_session(hash, key, bearer).await })
-        };
-        let live = self.session_reads.read((key.id(), bearer), begin).await;
-        let now = self.clock.now();
-        match live {
-            Ok(Some(live)) => self.judge_after_session(live, now).await,
-            Ok(None) => Err(self.ended(bearer, now.wall)),
-            Err(Unanswered) => Err(self.deny(unknown()).by_token(bearer == Bearer::Token)),
-        }
-    }
-
-    async fn judge_after_session(
-        self: Arc<Self>,
-        live: Arc<Live>,
-        now: Now,
-    ) -> Result<CurrentAccount, Denial> {
-        if self.may_use(&live.cell, now.monotonic) && !live.is_ahead() {
-            self.judge_finally(live, now)
-        } else {
-            self.judge_after_read(live).await
-        }
-    }
-
-    /// Reads a session from the store and puts it into the table. The account's
-    /// cell is got or made only then, and is filled by a later read.
-    async fn read_session(
-        self: Arc<Self>,
-        hash: TokenHash,
-        key: SessionKey,
-        bearer: Bearer,
-    ) -> ReadSession {
-        // Twice: what was read while changes may have been missed is read again.
-        for _ in 0..2 {
-            let reading = self.sessions.read(key.id());
-            let Some(session) = self.stored_session(key, bearer).await? else {
-                self.unknown_tokens.insert(hash, ());
-                return Ok(None);
-            };
-            let cell = self.standings.find_or_create(&session.account);
-            let live = Arc::new(Live::new(hash, &session, bearer, cell));
-            match reading.finish(&live) {
-                Ok(()) => return Ok(Some(live)),
-                Err(Overtaken::Ended) => return Ok(None),
-                Err(Overtaken::ReadAgain) => {}
-            }
-        }
-        Err(Unanswered)
-    }
-
-    pub(super) async fn stored_session(
-        &self,
-        key: SessionKey,
-        bearer: Bearer,
-    ) -> Result<Option<Session>, Unanswered> {
-        match (bearer, &self.directory) {
-            (Bearer::Session, _) => self.ask(self.session_store.session(key)).await,
-            (Bearer::Token, Some(directory)) => {
-                let token = self.ask(directory.token(key)).await?;
-                Ok(token.map(|token| Session {
-                    key,
-                    account: token.owner.into(),
-                    generation: Generation::new(0),
-                    created_at: token.created_at,
-                    expires_at: token.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX)),
-                    last_seen_at: token.last_used_at.unwrap_or(token.created_at),
-                    opened_from: None,
-                    user_agent: None,
-                }))
-            }
-            (Bearer::Token, None) => Ok(None),
-        }
-    }
-
-    /// Fills a cell by a read of the source that begins now, for a session that
-    /// was born in this generation. Many who miss the same account cause one
-    /// read, and who comes just after it causes none.
-    pub(super) async fn fill(
-        self: &Arc<Self>,
-        cell: &Arc<Cell>,
-        born: Option<Generation>,
-    ) -> Result<(), Unanswered> {
-        // More than once: a read may begin just before changes were missed.
-        for _ in 0..3 {
-            let begin = || -> BoxFuture<'static, _> {
-                let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
-                Box::pin(async move { gate.read_standing(&cell, born).await })
-            };
-            let key = cell.key().clone();
-            self.standing_reads.read(key, begin).await?;
-            if cell.is_known() {
-                return Ok(());
-            }
-        }
-        Err(Unanswered)
-    }
-
-    async fn read_standing(&self, cell: &Cell, born: Option<Generation>) -> Result<(), Unanswered> {
-        // Somebody's read may have ended between the caller's look and this one.
-        if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
-            return Ok(());
-        }
-        let began = cell.begin_read();
-        let began_at = self.clock.now();
-        let read = self.ask(self.source.standing(cell.key())).await?;
-        let until = match self.directory {
-            // The feed tells of every change.
-            Some(_) => Monotonic::NEVER,
-            None => began_at.monotonic.after(self.settings.refresh_every),
-        };
-        cell.finish_read(began, read, self.clock.wall(), until);
-        self.account_changed(cell.key());
-        Ok(())
-    }
-
-    /// Asks a store, for as long as a request can wait. The time-out is in here,
-    /// so that a caller who goes away does not change what others get.
-    pub(super) async fn ask<T>(
-        &self,
-        question: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, Unanswered> {
-        match tokio::time::timeout(self.settings.store_timeout, question).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                tracing::warn!(error = %error, "store failed");
-                Err(Unanswered)
-            }
-            Err(_) => {
-                tracing::warn!(timeout = ?self.settings.store_timeout, "store silent");
-                Err(Unanswered)
-            }
-        }
-    }
-
-    /// Judges a request by the application's own session.
-    async fn admit_claim(
-        self: Arc<Self>,
-        claim: BoxFuture<'static, Result<Option<SessionClaim>, StoreError>>,
-    ) -> Result<CurrentAccount, Denial> {
-        match self.ask(claim).await {
-            Ok(Some(claim)) => {
-                let cell = self.retained.get_with_by_ref(&claim.account, || {
-                    self.standings.find_or_create(&claim.account)
-                });
-                let live = Arc::new(self.live_of_claim(&claim, cell));
-                let now = self.clock.now();
-                self.judge_after_session(live, now).await
-            }
-            Ok(None) => Err(self.deny(DenialReason::NoSession)),
-            Err(Unanswered) => Err(self.deny(unknown())),
-        }
-    }
-
-    fn live_of_claim(&self, claim: &SessionClaim, cell: Arc<Cell>) -> Live {
-        let now = self.clock.wall();
-        let session = Session {
-            key: SessionKey::from_bytes([0; 32]),
-            account: claim.account.clone(),
-            generation: claim.generation.unwrap_or_default(),
-            created_at: claim.created_at.unwrap_or(now),
-            expires_at: Timestamp::from_micros(i64::MAX),
-            last_seen_at: now,
-            opened_from: None,
-            user_agent: None,
-        };
-        let bearer = Bearer::Session;
-        let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell);
-        if claim.generation.is_some() { live } else { live.of_any_generation() }
     }
 }

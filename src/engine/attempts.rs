@@ -18,12 +18,11 @@ use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
-use crate::domain::session::SessionToken;
 use crate::domain::standing::Standing;
 use crate::engine::sign_in::{SignInError, SignedIn};
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
-use crate::store::{Edit, Facts, NewSession};
+use crate::store::{Edit, Facts};
 
 /// How long a password waits for its turn to be checked. A flood makes people
 /// wait no longer, and holds no more memory than comes in this time.
@@ -392,81 +391,5 @@ impl fmt::Debug for Attempt {
         f.debug_struct("Attempt")
             .field("key", &self.key)
             .finish_non_exhaustive()
-    }
-}
-
-impl Portcullis {
-    /// Opens a session without an attempt: after a sign-in that was checked
-    /// elsewhere, or in a test.
-    ///
-    /// The account's standing is read again inside the store's transaction.
-    ///
-    /// # Errors
-    ///
-    /// [`SignInError::Refused`] or [`SignInError::LockedOut`] if the account may
-    /// not sign in; [`SignInError::Unavailable`] if the store does not answer.
-    pub async fn open_session(
-        &self,
-        account: impl Into<AccountKey>,
-        from: Option<ClientAddr>,
-    ) -> Result<SignedIn, SignInError> {
-        let gate = &self.0;
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
-        let token = SessionToken::from_random(random);
-        let now = gate.clock.wall();
-        let new = NewSession {
-            key: token.key(),
-            account: account.into(),
-            expires_at: now.after(gate.settings.session_lifetime),
-            opened_from: from.map(|from| from.to_string()),
-            user_agent: None,
-        };
-        match gate.ask(gate.session_store.open_session(new)).await? {
-            Ok(session) => Ok(SignedIn::new(self, token, session)),
-            Err(reason) => Err(SignInError::of_refusal(reason, now)),
-        }
-    }
-
-    /// The standing as the source has it now, past every cell.
-    async fn read_standing_now(
-        &self,
-        account: &AccountKey,
-    ) -> Result<Option<Standing>, Unanswered> {
-        self.0.ask(self.0.source.standing(account)).await
-    }
-
-    /// Ends one session, everywhere.
-    ///
-    /// Says whether there was such a session.
-    ///
-    /// # Errors
-    ///
-    /// If the store does not answer: then the session goes on.
-    pub async fn sign_out(&self, session: &crate::CurrentAccount) -> Result<bool, SignInError> {
-        let Some(id) = session.session_id() else { return Ok(false) };
-        let note = Note {
-            actor: format!("user:{}", session.key()),
-            action: Action::SessionEnded,
-            reason: None,
-            from: None,
-        };
-        let ended = self
-            .0
-            .ask(self.0.session_store.end_session(id, note))
-            .await?;
-        self.0.end_session(id);
-        Ok(ended.is_some())
-    }
-}
-
-impl SignInError {
-    fn of_refusal(reason: DenialReason, at: crate::Timestamp) -> Self {
-        use crate::domain::denial::LockKind;
-        match reason {
-            DenialReason::Locked { by: LockKind::Lockout, end } => Self::LockedOut { end, at },
-            DenialReason::Unknown { .. } => Self::Unavailable,
-            reason => Self::Refused { reason, at },
-        }
     }
 }

@@ -13,6 +13,7 @@ mod credential;
 mod feed;
 mod flight;
 mod live;
+mod look;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod sessions;

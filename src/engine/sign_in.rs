@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 
-use crate::domain::denial::DenialReason;
+use crate::domain::account::AccountKey;
+use crate::domain::client::ClientAddr;
+use crate::domain::denial::{DenialReason, LockKind};
+use crate::domain::event::{Action, Note};
 use crate::domain::lock::{End, Lockout};
 use crate::domain::session::{Session, SessionToken};
-use crate::domain::standing::Generation;
+use crate::domain::standing::{Generation, Standing};
 use crate::domain::time::Timestamp;
-use crate::engine::Portcullis;
+use crate::engine::{CurrentAccount, Portcullis, Unanswered};
+use crate::store::NewSession;
 
 /// A new session. Its cookie goes to the client, and nowhere else.
 #[derive(Clone)]
@@ -156,6 +160,81 @@ impl SignInError {
             Self::Busy | Self::Unavailable | Self::Wrong => None,
         };
         end.map(|end| Timestamp::from_secs(end.ceil_secs()))
+    }
+}
+
+impl Portcullis {
+    /// Opens a session without an attempt: after a sign-in that was checked
+    /// elsewhere, or in a test.
+    ///
+    /// The account's standing is read again inside the store's transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::Refused`] or [`SignInError::LockedOut`] if the account may
+    /// not sign in; [`SignInError::Unavailable`] if the store does not answer.
+    pub async fn open_session(
+        &self,
+        account: impl Into<AccountKey>,
+        from: Option<ClientAddr>,
+    ) -> Result<SignedIn, SignInError> {
+        let gate = &self.0;
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
+        let token = SessionToken::from_random(random);
+        let now = gate.clock.wall();
+        let new = NewSession {
+            key: token.key(),
+            account: account.into(),
+            expires_at: now.after(gate.settings.session_lifetime),
+            opened_from: from.map(|from| from.to_string()),
+            user_agent: None,
+        };
+        match gate.ask(gate.session_store.open_session(new)).await? {
+            Ok(session) => Ok(SignedIn::new(self, token, session)),
+            Err(reason) => Err(SignInError::of_refusal(reason, now)),
+        }
+    }
+
+    /// The standing as the source has it now, past every cell.
+    pub(super) async fn read_standing_now(
+        &self,
+        account: &AccountKey,
+    ) -> Result<Option<Standing>, Unanswered> {
+        self.0.ask(self.0.source.standing(account)).await
+    }
+
+    /// Ends one session, everywhere.
+    ///
+    /// Says whether there was such a session.
+    ///
+    /// # Errors
+    ///
+    /// If the store does not answer: then the session goes on.
+    pub async fn sign_out(&self, session: &CurrentAccount) -> Result<bool, SignInError> {
+        let Some(id) = session.session_id() else { return Ok(false) };
+        let note = Note {
+            actor: format!("user:{}", session.key()),
+            action: Action::SessionEnded,
+            reason: None,
+            from: None,
+        };
+        let ended = self
+            .0
+            .ask(self.0.session_store.end_session(id, note))
+            .await?;
+        self.0.end_session(id);
+        Ok(ended.is_some())
+    }
+}
+
+impl SignInError {
+    fn of_refusal(reason: DenialReason, at: Timestamp) -> Self {
+        match reason {
+            DenialReason::Locked { by: LockKind::Lockout, end } => Self::LockedOut { end, at },
+            DenialReason::Unknown { .. } => Self::Unavailable,
+            reason => Self::Refused { reason, at },
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::engine::{CurrentAccount, SignInError, SignedIn};
+use crate::guard::notice;
 use crate::guard::problem::PROBLEM_TYPE_PREFIX;
 
 /// The handler asks for the current account, and no guard stands before it.
@@ -65,9 +66,14 @@ impl IntoResponseParts for SignedIn {
 impl IntoResponse for SignInError {
     fn into_response(self) -> Response {
         let status = self.status();
+        // In the words that the guard has for it.
+        let title = match self {
+            Self::Refused { reason, .. } => notice::title(reason).to_owned(),
+            other => other.to_string(),
+        };
         let mut problem = json!({
             "type": format!("{PROBLEM_TYPE_PREFIX}{}", self.as_str()),
-            "title": self.to_string(),
+            "title": title,
             "status": status.as_u16(),
         });
         if let Some(until) = self.until() {

@@ -44,7 +44,7 @@ fn code(status: StatusCode) -> HeaderValue {
 fn message(denial: &Denial) -> String {
     let words = format!("{}. {}", title(denial.reason()), advice(denial.reason()));
     let words = match Opening::of(denial) {
-        Some(opening) => format!("{words} It opens at {}.", opening.to_rfc_3339()),
+        Some(opening) => format!("{words} It unlocks at {}.", opening.to_rfc_3339()),
         None => words,
     };
     Cow::from(utf8_percent_encode(&words, MESSAGE)).into_owned()
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(
             words,
             "Your account is locked. There were too many failed attempts to sign in. \
-             It opens at 2026-11-21T18:16:00Z."
+             It unlocks at 2026-11-21T18:16:00Z."
         );
     }
 }

@@ -97,7 +97,7 @@ pub struct UnknownNotice;
 pub(crate) const fn title(reason: DenialReason) -> &'static str {
     match reason {
         DenialReason::Deleted => "This account no longer exists",
-        DenialReason::Disabled => "Your account has been switched off",
+        DenialReason::Disabled => "Your account is disabled",
         DenialReason::Locked { .. } => "Your account is locked",
         DenialReason::NotYetActive => "Your account is not active yet",
         DenialReason::SessionEnded => "You were signed out",
@@ -121,7 +121,7 @@ pub(crate) const fn advice(reason: DenialReason) -> &'static str {
         DenialReason::SessionEnded => "Sign in again to go on where you were.",
         DenialReason::NoSession => "Sign in to go on.",
         DenialReason::Unknown { .. } => {
-            "Nothing is wrong with your account. Please try again in a moment."
+            "Your account can't be looked up at the moment. Please try again soon."
         }
     }
 }

@@ -62,7 +62,7 @@ fn sentences(denial: &Denial, offer: Offer<'_>) -> impl Iterator<Item = String> 
 
 fn opening_sentence(opening: Opening) -> String {
     format!(
-        "It opens in {}, on <time datetime=\"{}\">{}</time>.",
+        "It unlocks in {}, on <time datetime=\"{}\">{}</time>.",
         opening.wait_in_words(),
         opening.to_rfc_3339(),
         opening.in_words(),

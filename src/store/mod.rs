@@ -10,34 +10,39 @@
 //! one engine type serves every store. A future that is dropped before it is
 //! done leaves the store whole: a transaction either happened or it did not.
 
+mod bus;
+mod error;
 pub mod keyring;
 pub mod memory;
+mod records;
+mod source;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-
-use serde::Serialize;
 
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::attempts::{Budget, Outcome, Reservation, Settled, Ticket};
 use crate::domain::denial::DenialReason;
 use crate::domain::event::{AuditRecord, Note};
-use crate::domain::login::{Login, TypedLogin};
+use crate::domain::login::TypedLogin;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{Session, SessionId, SessionKey};
-use crate::domain::standing::{Lifecycle, Standing, Status};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
+pub use self::bus::{Bus, LocalBus};
+pub use self::error::{BrokenChain, CreateError, StoreError};
+pub use self::records::{
+    AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
+    NewSession, NewToken, SESSION_SHARDS,
+};
+pub use self::source::StatusSource;
+pub(crate) use self::source::{DirectorySource, ErasedSource};
+
 /// A boxed future, as the store traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// How many counters the feed of session ends is spread over, so that people
-/// who sign out never queue behind each other.
-pub const SESSION_SHARDS: usize = 16;
 
 /// Opens, finds and ends sessions. Only hashes of tokens are kept.
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
@@ -72,21 +77,6 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The sessions of an account that are neither ended nor past their time,
     /// newest first.
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>>;
-}
-
-/// A session about to be opened.
-#[derive(Clone, Debug)]
-pub struct NewSession {
-    /// The hash of its token.
-    pub key: SessionKey,
-    /// Whose it is to be.
-    pub account: AccountKey,
-    /// When it ends at the latest.
-    pub expires_at: Timestamp,
-    /// Where it is opened from.
-    pub opened_from: Option<String>,
-    /// The program that opens it, as it calls itself.
-    pub user_agent: Option<String>,
 }
 
 /// Keeps accounts, and everything that is said and done about them.
@@ -193,166 +183,6 @@ pub trait Directory: SessionStore {
 /// no such account.
 pub type Decide<'a> = Box<dyn FnOnce(Facts<'_>) -> Option<Edit> + Send + 'a>;
 
-/// What a decision is made on, all of one instant.
-#[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// The account as it is.
-    pub account: &'a Account,
-    /// How many administrators could still act without it.
-    pub other_active_admins: u64,
-    /// The instant, by the store's clock.
-    pub now: Timestamp,
-}
-
-/// What to write. The hash is left out of what `Debug` prints.
-#[derive(Clone)]
-pub struct Edit {
-    /// The account as it shall be. Its number, login, version, times and whether it
-    /// has a password are the store's.
-    pub account: Account,
-    /// A new hash of a password, if one is set.
-    pub password_hash: Option<String>,
-    /// What the audit log says.
-    pub note: Note,
-}
-
-impl fmt::Debug for Edit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Edit")
-            .field("account", &self.account)
-            .field("note", &self.note)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A change that was written.
-#[derive(Clone, Debug)]
-pub struct Changed {
-    /// The account as it was.
-    pub before: Account,
-    /// The account as it is.
-    pub account: Account,
-}
-
-/// An account about to be made. The hash is left out of what `Debug` prints.
-#[derive(Clone)]
-pub struct NewAccount {
-    /// Its login, for ever.
-    pub login: Login,
-    /// Its name; may be empty.
-    pub name: String,
-    /// Its primary e-mail address.
-    pub email: Option<String>,
-    /// Whether it is an administrator.
-    pub admin: bool,
-    /// Where in its life it begins.
-    pub lifecycle: Lifecycle,
-    /// The hash of its password, if it has one already.
-    pub password_hash: Option<String>,
-}
-
-impl fmt::Debug for NewAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewAccount")
-            .field("login", &self.login)
-            .field("admin", &self.admin)
-            .field("lifecycle", &self.lifecycle)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Which accounts to list.
-#[derive(Clone, Debug)]
-pub struct AccountQuery {
-    /// Only those with this status now. Deleted ones are listed only if asked for.
-    pub status: Option<Status>,
-    /// Only those whose login, name or e-mail address contains this, ignoring case.
-    pub search: Option<String>,
-    /// Only those with a higher number.
-    pub after: Option<AccountId>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// Which audit records to list.
-#[derive(Clone, Debug)]
-pub struct AuditQuery {
-    /// Only those about this account.
-    pub account: Option<AccountId>,
-    /// Only those before this position.
-    pub before: Option<u64>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// A place in the change feed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct FeedCursor {
-    /// The last position of account changes that was seen.
-    pub accounts: u64,
-    /// The last position of session ends that was seen, by shard.
-    pub sessions: [u64; SESSION_SHARDS],
-}
-
-/// A piece of the change feed.
-#[derive(Clone, Debug, Default)]
-pub struct FeedPage {
-    /// Accounts that changed, with their standing now, which may be newer than
-    /// the change.
-    pub accounts: Vec<(AccountKey, Standing)>,
-    /// Sessions and tokens that were ended one by one.
-    pub ended: Vec<SessionId>,
-    /// Where the next page begins.
-    pub next: FeedCursor,
-    /// Whether there may be more already.
-    pub more: bool,
-    /// Whether something between the cursor and this page was pruned: everything
-    /// must be asked again.
-    pub pruned: bool,
-}
-
-/// An API token as it is stored.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ApiToken {
-    /// The hash of the secret.
-    pub key: SessionKey,
-    /// Whose rights it carries.
-    pub owner: AccountId,
-    /// What people call it.
-    pub name: String,
-    /// What it may be used for; `*` for everything that its owner may do.
-    pub scopes: Vec<String>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
-    pub last_used_at: Option<Timestamp>,
-}
-
-/// An API token about to be made.
-#[derive(Clone, Debug)]
-pub struct NewToken {
-    /// The hash of the secret.
-    pub key: SessionKey,
-    /// Whose rights it carries.
-    pub owner: AccountId,
-    /// What people call it.
-    pub name: String,
-    /// What it may be used for.
-    pub scopes: Vec<String>,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// The audit log was altered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
-#[error("the audit log does not fit its chain at position {position}")]
-pub struct BrokenChain {
-    /// The first position that does not fit.
-    pub position: u64,
-}
-
 /// Counts attempts to sign in, exactly, at any concurrency.
 ///
 /// A reservation is durable before it is answered, so a crash between reserve
@@ -384,182 +214,4 @@ pub trait AttemptStore: fmt::Debug + Send + Sync + 'static {
         policy: &'a LockoutPolicy,
         generation: u64,
     ) -> BoxFuture<'a, Result<Budget, StoreError>>;
-}
-
-/// Says "look now". A message may be lost: followers look by themselves, too.
-pub trait Bus: fmt::Debug + Send + Sync + 'static {
-    /// Wakes the followers.
-    fn wake(&self);
-
-    /// Done when somebody called [`Bus::wake`] since the last time.
-    fn woken(&self) -> BoxFuture<'_, ()>;
-}
-
-/// Anything that can say an account's standing: an application's own table, or
-/// another system.
-///
-/// ```
-/// use portcullis::{AccountKey, Standing, StatusSource};
-///
-/// struct Everybody;
-///
-/// impl StatusSource for Everybody {
-///     type Error = std::convert::Infallible;
-///
-///     async fn standing(&self, _: &AccountKey) -> Result<Option<Standing>, Self::Error> {
-///         Ok(Some(Standing::active()))
-///     }
-/// }
-/// ```
-pub trait StatusSource: Send + Sync + 'static {
-    /// Why the source can't answer now.
-    type Error: std::error::Error + Send + Sync + 'static;
-
-    /// The standing of an account; `None` if there is no such account.
-    ///
-    /// Dropped when it takes longer than the engine's time-out.
-    fn standing(
-        &self,
-        account: &AccountKey,
-    ) -> impl Future<Output = Result<Option<Standing>, Self::Error>> + Send;
-}
-
-/// A [`StatusSource`] behind a pointer.
-pub(crate) trait ErasedSource: Send + Sync {
-    fn standing<'a>(
-        &'a self,
-        account: &'a AccountKey,
-    ) -> BoxFuture<'a, Result<Option<Standing>, StoreError>>;
-}
-
-impl<S: StatusSource> ErasedSource for S {
-    fn standing<'a>(
-        &'a self,
-        account: &'a AccountKey,
-    ) -> BoxFuture<'a, Result<Option<Standing>, StoreError>> {
-        Box::pin(async move {
-            StatusSource::standing(self, account)
-                .await
-                .map_err(StoreError::unavailable)
-        })
-    }
-}
-
-/// A directory says the standing of its own accounts.
-#[derive(Debug)]
-pub(crate) struct DirectorySource(pub(crate) Arc<dyn Directory>);
-
-impl ErasedSource for DirectorySource {
-    fn standing<'a>(
-        &'a self,
-        account: &'a AccountKey,
-    ) -> BoxFuture<'a, Result<Option<Standing>, StoreError>> {
-        Box::pin(async move {
-            let Some(id) = account.account_id() else { return Ok(None) };
-            Ok(self.0.account(id).await?.map(|account| account.standing()))
-        })
-    }
-}
-
-/// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// What is stored can't be read as what it should be.
-    #[error("{what} is damaged: {detail}; restore it from a backup")]
-    Damaged {
-        /// The file or table.
-        what: String,
-        /// What was found there.
-        detail: String,
-    },
-    /// There is no room to write.
-    #[error("{what} can't be written, the disk is full: free some space; nothing was lost")]
-    Full {
-        /// The file.
-        what: String,
-    },
-    /// The file can't be written to.
-    #[error("{what} can't be written: {detail}; check who owns the file and its folder")]
-    ReadOnly {
-        /// The file.
-        what: String,
-        /// What the system said.
-        detail: String,
-    },
-    /// A newer program has been here.
-    #[error(
-        "{what} has schema {found}, and this program knows up to {known}: \
-         install the newer portcullis that wrote it"
-    )]
-    SchemaTooNew {
-        /// The file.
-        what: String,
-        /// The schema's number.
-        found: i64,
-        /// The highest number this program knows.
-        known: i64,
-    },
-    /// Something that must be unique has an owner already. Nothing was changed.
-    #[error("{what} belongs to another account")]
-    Taken {
-        /// What, in words.
-        what: String,
-    },
-    /// It can't answer now; later it may.
-    #[error("the store does not answer: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl StoreError {
-    /// Something went wrong that may pass.
-    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Unavailable(cause.into())
-    }
-
-    /// The same once more, for the next of those who were refused together.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn again(&self) -> Self {
-        match self {
-            Self::Damaged { what, detail } => {
-                Self::Damaged { what: what.clone(), detail: detail.clone() }
-            }
-            Self::Full { what } => Self::Full { what: what.clone() },
-            Self::ReadOnly { what, detail } => {
-                Self::ReadOnly { what: what.clone(), detail: detail.clone() }
-            }
-            Self::SchemaTooNew { what, found, known } => {
-                Self::SchemaTooNew { what: what.clone(), found: *found, known: *known }
-            }
-            Self::Taken { what } => Self::Taken { what: what.clone() },
-            Self::Unavailable(cause) => Self::unavailable(cause.to_string()),
-        }
-    }
-}
-
-/// Why an account was not made. Nothing was stored.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CreateError {
-    /// Another account has this e-mail address.
-    #[error("the e-mail address {email} belongs to another account")]
-    EmailTaken {
-        /// The address.
-        email: String,
-    },
-    /// Another account has this login.
-    #[error("the login {login} is taken")]
-    LoginTaken {
-        /// The login.
-        login: Login,
-    },
-    /// A deleted account had this login.
-    #[error("the login {login} belonged to a deleted account and is never given out again")]
-    LoginRetired {
-        /// The login.
-        login: Login,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }

@@ -45,8 +45,8 @@ use crate::domain::event::{AuditRecord, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
+use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
-use crate::store::memory::LocalBus;
 use crate::store::{
     AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
     Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,

@@ -263,10 +263,8 @@ fn lists_are_tables_for_people_and_json_for_programs() {
     assert_eq!(page["accounts"][1]["login"], "bob");
     let page = host.json(&["user", "list", "--after", "2", "--status", "invited"]);
     assert_eq!((&page["next"], &page["accounts"][0]["id"]), (&Value::Null, &Value::from(3)));
-    host.run(&["user", "list", "--limit", "2"])
-        .done()
-        .err
-        .contains("--after 2");
+    let first = host.run(&["user", "list", "--limit", "2"]).done();
+    assert_eq!(first.err, "more: portcullis user list --limit 2 --after 2\n");
     host.run(&["user", "list", "--status", "asleep"])
         .fails(2, &["active, deleted"]);
 }
@@ -275,7 +273,7 @@ fn lists_are_tables_for_people_and_json_for_programs() {
 fn locking_says_what_took_hold() {
     let host = Host::with_people();
     let locked = host.run(&["user", "lock", "bob", "--until", "2h", "--reason", "left the desk"]);
-    let words = "(in 2 hours); 0 sessions ended; running gateways refuse them within 100 ms.";
+    let words = "(in 2 hours); 0 sessions ended; running services refuse them within 100 ms.";
     locked.done().says("bob is locked until ").says(words);
 
     let json = host.json(&["user", "lock", "bob", "--until", "30m"]);
@@ -581,6 +579,8 @@ fn the_audit_log_tells_and_is_checked() {
         .says("account.locked")
         .says("seen at the vault")
         .says("bob");
+    let newest = host.run(&["audit", "--user", "bob", "--limit", "1"]).done();
+    assert_eq!(newest.err, "older: portcullis audit --user=bob --limit 1 --before 3\n");
     let json = host.json(&["audit", "--limit", "1"]);
     assert_eq!(json["next"], 3);
     let record = &json["records"][0];

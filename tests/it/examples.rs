@@ -187,6 +187,37 @@ async fn guesses_are_counted_in_every_example() {
     }
 }
 
+#[tokio::test]
+async fn every_example_says_why_somebody_is_at_its_sign_in_page() {
+    for example in ["axum", "custom_source", "existing_sessions"] {
+        let folder = with_alice_unless(example);
+        let service = Example::start(example, folder.path());
+        let browser = service.browser();
+        let page = browser
+            .get("/sign-in?return_to=/a%27b&notice=locked", "")
+            .await;
+        assert!(page.body.contains("This account is locked."), "{example}: {page:?}");
+        assert!(page.body.contains("value='/a&#39;b'"), "{example}: {page:?}");
+        let page = browser.get("/sign-in?notice=%3Cb%3E", "").await;
+        assert!(!page.body.contains("role=alert>"), "{example}: {page:?}");
+        let page = sign_in(&browser, "alice", "wrong").await;
+        assert!(
+            page.body.contains("<p role=alert>Wrong login or password."),
+            "{example}: {page:?}"
+        );
+
+        let fields = [("login", "alice"), ("password", PASSWORD), ("return_to", "/?a=b")];
+        let back = browser.post_form("/sign-in", "", &fields).await;
+        assert_eq!(back.location(), "/?a=b", "{example}");
+        let fields = [("login", "alice"), ("password", PASSWORD), ("return_to", "//evil.example")];
+        let back = browser.post_form("/sign-in", "", &fields).await;
+        assert_eq!(back.location(), "/", "{example}");
+        let out = browser.post_form("/sign-out", &back.cookie(), &[]).await;
+        assert_eq!((out.status, out.location()), (303, "/sign-in"), "{example}");
+        assert_eq!(browser.get("/", &back.cookie()).await.status, 303, "{example}");
+    }
+}
+
 fn with_alice_unless(example: &str) -> TempDir {
     match example {
         "custom_source" => tempfile::tempdir().expect("a folder"),

@@ -140,6 +140,25 @@ async fn whoever_stops_waiting_can_wait_again() {
     assert_eq!(denial.reason().as_str(), "account-locked");
 }
 
+#[tokio::test]
+async fn news_of_the_account_hide_no_end_of_the_session() {
+    for _ in 0..20 {
+        let test = TestGate::new().await;
+        let alice = test.account("alice").await;
+        let me = portcullis::testing::current_account(&test, &alice).await;
+        let gate = test.gate();
+        let mut ended = std::pin::pin!(gate.ended(&me));
+        assert!(futures_util::poll!(&mut ended).is_pending());
+        // Both before whoever waits has a turn.
+        let id = me.session_id().expect("one of ours");
+        let done = test.admin().end_session(&Actor::System, id).await;
+        done.expect("there was such a session");
+        gate.standing_changed(me.key(), alice.standing());
+        let denial = timeout(SOON, ended).await.expect("the end");
+        assert_eq!(denial.reason().as_str(), "session-ended");
+    }
+}
+
 /// People of an application's own, who are locked in its table and nowhere else.
 struct Table(AtomicBool);
 

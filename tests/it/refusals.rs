@@ -126,7 +126,7 @@ pub(crate) mod grpc {
             .expect_err("refused");
         assert_eq!(status.code(), Code::PermissionDenied);
         let words = "Your account is locked. Ask your administrator. \
-                     It opens at 2026-11-21T18:16:00Z.";
+                     It unlocks at 2026-11-21T18:16:00Z.";
         assert_eq!(status.message(), words);
     }
 }

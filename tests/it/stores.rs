@@ -23,6 +23,7 @@ use portcullis::domain::login::Login;
 use portcullis::domain::session::{SessionKey, SessionToken};
 use portcullis::domain::standing::Lifecycle;
 use portcullis::domain::time::{Clock, Timestamp};
+use portcullis::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{
     AttemptStore, Changed, Directory, Edit, NewAccount, NewSession, StoreError,
@@ -96,6 +97,7 @@ macro_rules! suite {
     };
 }
 
+suite!(in_memory, super::memory_world);
 suite!(in_sqlite, super::sqlite_world);
 
 /// A fresh store, and the hand that moves its clock.
@@ -104,6 +106,13 @@ pub(crate) struct World {
     pub(crate) attempts: Arc<dyn AttemptStore>,
     pub(crate) clock: Clock,
     _kept: Box<dyn Any + Send + Sync>,
+}
+
+async fn memory_world() -> World {
+    let clock = Clock::manual(noon());
+    let directory = Arc::new(SingleProcessDirectory::new(clock.clone()));
+    let attempts = Arc::new(SingleProcessAttempts::new(clock.clone()));
+    World { directory, attempts, clock, _kept: Box::new(()) }
 }
 
 async fn sqlite_world() -> World {

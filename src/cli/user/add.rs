@@ -37,7 +37,7 @@ pub(in crate::cli) struct Add {
     #[arg(long)]
     password_stdin: bool,
 
-    /// Ask for no password: they are invited until one is set
+    /// Ask for no password: invite them until one is set
     #[arg(long, conflicts_with = "password_stdin")]
     invite: bool,
 }
@@ -77,7 +77,7 @@ impl Add {
         if self.password_stdin {
             password::from_stdin().map(Some)
         } else if !self.invite && password::can_ask() {
-            password::from_terminal("Password (nothing: they are invited until one is set): ")
+            password::from_terminal("Password (leave it empty to invite them without one): ")
         } else {
             Ok(None)
         }

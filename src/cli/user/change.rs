@@ -47,7 +47,7 @@ impl Disable {
         let login = &disabled.account.login;
         let words = match disabled.changed {
             true => format!(
-                "{login} is disabled; {}; running gateways refuse them within 100 ms.",
+                "{login} is disabled; {}; running services refuse them within 100 ms.",
                 ended(&disabled)
             ),
             false => format!("{login} is disabled already: nothing was changed."),

@@ -14,6 +14,8 @@ use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::store::AccountQuery;
 
+const LIMIT: u32 = 100;
+
 #[derive(Args, Debug)]
 pub(in crate::cli) struct List {
     /// Only those who are active, deleted, disabled, invited, locked or registered
@@ -29,7 +31,7 @@ pub(in crate::cli) struct List {
     after: Option<AccountId>,
 
     /// At most so many
-    #[arg(long, value_name = "COUNT", default_value_t = 100,
+    #[arg(long, value_name = "COUNT", default_value_t = LIMIT,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
 }
@@ -46,7 +48,7 @@ impl List {
             .answer(&json!({ "accounts": views, "next": next }), &page)?;
         if let Some(next) = next {
             desk.output
-                .remark(&format!("more: {}", self.command_after(next)));
+                .hint(&format!("more: {}", self.command_after(next, desk)));
         }
         Ok(())
     }
@@ -63,9 +65,11 @@ impl List {
     fn page(&self, desk: &Desk, found: &[Account], now: Timestamp) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
-            return Page::new().line(match any {
-                true => "Nobody is here yet: add somebody with the command user add.",
-                false => "Nobody fits.",
+            return Page::new().line(&match any {
+                true => {
+                    format!("Nobody is here yet. Add somebody: {}", desk.command("user add LOGIN"))
+                }
+                false => "Nobody fits.".to_owned(),
             });
         }
         let row = |one: &Account| {
@@ -86,15 +90,18 @@ impl List {
         Page::new().table(head, 2, found.iter().map(row).collect())
     }
 
-    fn command_after(&self, next: AccountId) -> String {
-        let mut command = format!("user list --after {next}");
+    fn command_after(&self, next: AccountId, desk: &Desk) -> String {
+        let mut words = "user list".to_owned();
         if let Some(status) = self.status {
-            command.push_str(&format!(" --status {status}"));
+            words.push_str(&format!(" --status {status}"));
         }
         if let Some(search) = &self.search {
-            command.push_str(&format!(" --search={}", quote(search)));
+            words.push_str(&format!(" --search={}", quote(search)));
         }
-        command
+        if self.limit != LIMIT {
+            words.push_str(&format!(" --limit {}", self.limit));
+        }
+        desk.command(&format!("{words} --after {next}"))
     }
 }
 

@@ -61,7 +61,7 @@ fn said(desk: &Desk, locked: &Outcome) -> String {
         .unwrap_or_default();
     if locked.changed {
         let ended = ended(locked);
-        format!("{login} is locked {until}; {ended}; running gateways refuse them within 100 ms.")
+        format!("{login} is locked {until}; {ended}; running services refuse them within 100 ms.")
     } else {
         format!("{login} is locked already, {until}: nothing was changed.")
     }

@@ -25,7 +25,7 @@ pub(super) enum UserCommand {
     Show(show::Show),
     /// Lock a person out and end their sessions, for a while or until unlocked
     Lock(lock::Lock),
-    /// Lift locks; after failed sign-ins, forget them
+    /// Lift the locks of a person, and forget their failed sign-ins
     Unlock(lock::Unlock),
     /// Disable a person for good, when they left
     Disable(change::Disable),

@@ -14,7 +14,7 @@ use crate::domain::session::SessionId;
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(in crate::cli) struct SignOut {
-    /// A login or primary e-mail address, to sign out everywhere
+    /// A login or e-mail address, to sign out everywhere
     login: Option<String>,
 
     /// An account's number, instead of a login
@@ -39,7 +39,7 @@ impl SignOut {
         let signed_out = desk.admin.sign_out(&desk.actor, &target).await?;
         let login = &signed_out.account.login;
         let words = format!(
-            "{login} is signed out; {}; running gateways ask them to sign in within 100 ms.",
+            "{login} is signed out; {}; running services ask them to sign in within 100 ms.",
             ended(&signed_out)
         );
         tell(desk, &signed_out, &words)

@@ -105,7 +105,9 @@ impl AttemptStore for SingleProcessAttempts {
         ticket: Ticket,
         outcome: Outcome,
     ) -> BoxFuture<'a, Result<Settled, StoreError>> {
-        let Some(rules) = policy.rules() else { return now(Ok(Settled::Stale)) };
+        let Some(rules) = policy.rules() else {
+            return now(Ok(Settled::Recorded { remaining: u32::MAX }));
+        };
         now(self.with(key, rules, |record, at| record.settle(rules, ticket, outcome, at)))
     }
 

@@ -2,8 +2,9 @@
 
 use super::SqlDirectory;
 use super::errors::Fallible;
-use super::rows::{self, account_columns, folded};
+use super::rows::{self, account_columns};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::login::folded;
 use crate::domain::standing::Status;
 use crate::store::AccountQuery;
 

@@ -3,13 +3,12 @@
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{Any, Decode, Row, Type};
-use unicode_normalization::UnicodeNormalization;
 
 use super::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::{End, Lockout, Locks};
-use crate::domain::login::fold_email;
+use crate::domain::login::{fold_email, folded};
 use crate::domain::session::{Session, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Version};
 use crate::domain::time::Timestamp;
@@ -215,10 +214,4 @@ fn end(end: End) -> i64 {
 /// The form that e-mail addresses are compared in, also odd ones.
 pub(super) fn folded_email(email: Option<&str>) -> Option<String> {
     email.map(|email| fold_email(email).unwrap_or_else(|| folded(email)))
-}
-
-/// The form that text is searched in: upper and lower case are one.
-pub(super) fn folded(text: &str) -> String {
-    let normal: String = text.nfkc().collect();
-    caseless::default_case_fold_str(&normal).nfkc().collect()
 }

@@ -118,7 +118,7 @@ async fn a_client_passes_by_its_cookie_and_is_refused_by_status() {
     test.lock_out(&alice).await;
     let (code, message, _) = refused(&channel, "cookie", &cookie).await;
     assert_eq!(code, Code::PermissionDenied);
-    assert!(message.contains("It opens at 2027-01-15T08:05:00Z."), "{message}");
+    assert!(message.contains("It unlocks at 2027-01-15T08:05:00Z."), "{message}");
     test.unlock(&alice).await;
     assert_eq!(
         greet(&channel, "cookie", &cookie)

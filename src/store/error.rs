@@ -1,0 +1,116 @@
+//! Why a store did not do what it was asked.
+
+use serde::Serialize;
+
+use crate::domain::login::Login;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// What is stored can't be read as what it should be.
+    #[error("{what} is damaged: {detail}; restore it from a backup")]
+    Damaged {
+        /// The file or table.
+        what: String,
+        /// What was found there.
+        detail: String,
+    },
+    /// There is no room to write.
+    #[error("{what} can't be written, the disk is full: free some space; nothing was lost")]
+    Full {
+        /// The file.
+        what: String,
+    },
+    /// The file can't be written to.
+    #[error("{what} can't be written: {detail}; check who owns the file and its folder")]
+    ReadOnly {
+        /// The file.
+        what: String,
+        /// What the system said.
+        detail: String,
+    },
+    /// A newer program has been here.
+    #[error(
+        "{what} has schema {found}, and this program knows up to {known}: \
+         install the newer portcullis that wrote it"
+    )]
+    SchemaTooNew {
+        /// The file.
+        what: String,
+        /// The schema's number.
+        found: i64,
+        /// The highest number this program knows.
+        known: i64,
+    },
+    /// Something that must be unique has an owner already. Nothing was changed.
+    #[error("{what} belongs to another account")]
+    Taken {
+        /// What, in words.
+        what: String,
+    },
+    /// It can't answer now; later it may.
+    #[error("the store does not answer: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// Something went wrong that may pass.
+    pub fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+
+    /// The same once more, for the next of those who were refused together.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Damaged { what, detail } => {
+                Self::Damaged { what: what.clone(), detail: detail.clone() }
+            }
+            Self::Full { what } => Self::Full { what: what.clone() },
+            Self::ReadOnly { what, detail } => {
+                Self::ReadOnly { what: what.clone(), detail: detail.clone() }
+            }
+            Self::SchemaTooNew { what, found, known } => {
+                Self::SchemaTooNew { what: what.clone(), found: *found, known: *known }
+            }
+            Self::Taken { what } => Self::Taken { what: what.clone() },
+            Self::Unavailable(cause) => Self::unavailable(cause.to_string()),
+        }
+    }
+}
+
+/// Why an account was not made. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// Another account has this e-mail address.
+    #[error("the e-mail address {email} belongs to another account")]
+    EmailTaken {
+        /// The address.
+        email: String,
+    },
+    /// Another account has this login.
+    #[error("the login {login} is taken")]
+    LoginTaken {
+        /// The login.
+        login: Login,
+    },
+    /// A deleted account had this login.
+    #[error("the login {login} belonged to a deleted account and is never given out again")]
+    LoginRetired {
+        /// The login.
+        login: Login,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The audit log was altered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+#[error("the audit log does not fit its chain at position {position}")]
+pub struct BrokenChain {
+    /// The first position that does not fit.
+    pub position: u64,
+}

@@ -1,0 +1,389 @@
+//! The directory in the memory of one process.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::denial::DenialReason;
+use crate::domain::event::{AuditRecord, Note};
+use crate::domain::login::TypedLogin;
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::Lifecycle;
+use crate::domain::time::{Clock, Timestamp};
+use crate::store::keyring::{AuditLink, Keyring};
+use crate::store::memory::state::State;
+use crate::store::memory::{born, now};
+use crate::store::{
+    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
+    Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken,
+    SessionStore, StoreError,
+};
+
+/// A [`Directory`] in the memory of one process.
+#[derive(Clone)]
+pub struct SingleProcessDirectory(Arc<Shared>);
+
+struct Shared {
+    clock: Clock,
+    keyring: Keyring,
+    bus: LocalBus,
+    state: Mutex<State>,
+}
+
+impl SingleProcessDirectory {
+    /// An empty directory that tells the time by this clock.
+    pub fn new(clock: Clock) -> Self {
+        let mut secret = [0; 32];
+        // Without the system's randomness the keys are worth nothing, but this
+        // store protects nothing that outlives the process.
+        let _ = getrandom::fill(&mut secret);
+        let keyring = Keyring::new(&secret);
+        tracing::debug!("directory kept in the memory of this one process");
+        Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one transaction and wakes the followers.
+    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let done = change(&mut self.state(), self.0.clock.wall());
+        self.0.bus.wake();
+        done
+    }
+
+    fn log(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        states: (Option<&Account>, Option<&Account>),
+    ) {
+        let previous = state
+            .audit
+            .last()
+            .map_or(AuditLink::FIRST, |(_, link)| link.clone());
+        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        let record = AuditRecord {
+            position: state.audit.len() as u64 + 1,
+            at,
+            actor: note.actor,
+            action: note.action,
+            account,
+            reason: note.reason,
+            from: note.from,
+            before: json(states.0),
+            after: json(states.1),
+        };
+        let link = self.0.keyring.audit_link(&previous, &record);
+        state.audit.push((record, link));
+    }
+}
+
+impl fmt::Debug for SingleProcessDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accounts = self.state().accounts.len();
+        f.debug_struct("SingleProcessDirectory")
+            .field("accounts", &accounts)
+            .finish()
+    }
+}
+
+impl SessionStore for SingleProcessDirectory {
+    fn open_session(
+        &self,
+        new: NewSession,
+    ) -> BoxFuture<'_, Result<Result<Session, DenialReason>, StoreError>> {
+        let at = self.0.clock.wall();
+        let mut state = self.state();
+        let Some(account) = state.live_account(&new.account).cloned() else {
+            return now(Ok(Err(DenialReason::Deleted)));
+        };
+        if let Some(refusal) = account.standing().sign_in_refusal(at) {
+            return now(Ok(Err(refusal)));
+        }
+        let session = born(new, account.generation, at);
+        state.sessions.insert(session.key, session.clone());
+        if let Some(record) = state.accounts.get_mut(&account.id) {
+            record.account.last_sign_in_at = Some(at);
+        }
+        now(Ok(Ok(session)))
+    }
+
+    fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.get(&key).cloned()))
+    }
+
+    fn end_session(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let key = state.sessions.keys().find(|key| key.id() == id).copied()?;
+            let session = state.sessions.remove(&key)?;
+            state.ends.append(at, id);
+            let account = session.account.account_id();
+            self.log(state, at, account, note, (None, None));
+            Some(session)
+        })))
+    }
+
+    fn touch_sessions(
+        &self,
+        seen: Vec<(SessionKey, Timestamp)>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        let mut state = self.state();
+        for (key, at) in seen {
+            if let Some(session) = state.sessions.get_mut(&key) {
+                session.last_seen_at = session.last_seen_at.max(at);
+            }
+        }
+        now(Ok(()))
+    }
+
+    fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
+        let at = self.0.clock.wall();
+        let state = self.state();
+        let generation = state
+            .live_account(&account)
+            .map(|account| account.generation);
+        let alive = |s: &&Session| {
+            s.account == account && Some(s.generation) == generation && at < s.expires_at
+        };
+        let mut sessions: Vec<Session> = state.sessions.values().filter(alive).cloned().collect();
+        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.key.id())));
+        now(Ok(sessions))
+    }
+}
+
+impl Directory for SingleProcessDirectory {
+    fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn keyring(&self) -> &Keyring {
+        &self.0.keyring
+    }
+
+    fn bus(&self) -> &dyn Bus {
+        &self.0.bus
+    }
+
+    fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        now(Ok(self
+            .state()
+            .accounts
+            .get(&id)
+            .map(|record| record.account.clone())))
+    }
+
+    fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        let state = self.state();
+        let by_login = state.logins.get(typed.as_str());
+        let id = by_login.or_else(|| state.emails.get(typed.as_str()));
+        let account = id
+            .and_then(|id| state.accounts.get(id))
+            .map(|record| &record.account);
+        now(Ok(account
+            .filter(|a| a.lifecycle != Lifecycle::Deleted)
+            .cloned()))
+    }
+
+    fn accounts(&self, query: AccountQuery) -> BoxFuture<'_, Result<Vec<Account>, StoreError>> {
+        let at = self.0.clock.wall();
+        let state = self.state();
+        let accounts = state.accounts.values().map(|record| &record.account);
+        let found = accounts.filter(|account| State::matches(account, &query, at));
+        now(Ok(found.take(query.limit as usize).cloned().collect()))
+    }
+
+    fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        now(Ok(self
+            .state()
+            .accounts
+            .get(&id)
+            .and_then(|record| record.password_hash.clone())))
+    }
+
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        now(self.write(|state, at| {
+            state.check_unique(&new)?;
+            let account = state.insert(new, at);
+            state.feed.append(at, Some(account.id));
+            self.log(state, at, Some(account.id), note, (None, Some(&account)));
+            Ok(account)
+        }))
+    }
+
+    fn change<'a>(
+        &'a self,
+        id: AccountId,
+        decide: Decide<'a>,
+    ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
+        now(self.write(|state, at| {
+            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+            let account = record.account.clone();
+            let other_active_admins = state.other_active_admins(id, at);
+            let facts = Facts { account: &account, other_active_admins, now: at };
+            let Some(Edit { account, password_hash, note }) = decide(facts) else {
+                return Ok(None);
+            };
+            let changed = state.replace(id, account, password_hash, at)?;
+            let states = (Some(&changed.before), Some(&changed.account));
+            self.log(state, at, Some(id), note, states);
+            Ok(Some(changed))
+        }))
+    }
+
+    fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
+        let state = self.state();
+        let mut cursor = FeedCursor { accounts: state.feed.head, ..FeedCursor::default() };
+        cursor.sessions[0] = state.ends.head;
+        now(Ok(cursor))
+    }
+
+    fn feed_after(
+        &self,
+        cursor: FeedCursor,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<FeedPage, StoreError>> {
+        let state = self.state();
+        let mut next = FeedCursor::default();
+        let (changed, at) = state.feed.after(cursor.accounts, limit);
+        next.accounts = at;
+        let (ended, at) = state.ends.after(cursor.sessions[0], limit - changed.len());
+        next.sessions[0] = at;
+        let mut told = HashSet::new();
+        let changed = changed.into_iter().flatten().filter(|id| told.insert(*id));
+        let account = |id: AccountId| &state.accounts[&id].account;
+        let of_nobody = cursor.sessions[1..].iter().any(|at| *at > 0);
+        now(Ok(FeedPage {
+            accounts: changed
+                .map(account)
+                .map(|a| (a.key(), a.standing()))
+                .collect(),
+            ended,
+            next,
+            more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,
+            pruned: of_nobody
+                || state.feed.has_lost(cursor.accounts)
+                || state.ends.has_lost(cursor.sessions[0]),
+        }))
+    }
+
+    fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        let state = self.state();
+        now(Ok(Some(state.feed.head.wrapping_add(state.ends.head))))
+    }
+
+    fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
+        let mut state = self.state();
+        let sessions = state.sessions.len();
+        state
+            .sessions
+            .retain(|_, session| session.expires_at >= before);
+        let expired = (sessions - state.sessions.len()) as u64;
+        now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
+    }
+
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        let state = self.state();
+        let wanted = |record: &&AuditRecord| {
+            query.account.is_none_or(|id| record.account == Some(id))
+                && query.before.is_none_or(|before| record.position < before)
+        };
+        let newest_first = state.audit.iter().rev().map(|(record, _)| record);
+        let page = newest_first.filter(wanted).take(query.limit as usize);
+        now(Ok(page.cloned().collect()))
+    }
+
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        let state = self.state();
+        let mut previous = AuditLink::FIRST;
+        for (record, link) in &state.audit {
+            previous = self.0.keyring.audit_link(&previous, record);
+            if previous != *link {
+                return now(Ok(Err(BrokenChain { position: record.position })));
+            }
+        }
+        now(Ok(Ok(state.audit.len() as u64)))
+    }
+
+    fn create_token(
+        &self,
+        new: NewToken,
+        note: Note,
+    ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
+        now(self.write(|state, at| {
+            if !state.accounts.contains_key(&new.owner) {
+                let missing = format!("there is no account {}", new.owner);
+                return Err(StoreError::unavailable(missing));
+            }
+            let token = ApiToken {
+                key: new.key,
+                owner: new.owner,
+                name: new.name,
+                scopes: new.scopes,
+                created_at: at,
+                expires_at: new.expires_at,
+                last_used_at: None,
+            };
+            state.tokens.insert(token.key.id(), token.clone());
+            state.feed.append(at, None);
+            self.log(state, at, Some(token.owner), note, (None, None));
+            Ok(token)
+        }))
+    }
+
+    fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        let state = self.state();
+        now(Ok(state
+            .tokens
+            .get(&key.id())
+            .filter(|token| token.key == key)
+            .cloned()))
+    }
+
+    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+        let state = self.state();
+        let wanted = |token: &&ApiToken| owner.is_none_or(|owner| token.owner == owner);
+        let mut tokens: Vec<ApiToken> = state.tokens.values().filter(wanted).cloned().collect();
+        tokens.sort_by_key(|token| (token.created_at, token.key.id()));
+        now(Ok(tokens))
+    }
+
+    fn revoke_token(
+        &self,
+        id: SessionId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        now(Ok(self.write(|state, at| {
+            let token = state.tokens.remove(&id)?;
+            state.ends.append(at, id);
+            self.log(state, at, Some(token.owner), note, (None, None));
+            Some(token)
+        })))
+    }
+
+    fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
+        now(Ok(self.state().settings.get(name).cloned()))
+    }
+
+    fn set_setting(
+        &self,
+        name: &'static str,
+        value: String,
+        note: Note,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(|state, at| {
+            state.settings.insert(name, value);
+            state.feed.append(at, None);
+            self.log(state, at, None, note, (None, None));
+        });
+        now(Ok(()))
+    }
+}

@@ -1,0 +1,218 @@
+//! What a directory in memory holds, and what is done to it in one go.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use hashbrown::HashMap as FastMap;
+
+use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::event::AuditRecord;
+use crate::domain::lock::Locks;
+use crate::domain::login::{fold_email, folded};
+use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::{Generation, Lifecycle, Status, Version};
+use crate::domain::time::Timestamp;
+use crate::store::keyring::AuditLink;
+use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) accounts: BTreeMap<AccountId, Record>,
+    pub(super) logins: HashMap<String, AccountId>,
+    pub(super) emails: HashMap<String, AccountId>,
+    pub(super) sessions: FastMap<SessionKey, Session>,
+    pub(super) tokens: BTreeMap<SessionId, ApiToken>,
+    pub(super) settings: HashMap<&'static str, String>,
+    pub(super) audit: Vec<(AuditRecord, AuditLink)>,
+    /// Settings and tokens change without an account.
+    pub(super) feed: Feed<Option<AccountId>>,
+    pub(super) ends: Feed<SessionId>,
+}
+
+pub(super) struct Record {
+    pub(super) account: Account,
+    pub(super) password_hash: Option<String>,
+}
+
+/// Entries in order, with the position of the newest and of the last pruned.
+pub(super) struct Feed<T> {
+    pub(super) head: u64,
+    pub(super) floor: u64,
+    pub(super) entries: VecDeque<(Timestamp, T)>,
+}
+
+impl<T> Default for Feed<T> {
+    fn default() -> Self {
+        Self { head: 0, floor: 0, entries: VecDeque::new() }
+    }
+}
+
+impl<T: Copy> Feed<T> {
+    pub(super) fn append(&mut self, at: Timestamp, what: T) {
+        self.head += 1;
+        self.entries.push_back((at, what));
+    }
+
+    /// Whether something between this place and the head can't be told.
+    pub(super) fn has_lost(&self, cursor: u64) -> bool {
+        !(self.floor..=self.head).contains(&cursor)
+    }
+
+    pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
+        let start = cursor.clamp(self.floor, self.head);
+        let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
+        let page: Vec<T> = self
+            .entries
+            .iter()
+            .skip(skip)
+            .take(limit)
+            .map(|(_, t)| *t)
+            .collect();
+        let next = start + page.len() as u64;
+        (page, next)
+    }
+
+    pub(super) fn prune(&mut self, before: Timestamp) -> u64 {
+        let old = self
+            .entries
+            .iter()
+            .take_while(|(at, _)| *at < before)
+            .count();
+        self.entries.drain(..old);
+        self.floor += old as u64;
+        old as u64
+    }
+}
+
+impl State {
+    pub(super) fn live_account(&self, key: &AccountKey) -> Option<&Account> {
+        let record = self.accounts.get(&key.account_id()?)?;
+        Some(&record.account)
+    }
+
+    pub(super) fn other_active_admins(&self, but: AccountId, at: Timestamp) -> u64 {
+        let others = self.accounts.values().map(|record| &record.account);
+        others
+            .filter(|a| a.id != but && a.is_active_admin(at))
+            .count() as u64
+    }
+
+    pub(super) fn check_unique(&self, new: &NewAccount) -> Result<(), CreateError> {
+        if let Some(holder) = self.logins.get(new.login.as_str()) {
+            let retired = self.accounts[holder].account.lifecycle == Lifecycle::Deleted;
+            let login = new.login.clone();
+            return Err(match retired {
+                true => CreateError::LoginRetired { login },
+                false => CreateError::LoginTaken { login },
+            });
+        }
+        match &new.email {
+            Some(email) if self.emails.contains_key(&email_key(email)) => {
+                Err(CreateError::EmailTaken { email: email.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn insert(&mut self, new: NewAccount, at: Timestamp) -> Account {
+        let number = self.accounts.len() as i64 + 1;
+        let Ok(id) = AccountId::try_from(number) else { unreachable!("{number} is positive") };
+        let account = Account {
+            id,
+            login: new.login,
+            name: new.name,
+            email: new.email,
+            admin: new.admin,
+            lifecycle: new.lifecycle,
+            locks: Locks::default(),
+            generation: Generation::default(),
+            version: Version::new(1),
+            attempts_generation: 0,
+            has_password: new.password_hash.is_some(),
+            created_at: at,
+            updated_at: at,
+            last_sign_in_at: None,
+        };
+        self.logins.insert(account.login.as_str().to_owned(), id);
+        if let Some(email) = &account.email {
+            self.emails.insert(email_key(email), id);
+        }
+        let record = Record { account: account.clone(), password_hash: new.password_hash };
+        self.accounts.insert(id, record);
+        account
+    }
+
+    /// What is the store's own stays as it is, whatever the edit says.
+    pub(super) fn replace(
+        &mut self,
+        id: AccountId,
+        edit: Account,
+        hash: Option<String>,
+        at: Timestamp,
+    ) -> Result<Changed, StoreError> {
+        if let Some(email) = &edit.email
+            && self
+                .emails
+                .get(&email_key(email))
+                .is_some_and(|holder| *holder != id)
+        {
+            return Err(StoreError::Taken { what: format!("the e-mail address {email}") });
+        }
+        let Some(record) = self.accounts.get_mut(&id) else {
+            unreachable!("a decision was made on this account")
+        };
+        let before = record.account.clone();
+        if hash.is_some() {
+            record.password_hash = hash;
+        }
+        let account = Account {
+            id,
+            login: before.login.clone(),
+            version: before.version.next(),
+            has_password: record.password_hash.is_some(),
+            created_at: before.created_at,
+            updated_at: at,
+            last_sign_in_at: before.last_sign_in_at,
+            ..edit
+        };
+        record.account = account.clone();
+        self.rename(&before, &account);
+        self.feed.append(at, Some(account.id));
+        Ok(Changed { before, account })
+    }
+
+    pub(super) fn rename(&mut self, before: &Account, after: &Account) {
+        if let Some(email) = &before.email {
+            self.emails.remove(&email_key(email));
+        }
+        if after.lifecycle != Lifecycle::Deleted
+            && let Some(email) = &after.email
+        {
+            self.emails.insert(email_key(email), after.id);
+        }
+    }
+
+    pub(super) fn matches(account: &Account, query: &AccountQuery, at: Timestamp) -> bool {
+        let status = account.standing().status(at);
+        let wanted = match query.status {
+            Some(wanted) => status == wanted,
+            None => status != Status::Deleted,
+        };
+        let contains = |needle: &str| {
+            let fields = [account.login.as_str(), &account.name]
+                .into_iter()
+                .chain(account.email.as_deref());
+            fields
+                .into_iter()
+                .any(|field| folded(field).contains(needle))
+        };
+        let found = query
+            .search
+            .as_deref()
+            .is_none_or(|words| contains(&folded(words)));
+        wanted && found && query.after.is_none_or(|after| account.id > after)
+    }
+}
+
+pub(super) fn email_key(email: &str) -> String {
+    fold_email(email).unwrap_or_else(|| email.to_lowercase())
+}

@@ -1,0 +1,181 @@
+//! What goes into a directory and comes out of it, beside accounts and sessions.
+
+use std::fmt;
+
+use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::event::Note;
+use crate::domain::login::Login;
+use crate::domain::session::{SessionId, SessionKey};
+use crate::domain::standing::{Lifecycle, Standing, Status};
+use crate::domain::time::Timestamp;
+
+/// How many counters the feed of session ends is spread over, so that people
+/// who sign out never queue behind each other.
+pub const SESSION_SHARDS: usize = 16;
+
+/// A session about to be opened.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The hash of its token.
+    pub key: SessionKey,
+    /// Whose it is to be.
+    pub account: AccountKey,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+    /// Where it is opened from.
+    pub opened_from: Option<String>,
+    /// The program that opens it, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// What a decision is made on, all of one instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The account as it is.
+    pub account: &'a Account,
+    /// How many administrators could still act without it.
+    pub other_active_admins: u64,
+    /// The instant, by the store's clock.
+    pub now: Timestamp,
+}
+
+/// What to write. The hash is left out of what `Debug` prints.
+#[derive(Clone)]
+pub struct Edit {
+    /// The account as it shall be. Its number, login, version, times and whether it
+    /// has a password are the store's.
+    pub account: Account,
+    /// A new hash of a password, if one is set.
+    pub password_hash: Option<String>,
+    /// What the audit log says.
+    pub note: Note,
+}
+
+impl fmt::Debug for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edit")
+            .field("account", &self.account)
+            .field("note", &self.note)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change that was written.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The account as it was.
+    pub before: Account,
+    /// The account as it is.
+    pub account: Account,
+}
+
+/// An account about to be made. The hash is left out of what `Debug` prints.
+#[derive(Clone)]
+pub struct NewAccount {
+    /// Its login, for ever.
+    pub login: Login,
+    /// Its name; may be empty.
+    pub name: String,
+    /// Its primary e-mail address.
+    pub email: Option<String>,
+    /// Whether it is an administrator.
+    pub admin: bool,
+    /// Where in its life it begins.
+    pub lifecycle: Lifecycle,
+    /// The hash of its password, if it has one already.
+    pub password_hash: Option<String>,
+}
+
+impl fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewAccount")
+            .field("login", &self.login)
+            .field("admin", &self.admin)
+            .field("lifecycle", &self.lifecycle)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which accounts to list.
+#[derive(Clone, Debug)]
+pub struct AccountQuery {
+    /// Only those with this status now. Deleted ones are listed only if asked for.
+    pub status: Option<Status>,
+    /// Only those whose login, name or e-mail address contains this, ignoring case.
+    pub search: Option<String>,
+    /// Only those with a higher number.
+    pub after: Option<AccountId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which audit records to list.
+#[derive(Clone, Debug)]
+pub struct AuditQuery {
+    /// Only those about this account.
+    pub account: Option<AccountId>,
+    /// Only those before this position.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A place in the change feed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FeedCursor {
+    /// The last position of account changes that was seen.
+    pub accounts: u64,
+    /// The last position of session ends that was seen, by shard.
+    pub sessions: [u64; SESSION_SHARDS],
+}
+
+/// A piece of the change feed.
+#[derive(Clone, Debug, Default)]
+pub struct FeedPage {
+    /// Accounts that changed, with their standing now, which may be newer than
+    /// the change.
+    pub accounts: Vec<(AccountKey, Standing)>,
+    /// Sessions and tokens that were ended one by one.
+    pub ended: Vec<SessionId>,
+    /// Where the next page begins.
+    pub next: FeedCursor,
+    /// Whether there may be more already.
+    pub more: bool,
+    /// Whether something between the cursor and this page was pruned: everything
+    /// must be asked again.
+    pub pruned: bool,
+}
+
+/// An API token as it is stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiToken {
+    /// The hash of the secret.
+    pub key: SessionKey,
+    /// Whose rights it carries.
+    pub owner: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// What it may be used for; `*` for everything that its owner may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// An API token about to be made.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The hash of the secret.
+    pub key: SessionKey,
+    /// Whose rights it carries.
+    pub owner: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}

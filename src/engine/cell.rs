@@ -290,6 +290,11 @@ impl Cell {
         }
     }
 
+    /// Whether a session of this generation was born after what is known here.
+    pub(crate) fn is_behind(&self, born: Option<Generation>) -> bool {
+        born.is_some_and(|born| born > self.generation())
+    }
+
     /// The generation that sessions are born in now.
     pub(crate) fn generation(&self) -> Generation {
         lock(&self.details).generation

@@ -4,11 +4,13 @@
 //! nothing can be lost, and a wake-up only says "look now". The instant of the
 //! last successful look is how fresh everything in this process is.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::domain::time::Monotonic;
-use crate::engine::{Gate, Unanswered};
+use crate::engine::cell::Cell;
+use crate::engine::{ASK_AGAIN, Gate, Unanswered};
 use crate::store::{Directory, FeedCursor, FeedPage};
 
 /// How often a cheap hint of change is asked for.
@@ -143,18 +145,27 @@ impl Gate {
     }
 }
 
-/// Asks for every account again, at a bounded rate. Requests don't wait for it:
-/// they ask for theirs at once.
+/// Asks for every account again, at a bounded rate, until each has an answer:
+/// connections that outlive their request wait for it. Requests don't: they ask
+/// for theirs at once.
 async fn recheck(gate: Weak<Gate>) {
     let Some(held) = gate.upgrade().map(|gate| gate.standings.held()) else { return };
-    for batch in held.chunks(RECHECK_BATCH) {
-        for cell in batch.iter().filter(|cell| !cell.is_known()) {
-            // Held for one account at a time: no store that hangs keeps the gate.
-            let Some(gate) = gate.upgrade() else { return };
-            // Whoever needs one that fails here asks for it again.
-            let _ = gate.fill(cell, None).await;
+    let mut doubted: VecDeque<Weak<Cell>> = held.iter().map(Arc::downgrade).collect();
+    drop(held);
+    let mut asked: usize = 0;
+    while let Some(next) = doubted.pop_front() {
+        // Held for one account at a time: no store that hangs keeps the gate.
+        let Some(gate) = gate.upgrade() else { return };
+        let Some(cell) = next.upgrade().filter(|cell| !cell.is_known()) else { continue };
+        let answered = gate.fill(&cell, None).await;
+        drop((gate, cell));
+        asked += 1;
+        if answered.is_err() {
+            doubted.push_back(next);
+            tokio::time::sleep(ASK_AGAIN).await;
+        } else if asked.is_multiple_of(RECHECK_BATCH) {
+            tokio::time::sleep(RECHECK_PAUSE).await;
         }
-        tokio::time::sleep(RECHECK_PAUSE).await;
     }
 }
 

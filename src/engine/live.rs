@@ -16,13 +16,13 @@ use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::SessionId;
 use crate::domain::standing::Bearer;
 use crate::engine::sessions::Live;
-use crate::engine::{CurrentAccount, Gate, Portcullis, Unanswered};
+use crate::engine::{ASK_AGAIN, CurrentAccount, Gate, Portcullis, Unanswered};
 
 /// However long nothing happens, the times of a session are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// A store or source that does not answer is left alone for this long.
-const STORE_REST: Duration = Duration::from_secs(1);
+/// What is known until an instant is not overdue at it.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Who waits for news, by what the news is about.
 pub(super) struct Waiting<K: Eq + Hash>(Mutex<HashMap<K, (Arc<Notify>, usize)>>);
@@ -108,62 +108,77 @@ impl Portcullis {
         let (gate, live) = (&self.0, &account.0);
         let of_account = gate.live_accounts.register(live.cell.key().clone());
         let of_session = gate.live_sessions.register(live.id());
-        let mut session_may_be_over = true;
+        let mut session_news = std::pin::pin!(of_session.notify.notified());
+        let mut session = OfStore::MayBeOver;
         loop {
-            // Both listen before anything is read, so that no news falls between.
+            // Both listen before anything is read, and the session's news is heard
+            // also while nobody waits for it: none falls between.
             let mut account_news = std::pin::pin!(of_account.notify.notified());
-            let mut session_news = std::pin::pin!(of_session.notify.notified());
             account_news.as_mut().enable();
-            session_news.as_mut().enable();
-            match gate.must_end(live, session_may_be_over).await {
-                Ok(Some(denial)) => return denial,
-                Ok(None) => session_may_be_over = false,
-                // It may be over still, and is asked about again.
-                Err(Unanswered) => {}
+            if session == OfStore::MayBeOver {
+                session_news.set(of_session.notify.notified());
+                session_news.as_mut().enable();
             }
-            let rest = gate.next_look(live, session_may_be_over);
+            if let Some(denial) = gate.must_end(live, session) {
+                return denial;
+            }
             tokio::select! {
-                // Where both have news, the account is looked at all the same.
                 biased;
-                () = session_news => session_may_be_over = true,
+                () = session_news.as_mut() => session = OfStore::MayBeOver,
                 () = account_news => {}
-                () = tokio::time::sleep(rest) => {}
+                // No store that hangs delays the news.
+                answer = gate.look(live, session) => session = answer,
             }
         }
     }
 }
 
+/// What the store says of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum OfStore {
+    Ended,
+    Goes,
+    /// There may be news of it, and the store was not asked yet.
+    MayBeOver,
+}
+
 impl Gate {
-    async fn must_end(
-        self: &Arc<Self>,
-        live: &Live,
-        session_may_be_over: bool,
-    ) -> Result<Option<Denial>, Unanswered> {
-        // No request may come that asks a source without a feed.
-        if live.cell.known_until() < self.clock.now().monotonic {
-            let _ = self.fill(&live.cell, live.born()).await;
-        }
+    fn must_end(&self, live: &Live, session: OfStore) -> Option<Denial> {
         let now = self.clock.wall();
         if let Some(denial) = self.refusal(live, now) {
-            return Ok(Some(denial));
+            return Some(denial);
         }
-        let ours = live.id().get() != 0;
-        let over = now >= live.expires_at
-            || (ours
-                && session_may_be_over
-                && self.stored_session(live.key, live.bearer).await?.is_none());
-        Ok(over.then(|| self.of(live, DenialReason::SessionEnded, true, now)))
+        let over = session == OfStore::Ended || now >= live.expires_at;
+        over.then(|| self.of(live, DenialReason::SessionEnded, true, now))
     }
 
-    /// When a connection is looked at again, whatever the news: when its session
-    /// ends, the word of a source without a feed is not taken any more, or a store
-    /// that did not answer has had a rest.
-    fn next_look(&self, live: &Live, unanswered: bool) -> Duration {
+    /// Asks what is to be asked now, or waits until there is something.
+    async fn look(self: &Arc<Self>, live: &Live, session: OfStore) -> OfStore {
         let now = self.clock.now();
-        let expires = live.expires_at.since(now.wall);
-        let overdue = live.cell.known_until().since(now.monotonic);
-        let overdue = if unanswered { Duration::ZERO } else { overdue };
-        expires.min(overdue.max(STORE_REST)).min(LOOK_EVERY)
+        let answered = if session == OfStore::MayBeOver {
+            self.stored_state(live).await
+        } else if now.monotonic > live.cell.known_until() {
+            // No feed tells of changes: the source is asked in time.
+            self.fill_for(live).await.map(|()| session)
+        } else {
+            let known_for = live.cell.known_until().since(now.monotonic) + MOMENT;
+            let left = live.expires_at.since(now.wall);
+            tokio::time::sleep(left.min(LOOK_EVERY).min(known_for)).await;
+            Ok(session)
+        };
+        if answered.is_err() {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+        answered.unwrap_or(session)
+    }
+
+    async fn stored_state(&self, live: &Live) -> Result<OfStore, Unanswered> {
+        if live.id().get() == 0 {
+            // The application keeps it.
+            return Ok(OfStore::Goes);
+        }
+        let stored = self.stored_session(live.key, live.bearer).await?;
+        Ok(stored.map_or(OfStore::Ended, |_| OfStore::Goes))
     }
 
     /// An account may have changed.

@@ -54,7 +54,7 @@ impl Gate {
 
     /// Fills the cell of a session; once more where a read that was under way
     /// already is older than the session.
-    async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
+    pub(super) async fn fill_for(self: &Arc<Self>, live: &Live) -> Result<(), Unanswered> {
         self.fill(&live.cell, live.born()).await?;
         if live.is_ahead() {
             self.fill(&live.cell, live.born()).await?;
@@ -171,8 +171,7 @@ impl Gate {
 
     async fn read_standing(&self, cell: &Cell, born: Option<Generation>) -> Result<(), Unanswered> {
         // Somebody's read may have ended between the caller's look and this one.
-        let ahead = born.is_some_and(|born| born > cell.generation());
-        if !ahead && self.may_use(cell, self.clock.now().monotonic) {
+        if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
             return Ok(());
         }
         let began = cell.begin_read();

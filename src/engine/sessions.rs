@@ -160,8 +160,7 @@ impl Live {
     /// Whether it was born after what is known of its account: generations only
     /// rise, so the account must be read again before the session is judged.
     pub(crate) fn is_ahead(&self) -> bool {
-        self.born()
-            .is_some_and(|born| born > self.cell.generation())
+        self.cell.is_behind(self.born())
     }
 
     /// Whether the hot path may leave the session's times alone: it is not over,

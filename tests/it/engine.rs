@@ -4,6 +4,7 @@
 mod attempts;
 mod faulty;
 mod gateways;
+mod live;
 mod sessions;
 mod source;
 mod staleness;

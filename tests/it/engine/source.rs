@@ -270,6 +270,29 @@ async fn a_slow_read_does_not_undo_a_pushed_lock() {
     }
 }
 
+/// A connection that outlives its request asks for itself.
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_told_of_what_was_not_pushed_when_the_source_is_asked_again() {
+    let setting = Setting::new(|b| b).await;
+    let me = visit(&setting.gate, &setting.sign_in().await)
+        .await
+        .expect("signed in");
+    let second = Duration::from_secs(1);
+    let ended = setting.gate.ended(&me);
+    tokio::pin!(ended);
+    setting.table.set(Mood::Failing);
+    setting.table.store(locked(2));
+    for _ in 0..90 {
+        setting.clock.advance(second);
+        assert!(tokio::time::timeout(second, &mut ended).await.is_err(), "nobody can say");
+    }
+    setting.table.set(Mood::Well);
+    let told = tokio::time::timeout(3 * second, &mut ended)
+        .await
+        .expect("told");
+    assert!(matches!(told.reason(), DenialReason::Locked { .. }));
+}
+
 /// Whose request it is stands in the extensions, with or without a generation.
 fn claims(builder: Builder) -> Builder {
     builder.sessions_from(|head: &Parts| {

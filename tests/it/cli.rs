@@ -208,7 +208,7 @@ fn a_path_that_cannot_be_a_directory_is_explained() {
     host.run(&["--directory", &folder, "user", "list"])
         .fails(2, &["is a folder"]);
     let gone = host.run(&["--directory", "not/there.db", "user", "add", "alice"]);
-    gone.fails(5, &["not/there.db", "check who owns"]);
+    gone.fails(5, &["not/there.db", "make that first"]);
     std::fs::write(host.file(), "not a database at all, but long enough to look like one")
         .expect("written");
     for args in [&["user", "list"][..], &["user", "add", "alice"]] {

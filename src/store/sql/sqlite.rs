@@ -103,7 +103,10 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
         Ok(bytes)
     };
     match create() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(no_folder(path)),
+        Err(_) if has_no_folder(path) => {
+            let mend = "its folder does not exist; make that first";
+            Err(StoreError::Missing { what: path.display().to_string(), mend })
+        }
         Err(error) => Err(of_file(&path.display().to_string(), &error)),
         // SQLite would take what is left of it for nothing, and write over it.
         Ok(1..SMALLEST) => Err(StoreError::Damaged {
@@ -114,10 +117,10 @@ pub(super) fn create_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// A file that may be made is not found only where its folder is not.
-fn no_folder(path: &Path) -> StoreError {
-    let folder = path.parent().unwrap_or(path).display().to_string();
-    StoreError::Missing { what: format!("the folder {folder}"), mend: "make it first" }
+/// Whether the folder of a file is not there.
+fn has_no_folder(path: &Path) -> bool {
+    path.parent()
+        .is_some_and(|folder| folder != Path::new("") && !folder.exists())
 }
 
 /// SQLite's smallest page, in bytes.

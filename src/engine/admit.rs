@@ -93,7 +93,8 @@ impl Portcullis {
         let Some(source) = &self.0.session_source else { return self.admit(&head.headers) };
         let claim = source.claim(head);
         let gate = Arc::clone(&self.0);
-        Admission::Look(Look(Box::pin(async move { gate.admit_claim(claim).await })))
+        let on_stale = self.1;
+        Admission::Look(Look(Box::pin(async move { gate.admit_claim(claim, on_stale).await })))
     }
 
     #[inline]
@@ -108,12 +109,13 @@ impl Portcullis {
             return self.look_up(hash, token, bearer);
         };
         let now = gate.clock.now();
-        match gate.judge(&live, now) {
+        match gate.judge(&live, now, self.1) {
             Known::Pass => Admission::Pass(CurrentAccount(live)),
             Known::Deny(denial) => Admission::Deny(denial),
             Known::ReadStanding => {
-                let gate = Arc::clone(gate);
-                Admission::Look(Look(Box::pin(async move { gate.judge_after_read(live).await })))
+                let (gate, on_stale) = (Arc::clone(gate), self.1);
+                let look = async move { gate.judge_after_read(live, on_stale).await };
+                Admission::Look(Look(Box::pin(look)))
             }
             Known::ReadSession => {
                 gate.sessions.forget(live.id());
@@ -133,7 +135,9 @@ impl Portcullis {
             return Admission::Deny(gate.ended(bearer, now));
         }
         let (gate, key) = (Arc::clone(gate), token.key());
-        Admission::Look(Look(Box::pin(async move { gate.look_up(hash, key, bearer).await })))
+        let on_stale = self.1;
+        let look = async move { gate.look_up(hash, key, bearer, on_stale).await };
+        Admission::Look(Look(Box::pin(look)))
     }
 }
 
@@ -141,18 +145,18 @@ impl Gate {
     /// Judges a session that is in memory. The account's reasons go before the
     /// session's, and before not knowing: a known lock stays a lock.
     #[inline]
-    fn judge(&self, live: &Live, now: Now) -> Known {
+    fn judge(&self, live: &Live, now: Now, on_stale: OnStale) -> Known {
         let verdict = live.cell.word().verdict(live.born(), now.wall);
         let settled = live.is_settled(now.wall);
         let fresh = self.is_fresh(now.monotonic) && now.monotonic <= live.cell.known_until();
         if verdict == Verdict::Pass && settled && fresh {
             return Known::Pass;
         }
-        self.judge_closely(live, now, verdict)
+        self.judge_closely(live, now, on_stale, verdict)
     }
 
     #[cold]
-    fn judge_closely(&self, live: &Live, now: Now, verdict: Verdict) -> Known {
+    fn judge_closely(&self, live: &Live, now: Now, on_stale: OnStale, verdict: Verdict) -> Known {
         let times = live.times(now.wall, self.settings.session_idle);
         let overdue = now.monotonic > live.cell.known_until();
         if verdict == Verdict::Unknown || overdue || (verdict == Verdict::Refuse && live.is_ahead())
@@ -173,15 +177,14 @@ impl Gate {
             Times::Touch => self.touch(live, now.wall),
             Times::Fine => {}
         }
-        match self.answer_when_stale(now.monotonic) {
+        match self.answer_when_stale(now.monotonic, on_stale) {
             Some(reason) => Known::Deny(self.of(live, reason, false, now.wall)),
             None => Known::Pass,
         }
     }
 
-    fn answer_when_stale(&self, now: Monotonic) -> Option<DenialReason> {
-        let strict = self.settings.on_stale == OnStale::Strict;
-        (strict && !self.is_fresh(now)).then(unknown)
+    fn answer_when_stale(&self, now: Monotonic, on_stale: OnStale) -> Option<DenialReason> {
+        (on_stale == OnStale::Strict && !self.is_fresh(now)).then(unknown)
     }
 
     pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
@@ -222,6 +225,7 @@ impl Gate {
         &self,
         live: Arc<Live>,
         now: Now,
+        on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         if let Some(denial) = self.refusal(&live, now.wall) {
             return Err(denial);
@@ -233,7 +237,7 @@ impl Gate {
             Times::Touch => self.touch(&live, now.wall),
             Times::Fine => {}
         }
-        match self.answer_when_stale(now.monotonic) {
+        match self.answer_when_stale(now.monotonic, on_stale) {
             Some(reason) => Err(self.of(&live, reason, false, now.wall)),
             None => Ok(CurrentAccount(live)),
         }

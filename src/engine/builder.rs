@@ -47,6 +47,7 @@ pub struct Builder {
     policy: LockoutPolicy,
     settings: Settings,
     session_capacity: usize,
+    on_stale: OnStale,
 }
 
 impl Default for Builder {
@@ -66,11 +67,11 @@ impl Default for Builder {
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
                 max_stale: Duration::from_secs(10),
-                on_stale: OnStale::Strict,
                 refresh_every: Duration::from_secs(30),
                 store_timeout: Duration::from_secs(5),
             },
             session_capacity: 1_000_000,
+            on_stale: OnStale::Strict,
         }
     }
 }
@@ -149,10 +150,11 @@ impl Builder {
     }
 
     /// How long what is known is used while the directory can't be asked, and
-    /// what happens then. Default: 10 seconds, [`OnStale::Strict`].
+    /// what happens then. Default: 10 seconds, [`OnStale::Strict`]. Routes may differ:
+    /// see [`Portcullis::when_stale`].
     pub fn max_stale(mut self, max_stale: Duration, then: OnStale) -> Self {
         self.settings.max_stale = max_stale;
-        self.settings.on_stale = then;
+        self.on_stale = then;
         self
     }
 
@@ -199,7 +201,8 @@ impl Builder {
             Some(directory) => directory.feed_head().await?,
             None => FeedCursor::default(),
         };
-        let gate = Portcullis(Arc::new(self.assemble(clock)?));
+        let on_stale = self.on_stale;
+        let gate = Portcullis(Arc::new(self.assemble(clock)?), on_stale);
         gate.0.looked_at_feed(gate.0.first_look());
         feed::spawn(&gate.0, cursor);
         Ok(gate)

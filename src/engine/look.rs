@@ -39,12 +39,15 @@ impl Gate {
     pub(super) async fn judge_after_read(
         self: Arc<Self>,
         live: Arc<Live>,
+        on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         let read = self.fill_for(&live).await;
         let now = self.clock.now();
         let says_something = live.cell.is_known() && !live.is_ahead();
-        if read.is_ok() || (says_something && self.may_use_overdue(&live.cell, now.monotonic)) {
-            return self.judge_finally(live, now);
+        if read.is_ok()
+            || (says_something && self.may_use_overdue(&live.cell, now.monotonic, on_stale))
+        {
+            return self.judge_finally(live, now, on_stale);
         }
         let known_lock = says_something
             .then(|| self.refusal(&live, now.wall))
@@ -64,9 +67,9 @@ impl Gate {
 
     /// While a source without a feed fails, its last word is taken for
     /// `max_stale` longer, or for as long as it takes where that was chosen.
-    fn may_use_overdue(&self, cell: &Cell, now: Monotonic) -> bool {
+    fn may_use_overdue(&self, cell: &Cell, now: Monotonic, on_stale: OnStale) -> bool {
         let until = cell.known_until().after(self.settings.max_stale);
-        now <= until || self.settings.on_stale == OnStale::BestEffort
+        now <= until || on_stale == OnStale::BestEffort
     }
 
     /// Reads a session that is not in memory, then judges.
@@ -75,6 +78,7 @@ impl Gate {
         hash: TokenHash,
         key: SessionKey,
         bearer: Bearer,
+        on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         let begin = || -> BoxFuture<'static, _> {
             let gate = Arc::clone(&self);
@@ -83,7 +87,7 @@ impl Gate {
         let live = self.session_reads.read((key.id(), bearer), begin).await;
         let now = self.clock.now();
         match live {
-            Ok(Some(live)) => self.judge_after_session(live, now).await,
+            Ok(Some(live)) => self.judge_after_session(live, now, on_stale).await,
             Ok(None) => Err(self.ended(bearer, now.wall)),
             Err(Unanswered) => Err(self.deny(unknown()).by_token(bearer == Bearer::Token)),
         }
@@ -93,11 +97,12 @@ impl Gate {
         self: Arc<Self>,
         live: Arc<Live>,
         now: Now,
+        on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         if self.may_use(&live.cell, now.monotonic) && !live.is_ahead() {
-            self.judge_finally(live, now)
+            self.judge_finally(live, now, on_stale)
         } else {
-            self.judge_after_read(live).await
+            self.judge_after_read(live, on_stale).await
         }
     }
 
@@ -210,6 +215,7 @@ impl Gate {
     pub(super) async fn admit_claim(
         self: Arc<Self>,
         claim: BoxFuture<'static, Result<Option<SessionClaim>, StoreError>>,
+        on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         match self.ask(claim).await {
             Ok(Some(claim)) => {
@@ -218,7 +224,7 @@ impl Gate {
                 });
                 let live = Arc::new(self.live_of_claim(&claim, cell));
                 let now = self.clock.now();
-                self.judge_after_session(live, now).await
+                self.judge_after_session(live, now, on_stale).await
             }
             Ok(None) => Err(self.deny(DenialReason::NoSession)),
             Err(Unanswered) => Err(self.deny(unknown())),

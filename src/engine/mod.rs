@@ -69,7 +69,7 @@ use crate::store::{AttemptStore, Directory, ErasedSource, SessionStore};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Portcullis(Arc<Gate>);
+pub struct Portcullis(Arc<Gate>, OnStale);
 
 /// Everything that clones share.
 struct Gate {
@@ -111,7 +111,6 @@ struct Settings {
     session_lifetime: Duration,
     session_idle: Duration,
     max_stale: Duration,
-    on_stale: OnStale,
     /// How long a source's word is taken, where no feed tells of changes.
     refresh_every: Duration,
     store_timeout: Duration,
@@ -152,6 +151,22 @@ impl Portcullis {
             .attempts(attempts)
             .build()
             .await
+    }
+
+    /// This gate with another answer for when the directory was not heard of for
+    /// too long: for a layer before routes that had better go on, or had better
+    /// not.
+    ///
+    /// ```
+    /// # use portcullis::{GuardLayer, OnStale, Portcullis};
+    /// # fn layers(gate: Portcullis) {
+    /// let everywhere = GuardLayer::new(gate.clone());
+    /// let status_page = GuardLayer::new(gate.when_stale(OnStale::BestEffort));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn when_stale(&self, then: OnStale) -> Self {
+        Self(Arc::clone(&self.0), then)
     }
 
     /// Tells the gate what an account's standing is now. When this returns, no

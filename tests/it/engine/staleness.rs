@@ -57,6 +57,23 @@ async fn best_effort_goes_on_with_what_it_knows() {
     assert!(is_locked(&visit(&house.gate, &his).await));
 }
 
+/// One gate, two layers: routes that go on, and routes that do not.
+#[tokio::test(start_paused = true)]
+async fn routes_may_differ_in_what_they_do_when_nobody_can_say() {
+    let house = House::with(|b| b.max_stale(MAX_STALE, OnStale::Strict)).await;
+    let lenient = house.gate.when_stale(OnStale::BestEffort);
+    let (alice, bob) = (house.account("alice").await, house.account("bob").await);
+    let (hers, his) = (sign_in(&house.gate, &alice).await, sign_in(&house.gate, &bob).await);
+    assert!(visit(&house.gate, &hers).await.is_ok());
+    assert!(visit(&lenient, &his).await.is_ok());
+    house.lock(&bob).await;
+    house.directory.set(Mood::Failing);
+    house.clock.advance(Duration::from_secs(3600));
+    assert_unknown(visit(&house.gate, &hers).await);
+    assert!(visit(&lenient, &hers).await.is_ok());
+    assert!(is_locked(&visit(&lenient, &his).await), "a known lock stays a lock");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_never_answers_costs_one_time_out() {
     let patience = Duration::from_millis(500);

@@ -8,6 +8,12 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
+use portcullis::Account;
+use portcullis::domain::event::{Action, Note};
+use portcullis::domain::login::TypedLogin;
+use portcullis::domain::standing::Lifecycle;
+use portcullis::store::sql::SqlDirectory;
+use portcullis::store::{Directory, Edit, Facts};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -199,6 +205,78 @@ async fn disabled_people_and_signed_out_sessions_are_refused() {
     assert_eq!(world.visit().await.status, 200);
     world.run(&["user", "sign-out", "alice"]);
     world.until_program(401).await;
+}
+
+/// The rest of the order of precedence, laid by another program on the same file:
+/// each graver reason hides the one before.
+#[tokio::test]
+async fn graver_reasons_hide_lesser_ones_for_every_kind_of_client() {
+    let world = World::with("alice").await;
+    let directory = SqlDirectory::open(world.folder.path().join("portcullis.db")).await;
+    let directory = directory.expect("the same file");
+    let alice = TypedLogin::new("alice");
+    let alice = directory
+        .resolve(alice)
+        .await
+        .expect("answers")
+        .expect("alice")
+        .id;
+    let set = async |lifecycle| {
+        let decide = move |facts: Facts<'_>| {
+            let account = Account { lifecycle, ..facts.account.clone() };
+            let note = Note {
+                actor: "test".to_owned(),
+                action: Action::AccountActivated,
+                reason: None,
+                from: None,
+            };
+            Some(Edit { account, password_hash: None, note })
+        };
+        let changed = directory
+            .change(alice, Box::new(decide))
+            .await
+            .expect("answers");
+        changed.expect("changed");
+    };
+
+    let nobody = world
+        .browser
+        .send("GET", "/", &[("accept", "application/json")], "")
+        .await;
+    assert_eq!(problem(&nobody)["type"], "urn:portcullis:denial:no-session");
+    set(Lifecycle::Invited).await;
+    world.until(303).await;
+    assert_refused_everywhere(&world, "account-not-yet-active", "not-yet-active").await;
+
+    set(Lifecycle::Active).await;
+    world.until(200).await;
+    world.run(&["user", "lock", "alice"]);
+    world.until(303).await;
+    assert_refused_everywhere(&world, "account-locked", "locked").await;
+
+    world.run(&["settings", "account-disabling", "on"]);
+    world.run(&["user", "disable", "alice", "--reason", "retired"]);
+    world.until_told("account-disabled").await;
+    assert_refused_everywhere(&world, "account-disabled", "disabled").await;
+
+    set(Lifecycle::Deleted).await;
+    world.until_told("account-deleted").await;
+    assert_refused_everywhere(&world, "account-deleted", "deleted").await;
+}
+
+impl World {
+    /// Asks until a program is told this reason.
+    async fn until_told(&self, word: &str) {
+        let began = Instant::now();
+        let expected = format!("urn:portcullis:denial:{word}");
+        loop {
+            let answer = self.visit_with(&[("accept", "application/json")]).await;
+            if answer.body.contains(&expected) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "{answer:?}");
+        }
+    }
 }
 
 /// Failed attempts lock out by themselves: sessions wait for its end, and resume.

@@ -7,7 +7,7 @@ use crate::domain::account::{AccountId, AccountKey};
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
-use crate::engine::sessions::Live;
+use crate::engine::session::Live;
 
 /// The account whose request this is, put into the request's extensions by the
 /// guard. It is there only if the account may pass.

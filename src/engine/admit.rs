@@ -19,7 +19,7 @@ use crate::engine::account::CurrentAccount;
 use crate::engine::builder::OnStale;
 use crate::engine::cell::Verdict;
 use crate::engine::credential::{self, Credential};
-use crate::engine::sessions::{Live, Times, TokenHash};
+use crate::engine::session::{Live, Times, TokenHash};
 use crate::engine::{Gate, Portcullis, unknown};
 use crate::store::BoxFuture;
 

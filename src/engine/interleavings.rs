@@ -14,7 +14,8 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::cell::{Cell, Verdict};
-use crate::engine::sessions::{Live, Overtaken, Sessions, TokenHash, TokenHasher};
+use crate::engine::session::{Live, TokenHash, TokenHasher};
+use crate::engine::sessions::{Overtaken, Sessions};
 use crate::engine::standings::Standings;
 
 const NOW: Timestamp = Timestamp::from_secs(1_000);

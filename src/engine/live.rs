@@ -15,7 +15,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::SessionId;
 use crate::domain::standing::Bearer;
-use crate::engine::sessions::Live;
+use crate::engine::session::Live;
 use crate::engine::{ASK_AGAIN, CurrentAccount, Gate, Portcullis, Unanswered};
 
 /// However long nothing happens, the times of a session are looked at this often.

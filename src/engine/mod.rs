@@ -16,6 +16,7 @@ mod live;
 mod look;
 #[cfg(feature = "passwords")]
 pub mod passwords;
+mod session;
 mod sessions;
 mod sign_in;
 mod source;
@@ -46,7 +47,8 @@ use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::flight::SingleFlight;
 use self::live::Waiting;
-use self::sessions::{Live, Sessions, TokenHash, TokenHasher};
+use self::session::{Live, TokenHash, TokenHasher};
+use self::sessions::Sessions;
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
 use crate::domain::account::AccountKey;

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod directory;
+mod held;
 mod sessions;
 mod state;
 

@@ -1,9 +1,15 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::domain::account::AccountKey;
+use crate::domain::session::{Session, SessionKey};
+use crate::domain::standing::{Bearer, Generation};
+use crate::domain::time::Timestamp;
+use crate::engine::cell::Cell;
+use crate::engine::session::{Times, TokenHasher};
 
 const EARLY: Timestamp = Timestamp::from_secs(1_000);
 const END: Timestamp = Timestamp::from_secs(100_000);

@@ -106,7 +106,7 @@ impl SessionStore for SingleProcessDirectory {
             return now(Ok(Err(refusal)));
         }
         let session = born(new, account.generation, at);
-        state.sessions.insert(session.key, session.clone());
+        state.sessions.insert(session.clone());
         if let Some(record) = state.accounts.get_mut(&account.id) {
             record.account.last_sign_in_at = Some(at);
         }
@@ -114,7 +114,7 @@ impl SessionStore for SingleProcessDirectory {
     }
 
     fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
-        now(Ok(self.state().sessions.get(&key).cloned()))
+        now(Ok(self.state().sessions.get(key)))
     }
 
     fn end_session(
@@ -123,8 +123,7 @@ impl SessionStore for SingleProcessDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
         now(Ok(self.write(|state, at| {
-            let key = state.sessions.keys().find(|key| key.id() == id).copied()?;
-            let session = state.sessions.remove(&key)?;
+            let session = state.sessions.end(id)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
             self.log(state, at, account, note, (None, None));
@@ -136,26 +135,17 @@ impl SessionStore for SingleProcessDirectory {
         &self,
         seen: Vec<(SessionKey, Timestamp)>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        let mut state = self.state();
-        for (key, at) in seen {
-            if let Some(session) = state.sessions.get_mut(&key) {
-                session.last_seen_at = session.last_seen_at.max(at);
-            }
-        }
+        self.state().sessions.touch(seen);
         now(Ok(()))
     }
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
-        let at = self.0.clock.wall();
         let state = self.state();
         let generation = state
             .live_account(&account)
             .map(|account| account.generation);
-        let alive = |s: &&Session| {
-            s.account == account && Some(s.generation) == generation && at < s.expires_at
-        };
-        let mut sessions: Vec<Session> = state.sessions.values().filter(alive).cloned().collect();
-        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.key.id())));
+        let mut sessions = state.sessions.of(&account, self.0.clock.wall());
+        sessions.retain(|session| Some(session.generation) == generation);
         now(Ok(sessions))
     }
 }
@@ -282,11 +272,7 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
-        let sessions = state.sessions.len();
-        state
-            .sessions
-            .retain(|_, session| session.expires_at >= before);
-        let expired = (sessions - state.sessions.len()) as u64;
+        let expired = state.sessions.forget(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 

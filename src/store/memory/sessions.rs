@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
-
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::event::Note;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
+use crate::store::memory::held::Held;
 use crate::store::memory::{born, now};
 use crate::store::{BoxFuture, ErasedSource, NewSession, SessionStore, StoreError};
 
@@ -24,7 +23,7 @@ pub(crate) struct SingleProcessSessions {
 
 #[derive(Default)]
 struct State {
-    sessions: HashMap<SessionKey, Session>,
+    sessions: Held,
     opened: usize,
 }
 
@@ -42,9 +41,9 @@ impl SingleProcessSessions {
         let mut state = self.state();
         state.opened += 1;
         if state.opened.is_multiple_of(SWEEP_AFTER) {
-            state.sessions.retain(|_, session| at < session.expires_at);
+            state.sessions.forget(at);
         }
-        state.sessions.insert(session.key, session);
+        state.sessions.insert(session);
     }
 }
 
@@ -76,7 +75,7 @@ impl SessionStore for SingleProcessSessions {
     }
 
     fn session(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
-        now(Ok(self.state().sessions.get(&key).cloned()))
+        now(Ok(self.state().sessions.get(key)))
     }
 
     fn end_session(
@@ -84,30 +83,18 @@ impl SessionStore for SingleProcessSessions {
         id: SessionId,
         _: Note,
     ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
-        let mut state = self.state();
-        let key = state.sessions.keys().find(|key| key.id() == id).copied();
-        now(Ok(key.and_then(|key| state.sessions.remove(&key))))
+        now(Ok(self.state().sessions.end(id)))
     }
 
     fn touch_sessions(
         &self,
         seen: Vec<(SessionKey, Timestamp)>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        let mut state = self.state();
-        for (key, at) in seen {
-            if let Some(session) = state.sessions.get_mut(&key) {
-                session.last_seen_at = session.last_seen_at.max(at);
-            }
-        }
+        self.state().sessions.touch(seen);
         now(Ok(()))
     }
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
-        let at = self.clock.wall();
-        let state = self.state();
-        let alive = |s: &&Session| s.account == account && at < s.expires_at;
-        let mut sessions: Vec<Session> = state.sessions.values().filter(alive).cloned().collect();
-        sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.key.id())));
-        now(Ok(sessions))
+        now(Ok(self.state().sessions.of(&account, self.clock.wall())))
     }
 }

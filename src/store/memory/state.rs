@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use hashbrown::HashMap as FastMap;
-
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::event::AuditRecord;
 use crate::domain::lock::Locks;
 use crate::domain::login::{fold_email, folded};
-use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
+use crate::store::memory::held::Held;
 use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
 
 #[derive(Default)]
@@ -19,7 +18,7 @@ pub(super) struct State {
     pub(super) accounts: BTreeMap<AccountId, Record>,
     pub(super) logins: HashMap<String, AccountId>,
     pub(super) emails: HashMap<String, AccountId>,
-    pub(super) sessions: FastMap<SessionKey, Session>,
+    pub(super) sessions: Held,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,

@@ -141,12 +141,12 @@ impl SessionStore for SingleProcessDirectory {
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         let state = self.state();
-        let generation = state
-            .live_account(&account)
-            .map(|account| account.generation);
-        let mut sessions = state.sessions.of(&account, self.0.clock.wall());
-        sessions.retain(|session| Some(session.generation) == generation);
-        now(Ok(sessions))
+        let Some(generation) = state.live_account(&account).map(|found| found.generation) else {
+            return now(Ok(Vec::new()));
+        };
+        now(Ok(state
+            .sessions
+            .of(&account, Some(generation), self.0.clock.wall())))
     }
 }
 

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use crate::domain::account::AccountKey;
 use crate::domain::session::{Session, SessionId, SessionKey};
+use crate::domain::standing::Generation;
 use crate::domain::time::Timestamp;
 
 #[derive(Debug, Default)]
@@ -34,10 +35,20 @@ impl Held {
         }
     }
 
-    /// The sessions of an account that are not past their time, newest first.
-    pub(super) fn of(&self, account: &AccountKey, at: Timestamp) -> Vec<Session> {
-        let in_time = |s: &&Session| s.account == *account && at < s.expires_at;
-        let mut sessions: Vec<Session> = self.0.values().filter(in_time).cloned().collect();
+    /// The sessions of an account that live at this instant, newest first: those of
+    /// one generation, or of any.
+    pub(super) fn of(
+        &self,
+        account: &AccountKey,
+        born: Option<Generation>,
+        at: Timestamp,
+    ) -> Vec<Session> {
+        let lives = |s: &&Session| {
+            s.account == *account
+                && at < s.expires_at
+                && born.is_none_or(|born| born == s.generation)
+        };
+        let mut sessions: Vec<Session> = self.0.values().filter(lives).cloned().collect();
         sessions.sort_by_key(|session| Reverse((session.created_at, session.key.id())));
         sessions
     }

@@ -95,6 +95,6 @@ impl SessionStore for SingleProcessSessions {
     }
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
-        now(Ok(self.state().sessions.of(&account, self.clock.wall())))
+        now(Ok(self.state().sessions.of(&account, None, self.clock.wall())))
     }
 }

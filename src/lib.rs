@@ -62,10 +62,16 @@
 pub mod admin;
 #[cfg(feature = "gateway")]
 pub mod cli;
+#[cfg(feature = "gateway")]
+pub mod config;
 pub mod domain;
 pub mod engine;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 pub mod guard;
 pub mod manual;
+#[cfg(feature = "pages")]
+pub mod pages;
 pub mod store;
 pub mod testing;
 

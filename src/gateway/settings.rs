@@ -1,0 +1,261 @@
+//! What a gateway does, settled: a configuration resolves into this.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use http::header::HeaderName;
+use http::uri::{Authority, Scheme, Uri};
+
+use crate::domain::client::TrustedProxies;
+
+/// Everything that a gateway needs to know beside the gate itself.
+///
+/// [`Settings::for_upstream`] has the documented default for each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Where people come in.
+    pub public: SocketAddr,
+    /// Where administrators and machines come in; `None`: nowhere.
+    pub admin: Option<SocketAddr>,
+    /// Host names that the admin listener answers to, beside its own address and
+    /// `localhost`.
+    pub admin_hosts: Vec<String>,
+    /// The origin that people see, where it is known: `https://app.example`.
+    pub public_url: Option<Origin>,
+    /// The application that is guarded.
+    pub upstream: Upstream,
+    /// How a client's address is told behind other proxies.
+    pub client_address: ClientAddress,
+    /// How much of anything is taken, and how long anything may take.
+    pub limits: Limits,
+    /// Paths that everybody may see, each with all below it: `/assets`.
+    pub open_paths: Vec<String>,
+    /// Further headers that clients must not send, because the upstream trusts
+    /// them.
+    pub strip_headers: Vec<HeaderName>,
+}
+
+/// The application behind the gateway.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Upstream {
+    /// Where it listens.
+    pub origin: Origin,
+    /// Whether it is told its own host name instead of the one that the client
+    /// asked for.
+    pub own_host: bool,
+    /// Whether it is spoken to in HTTP/2 from the first byte.
+    pub http2: bool,
+    /// How long a connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long it may take to begin its answer, once it has the request's head.
+    pub response_timeout: Duration,
+    /// How long a connection that nobody uses is kept.
+    pub idle_timeout: Duration,
+    /// How it learns who is signed in.
+    pub identity: IdentityHeaders,
+}
+
+/// The names of the headers that tell the upstream who is signed in; `None`: it
+/// is not told.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IdentityHeaders {
+    /// The account's login.
+    pub user: Option<HeaderName>,
+    /// Its number, or the key that its source knows it by.
+    pub account: Option<HeaderName>,
+    /// Its primary e-mail address.
+    pub email: Option<HeaderName>,
+    /// Its name.
+    pub name: Option<HeaderName>,
+    /// Its groups, separated by commas.
+    pub groups: Option<HeaderName>,
+}
+
+/// How a client's address is told.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientAddress {
+    /// The proxies before the gateway whose word is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// The one header that they write it into.
+    pub header: HeaderName,
+}
+
+/// How much of anything is taken, and how long anything may take.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at once, on each listener.
+    pub connections: usize,
+    /// The head of a request, in bytes.
+    pub head_bytes: usize,
+    /// Header fields in a request.
+    pub head_fields: usize,
+    /// The body of a request that goes to the upstream, in bytes; `None`: any.
+    pub body_bytes: Option<u64>,
+    /// How long a client may take to send a request's head.
+    pub head_timeout: Duration,
+    /// How long a client may send or take nothing in the middle of a body.
+    pub body_idle_timeout: Duration,
+    /// How long requests may go on after the gateway was told to stop.
+    pub drain: Duration,
+}
+
+/// Scheme, host and port of a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin {
+    scheme: Scheme,
+    authority: Authority,
+}
+
+/// Why text is no [`Origin`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidOrigin {
+    /// It has a path, a query or a user.
+    #[error("an origin is a scheme, a host and a port, and nothing else: http://127.0.0.1:3000")]
+    MoreThanAnOrigin,
+    /// It is no address at all.
+    #[error("an origin begins with http:// or https:// and goes on with a host")]
+    NotAnOrigin,
+}
+
+impl Origin {
+    /// Reads `http://127.0.0.1:3000` or `https://app.example`, with or without a
+    /// slash at the end.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither, or has a path, a query or a user.
+    pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let uri: Uri = text.parse().map_err(|_| InvalidOrigin::NotAnOrigin)?;
+        let parts = uri.into_parts();
+        let web = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
+        let (Some(scheme), Some(authority)) = (parts.scheme.filter(web), parts.authority) else {
+            return Err(InvalidOrigin::NotAnOrigin);
+        };
+        let bare = parts.path_and_query.is_none_or(|path| path.as_str() == "/");
+        if !bare || authority.as_str().contains('@') || text.contains('#') {
+            return Err(InvalidOrigin::MoreThanAnOrigin);
+        }
+        if authority.host().is_empty() {
+            return Err(InvalidOrigin::NotAnOrigin);
+        }
+        Ok(Self { scheme, authority })
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// The scheme.
+    pub const fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Host and port.
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}://{}", self.scheme, self.authority)
+    }
+}
+
+impl Settings {
+    /// Guards this application, with the defaults.
+    pub fn for_upstream(origin: Origin) -> Self {
+        Self {
+            public: (Ipv4Addr::LOCALHOST, 8080).into(),
+            admin: Some((Ipv4Addr::LOCALHOST, 8081).into()),
+            admin_hosts: Vec::new(),
+            public_url: None,
+            upstream: Upstream::new(origin),
+            client_address: ClientAddress::default(),
+            limits: Limits::default(),
+            open_paths: Vec::new(),
+            strip_headers: Vec::new(),
+        }
+    }
+
+    /// Whether people see https.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(Origin::is_https)
+    }
+}
+
+impl Upstream {
+    /// An application there, with the defaults.
+    pub fn new(origin: Origin) -> Self {
+        Self {
+            origin,
+            own_host: false,
+            http2: false,
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(30),
+            identity: IdentityHeaders::default(),
+        }
+    }
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        Self {
+            user: Some(HeaderName::from_static("x-portcullis-user")),
+            account: Some(HeaderName::from_static("x-portcullis-account")),
+            email: Some(HeaderName::from_static("x-portcullis-email")),
+            name: Some(HeaderName::from_static("x-portcullis-name")),
+            groups: Some(HeaderName::from_static("x-portcullis-groups")),
+        }
+    }
+}
+
+impl Default for ClientAddress {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: TrustedProxies::default(),
+            header: HeaderName::from_static("x-forwarded-for"),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head_bytes: 32 * 1024,
+            head_fields: 100,
+            body_bytes: None,
+            head_timeout: Duration::from_secs(10),
+            body_idle_timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_no_more_than_that() {
+        for text in ["http://127.0.0.1:3000", "https://app.example", "http://[::1]:80/"] {
+            let origin = Origin::parse(text).expect(text);
+            assert_eq!(origin.to_string(), text.trim_end_matches('/'));
+        }
+        for text in ["http://a/b", "http://a?x", "http://u@a", "http://a#f"] {
+            assert_eq!(Origin::parse(text), Err(InvalidOrigin::MoreThanAnOrigin), "{text}");
+        }
+        for text in ["", "a:80", "ftp://a", "/a", "http://", "http://a b"] {
+            assert_eq!(Origin::parse(text), Err(InvalidOrigin::NotAnOrigin), "{text}");
+        }
+    }
+}

@@ -65,6 +65,11 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// What happened, without what to try.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same, with the command of this program to try next.
     pub(super) fn try_next(self, command: impl Into<String>) -> Self {
         Self { next: Some(command.into()), ..self }

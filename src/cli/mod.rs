@@ -4,6 +4,7 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod audit;
+mod bench;
 mod desk;
 mod exit;
 mod output;
@@ -69,6 +70,8 @@ enum Command {
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Load a guarded service, lock people under load, and report how it held
+    Bench(Box<bench::Bench>),
 }
 
 /// Runs the program with the arguments of this process.
@@ -96,10 +99,12 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
-    /// A gateway uses all cores; any other command is done soon.
+    /// A gateway and a load test use all cores; any other command is done soon.
     fn runtime(&self) -> tokio::runtime::Builder {
         match self.command {
-            Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+            Command::Serve(_) | Command::Bench(_) => {
+                tokio::runtime::Builder::new_multi_thread()
+            }
             _ => tokio::runtime::Builder::new_current_thread(),
         }
     }
@@ -113,9 +118,12 @@ impl Cli {
         if let Command::Serve(serve) = self.command {
             return serve.run(&self.directory).await;
         }
+        if let Command::Bench(bench) = self.command {
+            return bench.run(&self.directory, output).await;
+        }
         let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
         match self.command {
-            Command::Serve(_) => Ok(()),
+            Command::Serve(_) | Command::Bench(_) => Ok(()),
             Command::User(command) => command.run(&desk).await,
             Command::Audit(command) => command.run(&desk).await,
             Command::Token(command) => command.run(&desk).await,

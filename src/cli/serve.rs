@@ -58,7 +58,7 @@ async fn open(path: &Path, settings: &Settings) -> Result<Portcullis, Failure> {
 }
 
 /// The first signal to stop; a second one ends the program at once.
-async fn stopped() {
+pub(super) async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

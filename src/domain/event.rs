@@ -40,6 +40,8 @@ actions! {
     AccountActivated => "account.activated",
     /// An account was made.
     AccountCreated => "account.created",
+    /// An account was deleted for good; its record and login stay.
+    AccountDeleted => "account.deleted",
     /// An account was disabled for good.
     AccountDisabled => "account.disabled",
     /// A disablement was lifted.

@@ -26,6 +26,9 @@ pub(crate) enum Credential<'a> {
     Session(&'a [u8]),
 }
 
+/// What the session cookie is called over http, and over https.
+pub(crate) const COOKIE_NAMES: [&str; 2] = ["portcullis", "__Host-portcullis"];
+
 /// The name of the session cookie, ready to be looked for.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionCookie {
@@ -38,8 +41,8 @@ impl SessionCookie {
     /// browser takes the `__Host-` one from the exact host and over https only.
     pub(crate) fn new(https: bool) -> Self {
         let (name, pattern) = match https {
-            true => ("__Host-portcullis", "__Host-portcullis="),
-            false => ("portcullis", "portcullis="),
+            true => (COOKIE_NAMES[1], "__Host-portcullis="),
+            false => (COOKIE_NAMES[0], "portcullis="),
         };
         Self { name, finder: Finder::new(pattern) }
     }

@@ -43,6 +43,9 @@ pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
+#[cfg(feature = "gateway")]
+pub(crate) use self::credential::COOKIE_NAMES;
+
 use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::flight::SingleFlight;

@@ -19,6 +19,7 @@ pub mod passwords;
 mod session;
 mod sessions;
 mod sign_in;
+mod sign_out;
 mod source;
 mod standings;
 mod sync;
@@ -233,6 +234,18 @@ impl Portcullis {
     /// How many sessions are held in memory.
     pub fn sessions_in_memory(&self) -> usize {
         self.0.sessions.len()
+    }
+
+    /// How long a session lasts unused.
+    pub fn session_idle(&self) -> Duration {
+        self.0.settings.session_idle
+    }
+
+    /// What the gate checks passwords with: whoever hashes beside it shares its
+    /// limit.
+    #[cfg(feature = "passwords")]
+    pub fn passwords(&self) -> passwords::Passwords {
+        self.0.passwords.clone()
     }
 
     /// How many passwords were compared with a hash since the gate was built.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::environment::{Environment, PREFIX, variable_of};
+use super::environment::{DIRECTORY_VARIABLE, Environment, PREFIX, variable_of};
 use super::file::{Section, Written};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
@@ -73,6 +73,7 @@ impl<'a> Reader<'a> {
 
     /// Notes what the environment says: it goes before the file.
     pub(super) fn environment(&mut self, environment: &'a Environment) {
+        self.directory(environment);
         for (variable, value) in environment.of_configuration() {
             let place = Place::Variable(variable.to_owned());
             let words = variable[PREFIX.len()..].to_ascii_lowercase();
@@ -89,6 +90,30 @@ impl<'a> Reader<'a> {
                 let near = self.nearest(&name).map(|key| variable_of(&key));
                 self.problems.push(suggest(problem, near));
             }
+        }
+    }
+
+    /// The directory has a variable of its own, which is shorter.
+    fn directory(&mut self, environment: &'a Environment) {
+        const KEY: &str = "store.directory";
+        let place = Place::Variable(DIRECTORY_VARIABLE.to_owned());
+        let long = variable_of(KEY);
+        match (environment.raw(DIRECTORY_VARIABLE), environment.raw(&long)) {
+            (Some(Some(short)), None) => {
+                self.found
+                    .insert(KEY.to_owned(), (Raw::Variable(short), place));
+            }
+            (Some(None), None) => {
+                let what = format!("{DIRECTORY_VARIABLE} is not UTF-8 text");
+                self.problems
+                    .push(Problem::new(place, what).mend("name the file with --directory"));
+            }
+            (Some(short), Some(other)) if short != other => {
+                let what = format!("{DIRECTORY_VARIABLE} and {long} name two directories");
+                self.problems
+                    .push(Problem::new(place, what).mend("unset one of them"));
+            }
+            _ => {}
         }
     }
 

@@ -157,7 +157,7 @@ impl Checked {
             return Err(self.no_upstream());
         };
         let pinned = self.pinned();
-        let directory = self.directory().unwrap_or_else(|| DEFAULT_DIRECTORY.into());
+        let directory = self.directory();
         let Self { written, path, .. } = self;
         let gateway = gateway(&written, origin);
         Ok(Config {
@@ -185,15 +185,17 @@ impl Checked {
         ConfigErrors::new(name, &self.text, vec![problem])
     }
 
-    /// Where the directory is, if that is written. A relative path in the file
-    /// begins at the file's folder, so that it means the same wherever a command
-    /// is run; one in the environment begins where the command is run.
-    pub(crate) fn directory(&self) -> Option<PathBuf> {
-        let directory = self.written.store.directory.as_ref()?;
-        Some(match (self.places.of("store.directory"), &self.path) {
+    /// Where the directory is. A relative path in the file begins at the file's
+    /// folder, so that it means the same wherever a command is run; any other
+    /// begins where the command is run.
+    pub(crate) fn directory(&self) -> PathBuf {
+        let Some(directory) = self.written.store.directory.as_ref() else {
+            return DEFAULT_DIRECTORY.into();
+        };
+        match (self.places.of("store.directory"), &self.path) {
             (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(directory),
             _ => directory.clone(),
-        })
+        }
     }
 
     /// The settings of the directory that are written here.

@@ -179,9 +179,16 @@ fn a_path_in_a_file_begins_at_its_folder() {
         let read = read(Some(&file), environment).unwrap_or_else(|errors| panic!("{errors}"));
         read.directory()
     };
-    assert_eq!(directory(&nothing()), Some(folder.path().join("data/people.db")));
+    assert_eq!(directory(&nothing()), folder.path().join("data/people.db"));
     let variable = [("PORTCULLIS__STORE__DIRECTORY", "here.db")];
-    assert_eq!(directory(&variable.into_iter().collect()), Some(PathBuf::from("here.db")));
+    assert_eq!(directory(&variable.into_iter().collect()), PathBuf::from("here.db"));
+    let short = [("PORTCULLIS_DIRECTORY", "short.db")];
+    assert_eq!(directory(&short.into_iter().collect()), PathBuf::from("short.db"));
+    let both = refused("", &[variable[0], short[0]]);
+    assert_eq!(
+        whats(&both),
+        ["PORTCULLIS_DIRECTORY and PORTCULLIS__STORE__DIRECTORY name two directories"]
+    );
 }
 
 #[test]

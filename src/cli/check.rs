@@ -48,13 +48,7 @@ impl Check {
         if !self.offline {
             warnings.extend(upstream_is_silent(&config.gateway.upstream.origin).await);
         }
-        let summary = summary(&config);
-        let fields: serde_json::Map<String, Value> = summary
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase().replace([' ', '-'], "_"), json!(value)))
-            .collect();
-        let json = json!({ "ok": true, "summary": fields, "warnings": warnings, "problems": [] });
-        output.answer(&json, &page(&summary, &warnings))
+        output.answer(&view(&config, &warnings), &page(&config, &warnings))
     }
 }
 
@@ -81,43 +75,54 @@ fn refuse(errors: &ConfigErrors, output: Output) -> Result<(), Failure> {
     Err(Failure::new(Exit::Usage, words))
 }
 
-fn summary(config: &Config) -> Vec<(&'static str, String)> {
+/// What would run, for programs: the field names won't change.
+fn view(config: &Config, warnings: &[String]) -> Value {
     let Config { gateway, gate, store, pinned, log, .. } = config;
-    let file = config.file.as_ref();
+    let pin = |(name, value, by)| json!({ "name": name, "value": value, "by": by });
+    let pins: Vec<_> = pinned.iter().map(pin).collect();
+    json!({
+        "ok": true,
+        "problems": [],
+        "warnings": warnings,
+        "file": config.file,
+        "public": gateway.public,
+        "public_url": gateway.public_url.as_ref().map(Origin::to_string),
+        "admin": gateway.admin,
+        "upstream": gateway.upstream.origin.to_string(),
+        "directory": store.directory,
+        "session_lifetime_seconds": gate.session_lifetime.as_secs(),
+        "session_idle_seconds": gate.session_idle.as_secs(),
+        "open_paths": gateway.open_paths,
+        "pinned": pins,
+        "log": log.level,
+    })
+}
+
+/// The same for people.
+fn page(config: &Config, warnings: &[String]) -> Page {
+    let Config { gateway, gate, store, pinned, log, .. } = config;
+    let file = config.file.as_ref().map(|path| path.display().to_string());
     let seen = gateway.public_url.as_ref().map(Origin::to_string);
     let admin = gateway.admin.map(|address| address.to_string());
-    let pins = pinned
-        .iter()
-        .map(|(name, value, by)| format!("{name} = {value} ({by})"));
-    let pins: Vec<_> = pins.collect();
+    let [lifetime, idle] = [gate.session_lifetime, gate.session_idle].map(spell_length);
     let or = |value: Option<String>, other: &str| value.unwrap_or_else(|| other.to_owned());
-    let lasts = [gate.session_lifetime, gate.session_idle].map(spell_length);
-    vec![
-        ("File", or(file.map(|path| path.display().to_string()), "none")),
+    let mut rows = vec![
+        ("File", or(file, "none")),
         ("Public", gateway.public.to_string()),
         ("Seen as", or(seen, "whatever name people use, over http")),
         ("Admin", or(admin, "off")),
         ("Upstream", gateway.upstream.origin.to_string()),
         ("Directory", store.directory.display().to_string()),
-        ("Sessions", format!("{} at most, {} unused", lasts[0], lasts[1])),
-        ("Open paths", list(&gateway.open_paths)),
-        ("Pinned", list(&pins)),
+        ("Sessions", format!("{lifetime} at most, {idle} unused")),
         ("Log", log.level.clone()),
-    ]
-}
-
-fn list(words: &[String]) -> String {
-    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
-}
-
-fn page(summary: &[(&'static str, String)], warnings: &[String]) -> Page {
-    let rows = summary
-        .iter()
-        .map(|(name, value)| [cell(name), cell(value)]);
+    ];
+    rows.extend(gateway.open_paths.iter().map(|path| ("Open", path.clone())));
+    let pin = |(name, value, by)| ("Pinned", format!("{name} = {value}, by {by}"));
+    rows.extend(pinned.iter().map(pin));
+    let rows = rows.iter().map(|(name, value)| [cell(name), cell(value)]);
     let page = Page::new().table(["WHAT", "VALUE"], 1, rows.collect());
-    let page = warnings
-        .iter()
-        .fold(page, |page, words| page.line(&format!("warning: {words}")));
+    let warn = |page: Page, words: &String| page.line(&format!("warning: {words}"));
+    let page = warnings.iter().fold(page, warn);
     page.line("The configuration is right.")
 }
 

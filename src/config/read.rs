@@ -33,6 +33,23 @@ impl Places {
         place.unwrap_or(Place::Default(key))
     }
 
+    /// Adds the contradictions of keys with which nothing else is wrong: a key that
+    /// can't be read has its default here, which nobody meant.
+    pub(super) fn contradicted(&mut self, found: Vec<Problem>) {
+        let wrong: Vec<_> = self
+            .problems
+            .iter()
+            .map(|problem| problem.place.clone())
+            .collect();
+        let about = |problem: &Problem| {
+            let also = problem.also.iter().map(|(place, _)| place);
+            also.chain([&problem.place])
+                .any(|place| wrong.contains(place))
+        };
+        let meant = found.into_iter().filter(|problem| !about(problem));
+        self.problems.extend(meant);
+    }
+
     /// Every key that was written.
     pub(super) fn written(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.places.iter().map(|(key, place)| (key.as_str(), place))
@@ -40,9 +57,9 @@ impl Places {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(super) fn new() -> Self {
         let sections = Written::default().sections();
-        Self { found: BTreeMap::new(), sections, places: BTreeMap::new(), problems }
+        Self { found: BTreeMap::new(), sections, places: BTreeMap::new(), problems: Vec::new() }
     }
 
     /// Notes what the file says.
@@ -230,7 +247,7 @@ mod tests {
     fn words_that_are_alike_are_found() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
-        let reader = Reader::new(Vec::new());
+        let reader = Reader::new();
         for (written, meant) in [
             ("public.listen_to", Some("public.listen")),
             ("upstraem.url", Some("upstream.url")),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod check;
+mod demo;
 mod desk;
 mod exit;
 mod log;
@@ -55,6 +56,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything in a minute: a gateway, an application and people, in one process
+    Demo(demo::Demo),
     /// Guard an application that can't be changed: run the gateway
     Serve(serve::Serve),
     /// Check the configuration, and say what a gateway would do with it
@@ -102,8 +105,9 @@ pub fn run() -> ExitCode {
 impl Cli {
     /// A gateway uses all cores; any other command is done soon.
     fn runtime(&self) -> tokio::runtime::Builder {
-        match self.command {
-            Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        match &self.command {
+            Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+            Command::Serve(serve) => serve.runtime(),
             _ => tokio::runtime::Builder::new_current_thread(),
         }
     }
@@ -111,7 +115,8 @@ impl Cli {
     async fn run(self, named: &Named) -> Result<(), Failure> {
         let output = Output::new(self.json);
         match self.command {
-            Command::Serve(serve) => serve.run(named).await,
+            Command::Demo(demo) => demo.run(output).await,
+            Command::Serve(serve) => serve.run(named, output).await,
             Command::Check(check) => check.run(named, output).await,
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,

@@ -10,7 +10,6 @@ use crate::admin::{Actor, Admin};
 use crate::domain::account::Account;
 use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
-use crate::domain::time::Timestamp;
 use crate::engine::{Admission, CurrentAccount, Portcullis};
 use crate::guard::ReturnTo;
 use crate::pages::assets::Names;
@@ -58,10 +57,6 @@ impl Site {
         Frame { at: self.at.clone(), brand, names, home: self.home.to_string() }
     }
 
-    pub(super) fn now(&self) -> Timestamp {
-        self.gate.clock().wall()
-    }
-
     /// The address of one of the pages.
     pub(super) fn path(&self, page: &str) -> String {
         format!("{}/{page}", self.at)
@@ -72,7 +67,9 @@ impl Site {
     pub(super) fn return_to(&self, text: Option<&str>) -> Option<ReturnTo> {
         let address = ReturnTo::parse(text?).ok()?;
         let circular = ["sign-in", "sign-out"];
-        let circular = circular.iter().any(|page| address.leads_to(&self.path(page)));
+        let circular = circular
+            .iter()
+            .any(|page| address.leads_to(&self.path(page)));
         (!circular).then_some(address)
     }
 

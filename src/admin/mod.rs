@@ -17,7 +17,7 @@ mod error;
 mod lock;
 mod password;
 mod scratch;
-mod settings;
+pub mod settings;
 mod show;
 mod sign_out;
 mod token;
@@ -43,6 +43,7 @@ pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::error::AdminError;
 pub use self::scratch::{InvalidRun, ScratchRun};
+pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
 pub use self::unlock::UnlockKind;
@@ -54,6 +55,7 @@ pub use self::unlock::UnlockKind;
 pub struct Admin {
     directory: Arc<dyn Directory>,
     gate: Option<Portcullis>,
+    pins: Pins,
     #[cfg(feature = "passwords")]
     passwords: Passwords,
 }
@@ -107,6 +109,7 @@ impl Admin {
         Self {
             directory,
             gate: None,
+            pins: Pins::default(),
             #[cfg(feature = "passwords")]
             passwords: Passwords::new(),
         }
@@ -117,6 +120,12 @@ impl Admin {
     #[must_use]
     pub fn with_gate(self, gate: Portcullis) -> Self {
         Self { gate: Some(gate), ..self }
+    }
+
+    /// Leaves these settings as a configuration says, whatever is asked for.
+    #[must_use]
+    pub fn with_pins(self, pins: Pins) -> Self {
+        Self { pins, ..self }
     }
 
     /// Shares the limit on hashes that run at once.

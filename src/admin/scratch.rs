@@ -232,7 +232,8 @@ mod tests {
         #[test]
         fn a_run_has_one_name(bytes: [u8; 4], text in ".{0,12}") {
             let run = ScratchRun::from_random(bytes);
-            prop_assert_eq!(run.as_str().parse(), Ok(run.clone()));
+            let read: Result<ScratchRun, InvalidRun> = run.as_str().parse();
+            prop_assert_eq!(read, Ok(run));
             if let Ok(read) = text.parse::<ScratchRun>() {
                 prop_assert_eq!(read.as_str(), text);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Answer, Browser, Example, portcullis};
+use crate::support::{Answer, Browser, Example, portcullis, run_example};
 
 const PASSWORD: &str = "correct horse";
 
@@ -222,5 +222,107 @@ fn with_alice_unless(example: &str) -> TempDir {
     match example {
         "custom_source" => tempfile::tempdir().expect("a folder"),
         _ => with_alice(),
+    }
+}
+
+#[tokio::test]
+async fn bare_tower_refuses_the_token_of_who_is_locked() {
+    let folder = with_alice();
+    let token = |scope| {
+        let args = ["token", "create", "--owner", "alice", "--scope", scope];
+        format!("Bearer {}", portcullis(folder.path(), &args, "").trim())
+    };
+    let (greets, does_not) = (token("greetings"), token("reports"));
+    let service = Example::start("bare_tower", folder.path());
+    let browser = service.browser();
+    let ask = |token: &str| {
+        let headers = [("authorization".to_owned(), token.to_owned())];
+        let browser = &browser;
+        async move {
+            let headers = headers
+                .each_ref()
+                .map(|(name, value)| (name.as_str(), value.as_str()));
+            browser.send("GET", "/", &headers, "").await
+        }
+    };
+    let greeted = ask(&greets).await;
+    assert_eq!((greeted.status, greeted.body.as_str()), (200, "Hello alice\n"));
+    assert_eq!(ask(&does_not).await.status, 403);
+    assert_eq!(browser.send("GET", "/", &[], "").await.status, 401);
+
+    run(&folder, &["user", "lock", "alice"]);
+    let mut answer = ask(&greets).await;
+    for _ in 0..500 {
+        if answer.status != 200 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        answer = ask(&greets).await;
+    }
+    assert_eq!(answer.status, 401, "{answer:?}");
+    let challenge = answer.headers["www-authenticate"]
+        .to_str()
+        .expect("letters");
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+}
+
+async fn sign_in_with_code(browser: &Browser, password: &str, code: &str) -> Answer {
+    let body = format!("{{\"login\":\"alice\",\"password\":{password:?},\"code\":{code:?}}}");
+    let headers = [("content-type", "application/json")];
+    browser.send("POST", "/session", &headers, &body).await
+}
+
+#[tokio::test]
+async fn sign_in_takes_the_whole_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Example::start("sign_in", folder.path());
+    let browser = service.browser();
+    assert_ne!(browser.get("/session", "").await.status, 200);
+    for (password, code) in [("wrong", "246810"), (PASSWORD, "000000"), (PASSWORD, "")] {
+        assert_eq!(sign_in_with_code(&browser, password, code).await.status, 401);
+    }
+    let session = sign_in_with_code(&browser, PASSWORD, "246810").await;
+    assert_eq!(session.status, 204, "{session:?}");
+    let cookie = session.cookie();
+    let greeted = browser.get("/session", &cookie).await;
+    assert_eq!((greeted.status, greeted.body.as_str()), (200, "Hello alice\n"));
+
+    // Success cleared what had failed: five more, and then not even the right one.
+    for _ in 0..5 {
+        assert_eq!(sign_in_with_code(&browser, PASSWORD, "000000").await.status, 401);
+    }
+    let locked_out = sign_in_with_code(&browser, PASSWORD, "246810").await;
+    assert_eq!(locked_out.status, 429);
+    assert!(locked_out.headers.contains_key("retry-after"));
+
+    let headers = [("cookie", cookie.as_str())];
+    let out = browser.send("DELETE", "/session", &headers, "").await;
+    assert_eq!(out.status, 204, "{out:?}");
+    assert_ne!(browser.get("/session", &cookie).await.status, 200);
+}
+
+#[test]
+fn load_test_prints_what_it_measured() {
+    let printed = run_example("load_test", &["1"]);
+    let number = |name: &str| -> u64 {
+        let line = printed
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}  ")));
+        let line = line.unwrap_or_else(|| panic!("no {name} in {printed}"));
+        line.split_whitespace()
+            .last()
+            .and_then(|word| word.parse().ok())
+            .expect("a number")
+    };
+    assert!(number("passed") > 0, "{printed}");
+    assert_eq!(number("passed a second"), number("passed"));
+    assert_eq!(number("wrong"), 0, "{printed}");
+    assert!(number("refused") > 0, "{printed}");
+    for name in ["p50", "p99", "max", "lock to bite"] {
+        let line = printed
+            .lines()
+            .find(|line| line.starts_with(name))
+            .expect("a line");
+        assert!(line.ends_with('s'), "a time: {line}");
     }
 }

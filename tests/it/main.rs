@@ -3,6 +3,8 @@
 #![cfg(all(feature = "axum", feature = "passwords"))]
 
 #[cfg(feature = "gateway")]
+mod bench;
+#[cfg(feature = "gateway")]
 mod cli;
 mod engine;
 #[cfg(feature = "gateway")]
@@ -13,6 +15,8 @@ mod layering;
 mod live;
 #[cfg(feature = "gateway")]
 mod manual;
+#[cfg(feature = "pages")]
+mod pages;
 #[cfg(feature = "gateway")]
 mod readme;
 mod refusals;

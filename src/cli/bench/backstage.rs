@@ -1,6 +1,5 @@
 //! What happens behind the stage: scratch accounts are made, locked and removed.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use crate::admin::ScratchRun;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
-use crate::cli::store;
+use crate::cli::store::{self, Located, Named};
 use crate::domain::account::AccountId;
 use crate::domain::lock::{End, Reason};
 use crate::domain::session::SessionToken;
@@ -46,15 +45,28 @@ pub(super) struct InDirectory {
 
 impl InDirectory {
     /// Opens the directory for a new run.
-    pub(super) async fn open(path: &Path, output: Output) -> Result<Self, Failure> {
-        let directory = store::open(path).await?;
-        let desk = Desk::at(path, Arc::clone(&directory), output);
+    pub(super) async fn open(named: &Named, output: Output) -> Result<Self, Failure> {
+        let Located { directory, pins } = named.locate()?;
+        let directory = store::open(&directory).await?;
+        let desk = Desk::new(named.program(), Arc::clone(&directory), pins, output);
         Ok(Self { desk, directory, run: ScratchRun::from_random(random()?) })
     }
 
     /// The command that removes what this run leaves behind.
     pub(super) fn mend(&self) -> String {
         self.desk.command(&self.cleanup())
+    }
+
+    /// Says whether earlier runs left something behind.
+    pub(super) async fn mention_others(&self) -> Result<(), Failure> {
+        match self.desk.admin.scratch_accounts(None).await?.len() {
+            0 => {}
+            left => self.desk.output.hint(&format!(
+                "{left} scratch accounts of other runs are there; to remove them: {}",
+                self.desk.command("bench cleanup")
+            )),
+        }
+        Ok(())
     }
 
     fn cleanup(&self) -> String {
@@ -102,7 +114,9 @@ impl Backstage for InDirectory {
         Box::pin(async move {
             let Desk { admin, actor, .. } = &self.desk;
             let reason = Reason::try_from(self.run.reason()).ok();
-            admin.lock(actor, &account.into(), End::Never, reason).await?;
+            admin
+                .lock(actor, &account.into(), End::Never, reason)
+                .await?;
             Ok(())
         })
     }
@@ -133,7 +147,8 @@ pub(super) async fn remove(desk: &Desk, run: Option<&ScratchRun>) -> Result<usiz
 /// Bytes that nobody can guess.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Failure::unexpected(format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Failure::unexpected(format!("the system gives no random bytes: {error}"))
+    })?;
     Ok(bytes)
 }

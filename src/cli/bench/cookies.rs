@@ -1,6 +1,5 @@
 //! `portcullis bench cookies` and `bench cleanup`: for other programs' load.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use crate::admin::ScratchRun;
 use crate::cli::bench::backstage::{Backstage, InDirectory, remove};
 use crate::cli::bench::length;
 use crate::cli::bench::stop::Stop;
-use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
-use crate::cli::store;
+use crate::cli::store::Named;
 use crate::engine::COOKIE_NAMES;
 
 /// The longest that the sessions for other programs live.
@@ -54,11 +52,11 @@ struct CleanupView {
 }
 
 impl Cookies {
-    pub(super) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+    pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         if self.lasts.is_zero() || self.lasts > MAX_LASTS {
             return Err(Failure::usage("sessions live up to 12h: change --lasts"));
         }
-        let backstage = Arc::new(InDirectory::open(path, output).await?);
+        let backstage = Arc::new(InDirectory::open(named, output).await?);
         let stop = Stop::on_signals(backstage.mend());
         let making = Arc::clone(&backstage);
         let made = tokio::spawn(async move { self.make(&*making, &stop).await }).await;
@@ -93,9 +91,8 @@ impl Cookies {
 }
 
 impl Cleanup {
-    pub(super) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
-        let desk = Desk::at(path, store::open(path).await?, output);
-        let removed = remove(&desk, self.run.as_ref()).await?;
+    pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
+        let removed = remove(&named.desk(output).await?, self.run.as_ref()).await?;
         let words = match removed {
             0 => "There are no scratch accounts: nothing was changed.".to_owned(),
             1 => "1 scratch account is removed, and its session is over.".to_owned(),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::cli::bench::chart::{Chart, Linear, Tenfold, Tick};
 use crate::cli::bench::report::{Report, Spread};
-use crate::cli::bench::units::{count, time};
+use crate::cli::bench::units::{count, round_time, time};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -95,7 +95,7 @@ fn latency(report: &Report) -> String {
         .collect();
     let words = spoken(&report.latency);
     let svg = Chart::new("latency", "Latency by share of requests", &words)
-        .with_heights(&heights.ticks(|us| time(us as u64)))
+        .with_heights(&heights.ticks(round_time))
         .with_widths(&widths)
         .with_axis("this share of what passed took at most so long")
         .with_line("line", &points)
@@ -169,17 +169,17 @@ fn locks(report: &Report) -> String {
         return String::new();
     }
     let slowest = locks.bite.max_us.max(PROMISED_US) as f64;
-    let heights = Linear::up_to(slowest / 1e3);
+    let heights = Linear::up_to(slowest);
     let widths = Linear::up_to(report.seconds);
-    let promise = heights.place(PROMISED_US as f64 / 1e3);
+    let promise = heights.place(PROMISED_US as f64);
     let words = format!("{} of {} locks bit. {}", locks.bit, locks.laid, spoken(&locks.bite));
     let mut chart = Chart::new("locks", "From lock to bite", &words)
-        .with_heights(&heights.ticks(|ms| format!("{ms} ms")))
+        .with_heights(&heights.ticks(round_time))
         .with_widths(&widths.ticks(|value| format!("{value:.1} s")))
         .with_axis("when the lock returned")
         .with_line("line promise", &[(0.0, promise), (1.0, promise)]);
     for lock in &locks.each {
-        let place = |us: u64| (widths.place(lock.at), heights.place(us as f64 / 1e3));
+        let place = |us: u64| (widths.place(lock.at), heights.place(us as f64));
         chart = match lock.bite_us {
             Some(us) => chart.with_dot("dot", place(us), &time(us)),
             None => chart.with_dot("dot bad", place(u64::MAX), "never"),

@@ -61,14 +61,24 @@ async fn assemble(
             return Err(Failure::unexpected("stopped before the load began"));
         }
         let id = backstage.make(number).await?;
-        let token = backstage.sign_in(id, plan.duration + SESSION_MARGIN).await?;
+        let token = backstage
+            .sign_in(id, plan.duration + SESSION_MARGIN)
+            .await?;
         let candidate = Candidate { id, login: backstage.run().login(number), token };
         let name = match cookie_name {
             Some(name) => name,
-            None => candidate.find_cookie_name(&mut line, backstage, &plan.target).await?,
+            None => {
+                candidate
+                    .find_cookie_name(&mut line, backstage, &plan.target)
+                    .await?
+            }
         };
         cookie_name = Some(name);
-        cast.push(candidate.admitted(&mut line, backstage, &plan.target, name).await?);
+        cast.push(
+            candidate
+                .admitted(&mut line, backstage, &plan.target, name)
+                .await?,
+        );
     }
     Ok(cast)
 }

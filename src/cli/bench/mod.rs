@@ -34,6 +34,7 @@ use self::report::Report;
 use self::stop::Stop;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::Output;
+use crate::cli::store::Named;
 use crate::gateway::Origin;
 
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ enum Other {
 
 #[derive(Args, Debug)]
 struct Measure {
-    /// The guarded service, such as <http://127.0.0.1:8080>; it runs beside the directory
+    /// The guarded service, such as http://127.0.0.1:8080; its directory is on this host
     #[arg(long, value_name = "URL", value_parser = origin, required = true)]
     url: Option<Origin>,
 
@@ -73,23 +74,24 @@ struct Measure {
 }
 
 impl Bench {
-    pub(super) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+    pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         match self.other {
-            Some(Other::Cookies(cookies)) => cookies.run(path, output).await,
-            Some(Other::Cleanup(cleanup)) => cleanup.run(path, output).await,
-            None => self.measure.run(path, output).await,
+            Some(Other::Cookies(cookies)) => cookies.run(named, output).await,
+            Some(Other::Cleanup(cleanup)) => cleanup.run(named, output).await,
+            None => self.measure.run(named, output).await,
         }
     }
 }
 
 impl Measure {
-    async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+    async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         let Some(url) = self.url else { return Err(Failure::usage("name the service: --url URL")) };
         let target = Target::resolve(url, self.wanted.path.clone(), self.remote_is_mine).await?;
         let plan = Plan::new(target, &self.wanted)?;
         // Before the load: a page that can't be written is found out at once.
         let page = self.html.as_deref().map(create).transpose()?;
-        let backstage = Arc::new(InDirectory::open(path, output).await?);
+        let backstage = Arc::new(InDirectory::open(named, output).await?);
+        backstage.mention_others().await?;
         let stop = Stop::on_signals(backstage.mend());
         output.hint(&plan.announce(backstage.run()));
         let report = perform(plan, &backstage, stop).await?;
@@ -102,11 +104,7 @@ impl Measure {
 }
 
 /// Runs the test and removes its accounts, however it went.
-async fn perform(
-    plan: Plan,
-    backstage: &Arc<InDirectory>,
-    stop: Stop,
-) -> Result<Report, Failure> {
+async fn perform(plan: Plan, backstage: &Arc<InDirectory>, stop: Stop) -> Result<Report, Failure> {
     let people: Arc<dyn Backstage> = Arc::clone(backstage) as Arc<dyn Backstage>;
     // In a task of its own: after a panic the accounts are removed, too.
     let played = tokio::spawn(load::play(plan, people, stop)).await;

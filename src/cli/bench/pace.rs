@@ -52,7 +52,8 @@ impl Pace {
         match &self.rate {
             None => {
                 let now = clock.now().monotonic;
-                let open = now < self.end && self.begun.fetch_add(1, Ordering::Relaxed) < self.limit;
+                let open =
+                    now < self.end && self.begun.fetch_add(1, Ordering::Relaxed) < self.limit;
                 open.then_some(now)
             }
             Some(rate) => {
@@ -76,7 +77,11 @@ impl Pace {
             rate.due.add_permits(new.min(Semaphore::MAX_PERMITS / 2));
             released = released.max(due);
             rate.released.store(released, Ordering::Relaxed);
-            std::thread::sleep(rate.offset(released).saturating_sub(elapsed).min(LONGEST_SLEEP));
+            std::thread::sleep(
+                rate.offset(released)
+                    .saturating_sub(elapsed)
+                    .min(LONGEST_SLEEP),
+            );
         }
         let late = self.end.after(GRACE);
         while clock.now().monotonic < late && !stop() && rate.due.available_permits() > 0 {

@@ -22,6 +22,16 @@ pub(super) fn time(micros: u64) -> String {
     }
 }
 
+/// A round time, for the marks of an axis: `100 ms`.
+pub(super) fn round_time(micros: f64) -> String {
+    let (number, unit) = match micros {
+        ..1e3 => (micros, "µs"),
+        ..1e6 => (micros / 1e3, "ms"),
+        _ => (micros / 1e6, "s"),
+    };
+    format!("{} {unit}", (number * 100.0).round() / 100.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +46,11 @@ mod tests {
             [(0, "0 µs"), (999, "999 µs"), (1_234, "1.23 ms"), (2_500_000, "2.50 s")]
         {
             assert_eq!(time(micros), text);
+        }
+        for (micros, text) in
+            [(0.0, "0 µs"), (1e4, "10 ms"), (2.5e4, "25 ms"), (1e6, "1 s"), (99.999_999, "100 µs")]
+        {
+            assert_eq!(round_time(micros), text);
         }
     }
 }

@@ -4,4 +4,4 @@ mod browser;
 mod process;
 
 pub(crate) use self::browser::{Answer, Browser};
-pub(crate) use self::process::{Example, portcullis, target};
+pub(crate) use self::process::{Example, portcullis, run_example, target};

@@ -52,6 +52,15 @@ impl Drop for Example {
     }
 }
 
+/// Runs an example to its end, and gives what it printed.
+pub(crate) fn run_example(name: &str, args: &[&str]) -> String {
+    let ran = Command::new(program(name)).args(args).output();
+    let ran = ran.unwrap_or_else(|e| panic!("{name} (cargo test builds it): {e}"));
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{name}: {errors}");
+    String::from_utf8(ran.stdout).expect("text")
+}
+
 /// Examples lie beside the tests: `target/<profile>/examples`.
 fn program(name: &str) -> PathBuf {
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);

@@ -70,7 +70,11 @@ fn a_broken_promise_is_a_failure() {
     let broken = |change: fn(&mut Report)| {
         let mut report = report();
         change(&mut report);
-        report.verdict().expect_err("a broken promise").message().to_owned()
+        report
+            .verdict()
+            .expect_err("a broken promise")
+            .message()
+            .to_owned()
     };
     let words = broken(|report| report.locks.admitted_after_bite = 1);
     assert!(words.contains("1 request came in after their lock had bitten"), "{words}");

@@ -49,6 +49,7 @@
 //! | WebSockets and event streams | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
 //! | locking people from a shell | [`manual::command_line`] |
+//! | load testing a guarded service | [`manual::load_testing`] |
 //! | testing a guarded service | [`testing`] |
 //!
 //! # Order of layers

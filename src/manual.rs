@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
+//! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -10,6 +11,9 @@ pub mod command_line {}
 
 #[doc = include_str!("manual/concepts.md")]
 pub mod concepts {}
+
+#[doc = include_str!("manual/load_testing.md")]
+pub mod load_testing {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}

@@ -13,7 +13,8 @@ use crate::store::{CreateError, StoreError};
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or already as asked for
-  1  failed: the audit log was altered, or something unexpected
+  1  failed: the audit log was altered, a promise was broken under load,
+     or something unexpected
   2  the command, or a value in it or in the configuration, can't be understood
   3  there is no such account, session, token, setting or directory
   4  refused by a rule, such as locking someone who was only invited

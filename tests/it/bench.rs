@@ -145,7 +145,7 @@ fn number(report: &Value, path: &str) -> u64 {
 /// Every number that follows from others does.
 #[track_caller]
 fn assert_adds_up(report: &Value) {
-    let of = |path| number(report, path);
+    let of = |path: &str| number(report, path);
     assert_eq!(of("/requests"), of("/passed") + of("/refused") + of("/errors"));
     let kinds = report["errors_by_kind"].as_object().expect("kinds");
     let errors: u64 = kinds.values().filter_map(Value::as_u64).sum();
@@ -380,8 +380,8 @@ async fn cookies_open_the_door_until_they_are_cleaned_up() {
     let cleaned = stand.run(&["cleanup", "--run", &run, "--json"]).await;
     let cleaned: Value = serde_json::from_slice(&cleaned.stdout).expect("JSON");
     assert_eq!(cleaned["removed"], 3);
-    let browser = &browser;
-    wait_until(|| async move { browser.get("/", cookies[0]).await.status == 303 }).await;
+    let (browser, first) = (&browser, cookies[0]);
+    wait_until(|| async move { browser.get("/", first).await.status == 303 }).await;
     // People stay, whatever they are called, and a run is cleaned up once.
     let left = stand.accounts(None).await;
     assert_eq!(left.iter().map(|account| account.id).collect::<Vec<_>>(), [person.id]);
@@ -410,7 +410,8 @@ async fn only_scratch_accounts_are_removed_as_such() {
         let added = admin.add_scratch(&Actor::System, run, number).await;
         made.push(added.expect("a free login").account);
     }
-    let of = |run| async { admin.scratch_accounts(run).await.expect("a store").len() };
+    let admin = &admin;
+    let of = |run| async move { admin.scratch_accounts(run).await.expect("a store").len() };
     assert_eq!((of(Some(&run)).await, of(Some(&other)).await, of(None).await), (2, 1, 3));
 
     assert!(
@@ -435,4 +436,63 @@ async fn only_scratch_accounts_are_removed_as_such() {
 async fn admin_of(file: &Path) -> Admin {
     let directory = SqlDirectory::open(file).await.expect("a directory");
     Admin::new(std::sync::Arc::new(directory))
+}
+
+const MANUAL: &str = include_str!("../../src/manual/load_testing.md");
+
+/// The run in the manual, as its own command prints one now: with other numbers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_manual_shows_what_is_printed() {
+    let (_, run) = MANUAL
+        .split_once("<!-- a run -->\n```console\n")
+        .expect("a run");
+    let (run, _) = run.split_once("```").expect("an end");
+    let (command, shown) = run.split_once('\n').expect("a command");
+    let args = command
+        .strip_prefix("$ portcullis bench ")
+        .expect("of ours");
+
+    let stand = Stand::new().await;
+    let args = args.replace("http://127.0.0.1:8080", &stand.url());
+    let args: Vec<_> = args.split(' ').collect();
+    let ran = stand.run(&args).await;
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    let printed = text(&ran.stderr) + &text(&ran.stdout);
+    assert_eq!(shape(&printed), shape(shown), "{printed}");
+}
+
+/// What is printed without its numbers, the widths that follow from them, and the
+/// name of the run.
+fn shape(printed: &str) -> Vec<String> {
+    let is_run = |word: &str| word.len() == 9 && word.ends_with(':') && !word.contains('/');
+    let word = |word: &str| match word {
+        word if is_run(word) => "RUN:".to_owned(),
+        "µs" | "ms" | "s" => "UNIT".to_owned(),
+        word => word.replace(|c: char| c.is_ascii_digit() || c == '.' || c == ',', ""),
+    };
+    let line = |line: &str| {
+        let words: Vec<_> = line.split_whitespace().map(word).collect();
+        words.join(" ")
+    };
+    printed.lines().map(line).collect()
+}
+
+#[tokio::test]
+async fn the_manual_names_every_option() {
+    let stand = Stand::new().await;
+    let help = text(&stand.run(&["--help"]).await.stdout);
+    let (_, options) = help.split_once("Options:").expect("options");
+    let names = options
+        .split_whitespace()
+        .filter(|word| word.starts_with("--"));
+    let names: Vec<_> = names
+        .filter(|name| !["--config", "--directory", "--help"].contains(name))
+        .collect();
+    assert!(names.len() > 8, "{names:?}");
+    for name in names {
+        assert!(MANUAL.contains(&format!("`{name}`")), "{name}");
+    }
+    for default in ["[default: 100]", "[default: 16]", "[default: 10s]", "[default: /]"] {
+        assert!(options.contains(default), "{default}");
+    }
 }

@@ -81,6 +81,8 @@ pub use crate::domain::denial::{Denial, DenialReason};
 pub use crate::domain::policy::{InvalidPolicy, LockoutPolicy};
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
 pub use crate::domain::time::{Clock, Timestamp};
+#[cfg(feature = "jwt")]
+pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions};
 pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
     SignInError, SignedIn,

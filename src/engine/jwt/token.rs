@@ -1,0 +1,257 @@
+//! Reads a token and says what it is worth, by its issuer's keys and the clock.
+//!
+//! What costs little is looked at first: whatever has a wrong form or is over needs
+//! no signature. Nothing of an unsigned token leaves this file.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::Jwts;
+use super::account::{JwtAccount, Named};
+use super::issuer::JwtIssuer;
+use super::keys::Signed;
+use crate::domain::session::SessionKey;
+use crate::domain::time::Timestamp;
+
+/// What a valid token says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Verified {
+    /// The hash of what was signed: the same whatever form the signature has.
+    pub(super) key: SessionKey,
+    pub(super) account: Named,
+    pub(super) issued_at: Timestamp,
+    /// With the leeway in it.
+    pub(super) expires_at: Timestamp,
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// A token is not taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Refused {
+    /// Nor will it be.
+    ForGood,
+    /// Not at this time.
+    ByTheClock,
+}
+
+impl Jwts {
+    /// What a token says, if it is worth anything now.
+    pub(super) fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Refused> {
+        let parts = Parts::of(token).ok_or(Refused::ForGood)?;
+        let header = Header::read(parts.header).ok_or(Refused::ForGood)?;
+        let claims = Claims::read(parts.claims).ok_or(Refused::ForGood)?;
+        let issuer = self.issuer_of(&claims).ok_or(Refused::ForGood)?;
+        let times = claims.times(issuer.leeway).ok_or(Refused::ForGood)?;
+        if !times.include(now) {
+            return Err(Refused::ByTheClock);
+        }
+        let signed = parts.signed(&header).ok_or(Refused::ForGood)?;
+        let tried = || {
+            self.signatures.fetch_add(1, Ordering::Relaxed);
+        };
+        if !issuer.keys.verify(&signed, tried) {
+            return Err(Refused::ForGood);
+        }
+        Ok(Verified {
+            key: SessionKey::from_bytes(Sha256::digest(parts.message).into()),
+            account: claims.account(issuer).ok_or(Refused::ForGood)?,
+            issued_at: times.issued_at,
+            expires_at: times.until,
+            scopes: claims.scopes().ok_or(Refused::ForGood)?,
+        })
+    }
+
+    fn issuer_of(&self, claims: &Claims) -> Option<&JwtIssuer> {
+        let name = claims.text("iss")?;
+        let issuer = self.issuers.iter().find(|issuer| issuer.name() == name)?;
+        claims.is_for(&issuer.audience).then_some(issuer)
+    }
+}
+
+/// A token, taken apart at its dots.
+struct Parts<'a> {
+    header: &'a [u8],
+    claims: &'a [u8],
+    signature: &'a [u8],
+    /// What the signature is about.
+    message: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a [u8]) -> Option<Self> {
+        let last = memchr::memrchr(b'.', token)?;
+        let (message, signature) = (&token[..last], &token[last + 1..]);
+        let first = memchr::memchr(b'.', message)?;
+        let (header, claims) = (&message[..first], &message[first + 1..]);
+        Some(Self { header, claims, signature, message })
+    }
+
+    fn signed<'h>(&self, header: &'h Header) -> Option<Signed<'h>>
+    where
+        'a: 'h,
+    {
+        Some(Signed {
+            algorithm: header.algorithm()?,
+            kid: header.kid.as_deref(),
+            message: self.message,
+            signature: decoded(self.signature)?,
+        })
+    }
+}
+
+/// Exactly one text is each part: no padding, no spare bits.
+fn decoded(part: &[u8]) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// What a header says. Names that are there twice are no header.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    #[serde(default)]
+    crit: There,
+    #[serde(default)]
+    jku: There,
+    #[serde(default)]
+    jwk: There,
+    #[serde(default)]
+    x5u: There,
+    #[serde(default)]
+    x5c: There,
+    #[serde(default)]
+    b64: There,
+    #[serde(default)]
+    enc: There,
+    #[serde(default)]
+    zip: There,
+}
+
+/// Whether a name is there, with whatever value, null included.
+#[derive(Clone, Copy, Default)]
+struct There(bool);
+
+impl<'de> Deserialize<'de> for There {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|IgnoredAny| Self(true))
+    }
+}
+
+impl Header {
+    fn read(part: &[u8]) -> Option<Self> {
+        let header: Self = serde_json::from_slice(&decoded(part)?).ok()?;
+        (header.is_of_a_token() && !header.asks_for_more()).then_some(header)
+    }
+
+    /// Other kinds of tokens (of sign-outs, proofs, security events) may be signed
+    /// with the same keys.
+    fn is_of_a_token(&self) -> bool {
+        let Some(typ) = &self.typ else { return true };
+        let typ = typ.to_ascii_lowercase();
+        matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+    }
+
+    fn asks_for_more(&self) -> bool {
+        let Self { crit, jku, jwk, x5u, x5c, b64, enc, zip, .. } = self;
+        [crit, jku, jwk, x5u, x5c, b64, enc, zip]
+            .iter()
+            .any(|name| name.0)
+    }
+
+    fn algorithm(&self) -> Option<Algorithm> {
+        self.alg.parse().ok()
+    }
+}
+
+/// What a token claims.
+struct Claims(Map<String, Value>);
+
+/// From when until when a token is taken.
+struct Times {
+    issued_at: Timestamp,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Times {
+    fn include(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+impl Claims {
+    fn read(part: &[u8]) -> Option<Self> {
+        serde_json::from_slice(&decoded(part)?).ok().map(Self)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_str()
+    }
+
+    fn is_for(&self, audience: &str) -> bool {
+        match self.0.get("aud") {
+            Some(Value::String(one)) => one == audience,
+            Some(Value::Array(several)) => several.iter().any(|one| one == audience),
+            _ => false,
+        }
+    }
+
+    /// None of these may lie in the future but the end. Without `iat` nobody could
+    /// say whether a lock came before the token or after it.
+    fn times(&self, leeway: Duration) -> Option<Times> {
+        let issued_at = self.instant("iat")?;
+        let not_before = match self.0.contains_key("nbf") {
+            true => self.instant("nbf")?,
+            false => issued_at,
+        };
+        Some(Times {
+            issued_at,
+            from: issued_at.max(not_before).before(leeway),
+            until: self.instant("exp")?.after(leeway),
+        })
+    }
+
+    /// A `NumericDate`, which may have a fraction.
+    fn instant(&self, name: &str) -> Option<Timestamp> {
+        let number = self.0.get(name)?.as_number()?;
+        let secs = number
+            .as_i64()
+            .or_else(|| number.as_f64().map(|secs| secs.floor() as i64))?;
+        (secs >= 0).then_some(Timestamp::from_secs(secs))
+    }
+
+    fn account(&self, issuer: &JwtIssuer) -> Option<Named> {
+        let unverified = self
+            .0
+            .get("email_verified")
+            .is_some_and(|said| *said != true);
+        if issuer.account == JwtAccount::Email && unverified {
+            return None;
+        }
+        issuer.account.read(self.0.get(&issuer.claim)?)
+    }
+
+    /// What the token is for, where it says so (RFC 9068; `scp` with others). The
+    /// outer nothing is a claim that can't be read.
+    fn scopes(&self) -> Option<Option<Vec<String>>> {
+        let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
+        match self.0.get("scope").or_else(|| self.0.get("scp")) {
+            None => Some(None),
+            Some(Value::String(text)) => Some(Some(words(text))),
+            Some(Value::Array(list)) => {
+                let list = list.iter().map(|word| word.as_str().map(str::to_owned));
+                Some(Some(list.collect::<Option<_>>()?))
+            }
+            Some(_) => None,
+        }
+    }
+}

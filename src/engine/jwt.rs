@@ -303,6 +303,3 @@ impl fmt::Debug for Jwts {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,6 +8,8 @@ mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
 mod guard;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layering;
 mod live;
 #[cfg(feature = "gateway")]

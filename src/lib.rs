@@ -43,6 +43,7 @@
 //! | signing people in | [`Portcullis::attempt`] and [`Attempt`] |
 //! | people in a table of your own | [`StatusSource`] and `examples/custom_source.rs` |
 //! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
+//! | JSON web tokens of somebody else | [`engine::jwt`](crate::engine), with the feature `jwt` |
 //! | how refused requests are answered, and other answers | [`guard::response`] |
 //! | how many guesses there are | [`LockoutPolicy`] |
 //! | WebSockets and event streams | [`Portcullis::ended`] |

@@ -123,7 +123,7 @@ mod tests {
             (&["bEARER a.b.c"], Carried::Token(b"a.b.c")),
             (&["Basic a.b.c"], Carried::Nothing),
             (&["Bearer"], Carried::Nothing),
-            (&["Bearer "], Carried::Nothing),
+            (&["Bearer "], Carried::Malformed),
             (&["Bearer  a.b.c"], Carried::Malformed),
             (&["Bearer a.b."], Carried::Malformed),
             (&["Bearer a.b"], Carried::Malformed),

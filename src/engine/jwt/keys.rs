@@ -264,3 +264,61 @@ impl fmt::Debug for JwtKeys {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn verifies(keys: &JwtKeys, algorithm: Algorithm, token: &str) -> bool {
+        let (message, signature) = token.rsplit_once('.').expect("three parts");
+        let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
+        let signed = Signed { algorithm, kid: None, message: message.as_bytes(), signature };
+        keys.verify(&signed, || {})
+    }
+
+    /// RFC 7515, appendix A.1.
+    const HS256: &str = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9\
+        .eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ\
+        .dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const HS256_KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75\
+        aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+
+    /// RFC 8037, appendix A.
+    const EDDSA: &str = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc\
+        .hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    const EDDSA_SET: &str = r#"{"keys": [{"kty": "OKP", "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
+    #[test]
+    fn the_standards_own_signatures_hold() {
+        let secret = URL_SAFE_NO_PAD.decode(HS256_KEY).expect("base64url");
+        let secret = JwtKeys::secret(&secret).expect("a long secret");
+        assert!(verifies(&secret, Algorithm::HS256, HS256));
+        assert!(!verifies(&secret, Algorithm::HS384, HS256));
+        let public = JwtKeys::jwk_set(EDDSA_SET).expect("a set");
+        assert!(verifies(&public, Algorithm::EdDSA, EDDSA));
+        assert!(!verifies(&public, Algorithm::EdDSA, &EDDSA.replace("RXh", "RXi")));
+        assert!(!verifies(&public, Algorithm::HS256, HS256));
+    }
+
+    #[test]
+    fn a_secret_is_for_hashes_that_are_no_longer_than_it() {
+        let algorithms =
+            |bytes: usize| JwtKeys::secret(&vec![7; bytes]).map(|keys| keys.0[0].algorithms.len());
+        assert_eq!(algorithms(31), Err(InvalidJwtKey::ShortSecret { bytes: 31 }));
+        assert_eq!([32, 47, 48, 63, 64].map(algorithms), [Ok(1), Ok(1), Ok(2), Ok(2), Ok(3)]);
+    }
+
+    #[test]
+    fn keys_have_a_limit() {
+        let one = || JwtKeys::secret(&[7; 32]).expect("a secret");
+        let mut many = one();
+        for _ in 1..MAX_KEYS {
+            many = many.and(one()).expect("few keys");
+        }
+        assert_eq!(many.and(one()).map(|_| ()), Err(InvalidJwtKey::TooMany));
+    }
+}

@@ -255,3 +255,64 @@ impl Claims {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::jwt::{JwtKeys, JwtSessions};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_000);
+
+    fn jwts() -> Jwts {
+        let keys = JwtKeys::secret(&[7; 32]).expect("a long secret");
+        JwtSessions::from_issuer(JwtIssuer::new("us", "them", keys)).into()
+    }
+
+    fn part(bytes: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    proptest! {
+        /// Property: whatever is in the parts, nobody is named without the key.
+        #[test]
+        fn nothing_unsigned_names_anybody(
+            header in r#"\{"alg":"(HS256|none|RS256)"(,"(kid|typ)":"[a-zA-Z+]{0,8}")?\}|.{0,40}"#,
+            claims in r#"\{"iss":"us","aud":"them","sub":"1","iat":1,"exp":[0-9.e]{1,9}\}|.{0,60}"#,
+            signature in proptest::collection::vec(any::<u8>(), 0..80),
+        ) {
+            let (header, claims) = (part(header.as_bytes()), part(claims.as_bytes()));
+            let token = format!("{header}.{claims}.{}", part(&signature));
+            prop_assert!(jwts().verify(token.as_bytes(), NOW).is_err());
+        }
+
+        /// Property: any bytes are refused, and nothing panics.
+        #[test]
+        fn bytes_are_refused(token in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(jwts().verify(&token, NOW).is_err());
+        }
+
+        /// Property: times are read whole or not at all, in seconds rounded down,
+        /// and never below zero.
+        #[test]
+        fn times_are_seconds(
+            number in prop_oneof![
+                any::<i64>().prop_map(|n| json!(n)),
+                any::<u64>().prop_map(|n| json!(n)),
+                any::<f64>().prop_map(|n| json!(n)),
+                "[0-9]{1,10}".prop_map(|text| json!(text)),
+            ],
+        ) {
+            let claims = Claims(Map::from_iter([("exp".to_owned(), number.clone())]));
+            let read = claims.instant("exp").map(Timestamp::floor_secs);
+            prop_assert_eq!(read.is_some(), number.as_f64().is_some_and(|secs| secs >= 0.0));
+            if let (Some(read), Some(exact)) = (read, number.as_f64()) {
+                let latest = Timestamp::from_micros(i64::MAX).floor_secs() as f64;
+                let difference = (read as f64 - exact.floor().min(latest)).abs();
+                prop_assert!(difference <= 1.0, "{read} for {number}");
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::lock::Locks;
 use crate::domain::login::Login;
+use crate::domain::profile::Profile;
 use crate::domain::standing::{Generation, Lifecycle, Standing, Version};
 use crate::domain::time::Timestamp;
 
@@ -263,7 +264,7 @@ impl Account {
             generation: self.generation,
             sessions_ended_at: self.sessions_ended_at,
             version: self.version,
-            login: Some(self.login.as_str().into()),
+            profile: Some(self.profile()),
         }
     }
 
@@ -271,6 +272,11 @@ impl Account {
     pub(crate) fn sessions_ended_by(&self, after: &Self, now: Timestamp) -> Option<Timestamp> {
         let raised = self.generation != after.generation;
         if raised { Some(now) } else { self.sessions_ended_at }
+    }
+
+    /// What it is called.
+    pub fn profile(&self) -> Profile {
+        Profile::new(self.login.as_str()).with_details(&self.name, self.email.as_deref())
     }
 
     /// What the engine knows this account by.

@@ -14,6 +14,7 @@ pub mod lock;
 pub mod login;
 pub mod password;
 pub mod policy;
+pub mod profile;
 pub mod secret;
 pub mod session;
 pub mod standing;

@@ -17,12 +17,12 @@
 //! slow read and a pushed change meet.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::lock::{End, LiveSessions};
+use crate::domain::profile::Profile;
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::sync::{AtomicU64, Mutex, lock};
@@ -148,7 +148,7 @@ struct Details {
     /// Counts how often the cell became suspect: a read that began before does
     /// not clear it.
     suspicions: u32,
-    login: Option<Arc<str>>,
+    profile: Option<Profile>,
     /// What stands against the account, where anything does: a million plain
     /// accounts pay for none of it.
     against: Against,
@@ -332,9 +332,9 @@ impl Cell {
         (details.generation, details.sessions_ended_at.get())
     }
 
-    /// What the person types to sign in, where the source says so.
-    pub(crate) fn login(&self) -> Option<Arc<str>> {
-        lock(&self.details).login.clone()
+    /// What the account is called, where the source says so.
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        lock(&self.details).profile.clone()
     }
 
     /// Everything that is known of the account; `None` if there is none.
@@ -347,7 +347,7 @@ impl Cell {
                 generation: details.generation,
                 sessions_ended_at: details.sessions_ended_at.get(),
                 version: details.version,
-                login: details.login.clone(),
+                profile: details.profile.clone(),
                 ..Standing::default()
             }),
         }
@@ -376,8 +376,8 @@ impl Details {
         self.version = standing.version;
         self.generation = standing.generation;
         self.sessions_ended_at = Ended::at(standing.sessions_ended_at);
-        if self.login.as_deref() != standing.login.as_deref() {
-            self.login.clone_from(&standing.login);
+        if self.profile != standing.profile {
+            self.profile.clone_from(&standing.profile);
         }
         self.against = if standing.is_plain() {
             Against::Nothing

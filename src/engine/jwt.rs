@@ -55,6 +55,8 @@
 //!   `jwk`, `x5u`, `x5c`, `b64`, `enc` and `zip` are refused.
 //! - At most [`MAX_TOKEN_BYTES`].
 //!
+//! The client is never told what was wrong. The log is, at the level `debug`.
+//!
 //! # Whom a token names
 //!
 //! One claim, read in one way: see [`JwtAccount`]. It never falls through from one

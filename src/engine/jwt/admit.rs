@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::Jwts;
 use super::account::Named;
 use super::carrier::Carried;
-use super::token::{Refused, Verified};
+use super::token::{Flaw, Verified};
 use crate::domain::account::AccountKey;
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::login::TypedLogin;
@@ -165,18 +165,20 @@ impl Gate {
         let first_seen = self.clock.wall();
         let verified = match jwts.verify(token, first_seen) {
             Ok(verified) => verified,
-            Err(Refused::ByTheClock) => return Ok(None),
-            Err(Refused::ForGood) => return Ok(self.remember_bad(hash)),
+            Err(flaw) => return Ok(self.refuse_jwt(hash, flaw)),
         };
         let Some(account) = self.account_of(&verified.account).await? else {
-            return Ok(self.remember_bad(hash));
+            return Ok(self.refuse_jwt(hash, Flaw::Account));
         };
         self.remember_jwt(jwts, hash, &verified, &account, first_seen)
             .await
     }
 
-    fn remember_bad<T>(&self, hash: TokenHash) -> Option<T> {
-        self.unknown_tokens.insert(hash, ());
+    fn refuse_jwt<T>(&self, hash: TokenHash, flaw: Flaw) -> Option<T> {
+        tracing::debug!(jwt.flaw = flaw.as_str(), "foreign token refused");
+        if flaw.is_lasting() {
+            self.unknown_tokens.insert(hash, ());
+        }
         None
     }
 

@@ -33,46 +33,77 @@ pub(super) struct Verified {
     pub(super) scopes: Option<Vec<String>>,
 }
 
-/// A token is not taken.
+/// Why a token is not taken. The client is not told: only the log is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Refused {
-    /// Nor will it be.
-    ForGood,
-    /// Not at this time.
-    ByTheClock,
+pub(super) enum Flaw {
+    Account,
+    Audience,
+    Claims,
+    Form,
+    Header,
+    Issuer,
+    /// Over, or not yet begun.
+    NotNow,
+    Scope,
+    Signature,
+    Times,
+}
+
+impl Flaw {
+    /// Whether it will still have it later.
+    pub(super) fn is_lasting(self) -> bool {
+        self != Self::NotNow
+    }
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Audience => "audience",
+            Self::Claims => "claims",
+            Self::Form => "form",
+            Self::Header => "header",
+            Self::Issuer => "issuer",
+            Self::NotNow => "not-now",
+            Self::Scope => "scope",
+            Self::Signature => "signature",
+            Self::Times => "times",
+        }
+    }
 }
 
 impl Jwts {
     /// What a token says, if it is worth anything now.
-    pub(super) fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Refused> {
-        let parts = Parts::of(token).ok_or(Refused::ForGood)?;
-        let header = Header::read(parts.header).ok_or(Refused::ForGood)?;
-        let claims = Claims::read(parts.claims).ok_or(Refused::ForGood)?;
-        let issuer = self.issuer_of(&claims).ok_or(Refused::ForGood)?;
-        let times = claims.times(issuer.leeway).ok_or(Refused::ForGood)?;
-        if !times.include(now) {
-            return Err(Refused::ByTheClock);
+    pub(super) fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Flaw> {
+        let parts = Parts::of(token).ok_or(Flaw::Form)?;
+        let header = Header::read(parts.header).ok_or(Flaw::Header)?;
+        let claims = Claims::read(parts.claims).ok_or(Flaw::Claims)?;
+        let issuer = self.issuer_of(&claims).ok_or(Flaw::Issuer)?;
+        if !claims.is_for(&issuer.audience) {
+            return Err(Flaw::Audience);
         }
-        let signed = parts.signed(&header).ok_or(Refused::ForGood)?;
+        let times = claims.times(issuer.leeway).ok_or(Flaw::Times)?;
+        if !times.include(now) {
+            return Err(Flaw::NotNow);
+        }
+        let signed = parts.signed(&header).ok_or(Flaw::Signature)?;
         let tried = || {
             self.signatures.fetch_add(1, Ordering::Relaxed);
         };
         if !issuer.keys.verify(&signed, tried) {
-            return Err(Refused::ForGood);
+            return Err(Flaw::Signature);
         }
         Ok(Verified {
             key: SessionKey::from_bytes(Sha256::digest(parts.message).into()),
-            account: claims.account(issuer).ok_or(Refused::ForGood)?,
+            account: claims.account(issuer).ok_or(Flaw::Account)?,
             issued_at: times.issued_at,
             expires_at: times.until,
-            scopes: claims.scopes().ok_or(Refused::ForGood)?,
+            scopes: claims.scopes().ok_or(Flaw::Scope)?,
         })
     }
 
     fn issuer_of(&self, claims: &Claims) -> Option<&JwtIssuer> {
         let name = claims.text("iss")?;
-        let issuer = self.issuers.iter().find(|issuer| issuer.name() == name)?;
-        claims.is_for(&issuer.audience).then_some(issuer)
+        self.issuers.iter().find(|issuer| issuer.name() == name)
     }
 }
 

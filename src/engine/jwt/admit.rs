@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::Jwts;
 use super::account::Named;
-use super::carrier::Carried;
+use super::carrier::{self, Carried};
 use super::token::{Flaw, Verified};
 use crate::domain::account::AccountKey;
 use crate::domain::denial::{Denial, DenialReason};
@@ -99,7 +99,7 @@ impl Portcullis {
         by_token: bool,
     ) -> Admission {
         let (gate, jwts, on_stale) = (Arc::clone(&self.0), Arc::clone(jwts), self.1);
-        if gate.unknown_tokens.contains_key(&hash) {
+        if !carrier::has_form(token) || gate.unknown_tokens.contains_key(&hash) {
             let ended = gate.ended(Bearer::Session, gate.clock.wall());
             return Admission::Deny(ended.by_token(by_token));
         }

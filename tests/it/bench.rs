@@ -1,18 +1,18 @@
 //! The load test as a process, before a gateway on a directory that both have open.
 
+mod cookies;
+mod manual;
 mod page;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use portcullis::admin::{Actor, Admin, NewPerson, ScratchRun};
 use portcullis::domain::event::Action;
-use portcullis::domain::login::Login;
 use portcullis::gateway::{Gateway, Origin, Settings};
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{AccountQuery, AuditQuery, Directory, SessionStore};
@@ -357,142 +357,4 @@ async fn another_persons_page_is_found_out() {
     assert_eq!(ran.status.code(), Some(1), "{errors}");
     assert!(errors.contains("another account's page"), "{errors}");
     stand.assert_nothing_is_left(2).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cookies_open_the_door_until_they_are_cleaned_up() {
-    let stand = Stand::new().await;
-    let person = add_person(&stand, "bench-press").await;
-    let made = stand.run(&["cookies", "--count", "3"]).await;
-    assert!(made.status.success(), "{}", text(&made.stderr));
-    let cookies = text(&made.stdout);
-    let cookies: Vec<_> = cookies.lines().collect();
-    assert_eq!(cookies.len(), 3);
-    let browser = Browser::at(stand.address);
-    for (number, cookie) in cookies.iter().enumerate() {
-        let answer = browser.get("/", cookie).await;
-        assert_eq!(answer.status, 200);
-        assert!(answer.body.ends_with(&format!("-{:04}", number + 1)), "{}", answer.body);
-    }
-
-    let errors = text(&made.stderr);
-    let run = errors.trim().rsplit(' ').next().expect("a run").to_owned();
-    let cleaned = stand.run(&["cleanup", "--run", &run, "--json"]).await;
-    let cleaned: Value = serde_json::from_slice(&cleaned.stdout).expect("JSON");
-    assert_eq!(cleaned["removed"], 3);
-    let (browser, first) = (&browser, cookies[0]);
-    wait_until(|| async move { browser.get("/", first).await.status == 303 }).await;
-    // People stay, whatever they are called, and a run is cleaned up once.
-    let left = stand.accounts(None).await;
-    assert_eq!(left.iter().map(|account| account.id).collect::<Vec<_>>(), [person.id]);
-    let again = stand.run(&["cleanup"]).await;
-    assert!(text(&again.stdout).starts_with("There are no scratch accounts"), "{again:?}");
-    let unknown = stand.run(&["cleanup", "--run", "bench"]).await;
-    assert_eq!(unknown.status.code(), Some(2));
-}
-
-async fn add_person(stand: &Stand, login: &str) -> Account {
-    let admin = Admin::new(std::sync::Arc::new(stand.directory().await));
-    let person = NewPerson::new(Login::new(login).expect("a login"));
-    let added = admin.add(&Actor::System, person).await;
-    added.expect("a store").account
-}
-
-#[tokio::test]
-async fn only_scratch_accounts_are_removed_as_such() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let admin = admin_of(&folder.path().join("people.db")).await;
-    let run = ScratchRun::from_random([1, 2, 3, 4]);
-    let other = ScratchRun::from_random([5, 6, 7, 8]);
-    let mut made = Vec::new();
-    for run in [&run, &run, &other] {
-        let number = u32::try_from(made.len()).expect("few") + 1;
-        let added = admin.add_scratch(&Actor::System, run, number).await;
-        made.push(added.expect("a free login").account);
-    }
-    let admin = &admin;
-    let of = |run| async move { admin.scratch_accounts(run).await.expect("a store").len() };
-    assert_eq!((of(Some(&run)).await, of(Some(&other)).await, of(None).await), (2, 1, 3));
-
-    assert!(
-        admin
-            .remove_scratch(&Actor::System, made[0].id)
-            .await
-            .expect("a store")
-    );
-    assert!(
-        admin
-            .remove_scratch(&Actor::System, made[0].id)
-            .await
-            .is_err(),
-        "it is gone"
-    );
-    assert_eq!((of(Some(&run)).await, of(None).await), (1, 2));
-    // Its login is never given out again, not even to the same run.
-    let again = admin.add_scratch(&Actor::System, &run, 1).await;
-    assert!(again.is_err(), "{again:?}");
-}
-
-async fn admin_of(file: &Path) -> Admin {
-    let directory = SqlDirectory::open(file).await.expect("a directory");
-    Admin::new(std::sync::Arc::new(directory))
-}
-
-const MANUAL: &str = include_str!("../../src/manual/load_testing.md");
-
-/// The run in the manual, as its own command prints one now: with other numbers.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_manual_shows_what_is_printed() {
-    let (_, run) = MANUAL
-        .split_once("<!-- a run -->\n```console\n")
-        .expect("a run");
-    let (run, _) = run.split_once("```").expect("an end");
-    let (command, shown) = run.split_once('\n').expect("a command");
-    let args = command
-        .strip_prefix("$ portcullis bench ")
-        .expect("of ours");
-
-    let stand = Stand::new().await;
-    let args = args.replace("http://127.0.0.1:8080", &stand.url());
-    let args: Vec<_> = args.split(' ').collect();
-    let ran = stand.run(&args).await;
-    assert!(ran.status.success(), "{}", text(&ran.stderr));
-    let printed = text(&ran.stderr) + &text(&ran.stdout);
-    assert_eq!(shape(&printed), shape(shown), "{printed}");
-}
-
-/// What is printed without its numbers, the widths that follow from them, and the
-/// name of the run.
-fn shape(printed: &str) -> Vec<String> {
-    let is_run = |word: &str| word.len() == 9 && word.ends_with(':') && !word.contains('/');
-    let word = |word: &str| match word {
-        word if is_run(word) => "RUN:".to_owned(),
-        "µs" | "ms" | "s" => "UNIT".to_owned(),
-        word => word.replace(|c: char| c.is_ascii_digit() || c == '.' || c == ',', ""),
-    };
-    let line = |line: &str| {
-        let words: Vec<_> = line.split_whitespace().map(word).collect();
-        words.join(" ")
-    };
-    printed.lines().map(line).collect()
-}
-
-#[tokio::test]
-async fn the_manual_names_every_option() {
-    let stand = Stand::new().await;
-    let help = text(&stand.run(&["--help"]).await.stdout);
-    let (_, options) = help.split_once("Options:").expect("options");
-    let names = options
-        .split_whitespace()
-        .filter(|word| word.starts_with("--"));
-    let names: Vec<_> = names
-        .filter(|name| !["--config", "--directory", "--help"].contains(name))
-        .collect();
-    assert!(names.len() > 8, "{names:?}");
-    for name in names {
-        assert!(MANUAL.contains(&format!("`{name}`")), "{name}");
-    }
-    for default in ["[default: 100]", "[default: 16]", "[default: 10s]", "[default: /]"] {
-        assert!(options.contains(default), "{default}");
-    }
 }

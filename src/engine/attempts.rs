@@ -137,7 +137,7 @@ fn write_lockout(facts: Facts<'_>, lockout: &Lockout) -> Option<Edit> {
         return None;
     }
     let mut account = facts.account.clone();
-    account.locks.lockout = Some(lockout.clone());
+    account.locks.lock_out(lockout.clone(), facts.devices);
     let reason = format!("{} failed sign-ins", lockout.failures);
     let note = Note {
         actor: "engine".to_owned(),

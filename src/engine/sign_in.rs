@@ -198,6 +198,7 @@ impl Portcullis {
             expires_at: now.after(gate.settings.session_lifetime),
             opened_from: from.map(|from| from.to_string()),
             user_agent,
+            device: None,
         };
         match gate.ask(gate.session_store.open_session(new)).await? {
             Ok(session) => Ok(SignedIn::new(self, token, session)),

@@ -80,6 +80,7 @@ pub use crate::domain::client::{ClientAddr, TrustedProxies};
 pub use crate::domain::denial::{Denial, DenialReason};
 pub use crate::domain::device::{Device, DeviceId};
 pub use crate::domain::policy::{InvalidPolicy, LockoutPolicy};
+pub use crate::domain::profile::Profile;
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
 pub use crate::domain::time::{Clock, Timestamp};
 pub use crate::engine::{

@@ -8,6 +8,7 @@ mod desk;
 mod exit;
 mod output;
 mod password;
+mod serve;
 mod settings;
 mod shell;
 mod store;
@@ -55,6 +56,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Guard an application that can't be changed: run the gateway
+    Serve(serve::Serve),
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
@@ -80,9 +83,7 @@ pub fn run() -> ExitCode {
         Err(error) => error.exit(),
     };
     start_log();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = cli.runtime().enable_all().build();
     let program = store::program(&cli.directory);
     let done = match runtime {
         Ok(runtime) => runtime.block_on(cli.run()),
@@ -95,14 +96,26 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
+    /// A gateway uses all cores; any other command is done soon.
+    fn runtime(&self) -> tokio::runtime::Builder {
+        match self.command {
+            Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+            _ => tokio::runtime::Builder::new_current_thread(),
+        }
+    }
+
     async fn run(self) -> Result<(), Failure> {
         let output = Output::new(self.json);
         // Making the first account makes the directory; nothing else does.
         if let Command::User(UserCommand::Add(add)) = self.command {
             return add.run(&self.directory, output).await;
         }
+        if let Command::Serve(serve) = self.command {
+            return serve.run(&self.directory).await;
+        }
         let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
         match self.command {
+            Command::Serve(_) => Ok(()),
             Command::User(command) => command.run(&desk).await,
             Command::Audit(command) => command.run(&desk).await,
             Command::Token(command) => command.run(&desk).await,

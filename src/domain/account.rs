@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::lock::Locks;
 use crate::domain::login::Login;
+use crate::domain::profile::Profile;
 use crate::domain::standing::{Generation, Lifecycle, Standing, Version};
 use crate::domain::time::Timestamp;
 
@@ -260,8 +261,13 @@ impl Account {
             locks: self.locks.clone(),
             generation: self.generation,
             version: self.version,
-            login: Some(self.login.as_str().into()),
+            profile: Some(self.profile()),
         }
+    }
+
+    /// What it is called.
+    pub fn profile(&self) -> Profile {
+        Profile::new(self.login.as_str()).with_details(&self.name, self.email.as_deref())
     }
 
     /// What the engine knows this account by.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::denial::{DenialReason, LockKind};
 use crate::domain::device::DeviceId;
 use crate::domain::lock::{AdminLock, Disablement, End, Lockout, Locks, Reason};
+use crate::domain::profile::Profile;
 use crate::domain::time::Timestamp;
 
 /// A session belongs to the generation it was born in; in another it is dead.
@@ -163,8 +164,8 @@ pub struct Standing {
     pub generation: Generation,
     /// Newer wins.
     pub version: Version,
-    /// What the person types to sign in, where the source knows it.
-    pub login: Option<Arc<str>>,
+    /// What the account is called, where the source knows it.
+    pub profile: Option<Profile>,
 }
 
 impl Standing {
@@ -214,7 +215,13 @@ impl Standing {
     /// The same, with the login that [`CurrentAccount`](crate::CurrentAccount) shows.
     #[must_use]
     pub fn with_login(self, login: impl Into<Arc<str>>) -> Self {
-        Self { login: Some(login.into()), ..self }
+        self.with_profile(Profile::new(login))
+    }
+
+    /// The same, with what [`CurrentAccount`](crate::CurrentAccount) calls it.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { profile: Some(profile), ..self }
     }
 
     /// Whether nothing at all is laid on the account, now or ever.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::account::{AccountId, AccountKey};
 use crate::domain::device::DeviceId;
+use crate::domain::profile::Profile;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
@@ -32,10 +33,13 @@ impl CurrentAccount {
     /// What the person types to sign in, where the source says so; otherwise
     /// the account's key.
     pub fn login(&self) -> Arc<str> {
-        self.0
-            .cell
-            .login()
-            .unwrap_or_else(|| self.key().to_string().into())
+        self.profile()
+            .map_or_else(|| self.key().to_string().into(), |profile| profile.shared_login())
+    }
+
+    /// What the account is called, where the source says so.
+    pub fn profile(&self) -> Option<Profile> {
+        self.0.cell.profile()
     }
 
     /// The public name of the session or token, to end it by or to find it in

@@ -118,7 +118,8 @@ impl Gate {
             return Err(SignInError::locked_out(lockout, now));
         }
         let generation = account.map_or(0, |account| account.attempts_generation);
-        let reserve = self.attempts.reserve(counter.key, &self.policy, generation);
+        let policy = self.policy();
+        let reserve = self.attempts.reserve(counter.key, &policy, generation);
         match self.ask(reserve).await? {
             Reservation::Granted(ticket) => Ok((counter, ticket)),
             Reservation::Busy => Err(SignInError::Busy),
@@ -179,7 +180,8 @@ impl Gate {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Settled, Unanswered> {
-        self.ask(self.attempts.settle(key, &self.policy, ticket, outcome))
+        let policy = self.policy();
+        self.ask(self.attempts.settle(key, &policy, ticket, outcome))
             .await
     }
 }

@@ -17,13 +17,13 @@
 //! slow read and a pushed change meet.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::DeviceId;
 use crate::domain::lock::{End, LiveSessions};
+use crate::domain::profile::Profile;
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::sync::{AtomicU64, Mutex, lock};
@@ -146,7 +146,7 @@ struct Details {
     /// Counts how often the cell became suspect: a read that began before does
     /// not clear it.
     suspicions: u32,
-    login: Option<Arc<str>>,
+    profile: Option<Profile>,
     /// What stands against the account, where anything does: a million plain
     /// accounts pay for none of it.
     against: Against,
@@ -303,9 +303,9 @@ impl Cell {
         lock(&self.details).generation
     }
 
-    /// What the person types to sign in, where the source says so.
-    pub(crate) fn login(&self) -> Option<Arc<str>> {
-        lock(&self.details).login.clone()
+    /// What the account is called, where the source says so.
+    pub(crate) fn profile(&self) -> Option<Profile> {
+        lock(&self.details).profile.clone()
     }
 
     /// Everything that is known of the account; `None` if there is none.
@@ -317,7 +317,7 @@ impl Cell {
             Against::Nothing => Some(Standing {
                 generation: details.generation,
                 version: details.version,
-                login: details.login.clone(),
+                profile: details.profile.clone(),
                 ..Standing::default()
             }),
         }
@@ -345,8 +345,8 @@ impl Details {
         };
         self.version = standing.version;
         self.generation = standing.generation;
-        if self.login.as_deref() != standing.login.as_deref() {
-            self.login.clone_from(&standing.login);
+        if self.profile != standing.profile {
+            self.profile.clone_from(&standing.profile);
         }
         self.against = if standing.is_plain() {
             Against::Nothing

@@ -96,7 +96,8 @@ pub struct Limits {
     pub head_fields: usize,
     /// The body of a request that goes to the upstream, in bytes; `None`: any.
     pub body_bytes: Option<u64>,
-    /// How long a client may take to send a request's head.
+    /// How long a client may take to send a request's head, and how long a
+    /// connection that nobody uses is kept.
     pub head_timeout: Duration,
     /// How long a client may send or take nothing in the middle of a body.
     pub body_idle_timeout: Duration,
@@ -234,7 +235,7 @@ impl Default for Limits {
             head_bytes: 32 * 1024,
             head_fields: 100,
             body_bytes: None,
-            head_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(30),
         }

@@ -65,13 +65,14 @@ pub mod address;
 mod answer;
 pub mod body;
 pub mod client;
+pub mod cut;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 mod grpc;
 mod layer;
 pub mod notice;
-mod page;
+pub(crate) mod page;
 mod problem;
 pub mod redirect_loop;
 pub mod response;
@@ -81,6 +82,7 @@ mod service;
 pub use self::address::{InvalidSignInAddress, SignInAddress};
 pub use self::body::{BodyFromText, NoText, Text};
 pub use self::client::ClientKind;
+pub use self::cut::{Cut, CutBody, CutError, CutFuture, CutLayer};
 #[cfg(feature = "axum")]
 pub use self::extract::NoGuard;
 pub use self::future::GuardFuture;

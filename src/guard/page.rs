@@ -15,7 +15,7 @@ const STYLE: &str = ":root{color-scheme:light dark;font:1rem/1.5 system-ui,sans-
      a{color:light-dark(#4338ca,#a5b4fc)}";
 
 /// Nothing may be loaded, run or sent by the page; it has its one style.
-pub(super) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; base-uri 'none'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; base-uri 'none'; \
      form-action 'none'; style-src 'sha256-ei6stfn+rmdCosNjYKEe5pGDmDsg7GvjAbGdsqEDyQU='";
 
 /// What a page may say beyond the denial itself.
@@ -27,16 +27,25 @@ pub(super) struct Offer<'a> {
     pub(super) sign_in: Option<&'a str>,
 }
 
-/// Writes the page.
+/// Writes the page of a denial.
 pub(super) fn render(denial: &Denial, offer: Offer<'_>) -> String {
-    let title = title(denial.reason());
+    write(title(denial.reason()), sentences(denial, offer))
+}
+
+/// Writes a page that says one thing in plain text.
+#[cfg(feature = "gateway")]
+pub(crate) fn plain(title: &str, text: &str) -> String {
+    write(title, [Escaped(text).to_string()])
+}
+
+fn write(title: &str, sentences: impl IntoIterator<Item = String>) -> String {
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
     );
-    for sentence in sentences(denial, offer) {
+    for sentence in sentences {
         page.push_str("<p>");
         page.push_str(&sentence);
         page.push_str("</p>\n");

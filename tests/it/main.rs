@@ -7,6 +7,7 @@ mod cli;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
+mod gateway;
 mod guard;
 mod layering;
 mod live;

@@ -1,0 +1,141 @@
+//! What the gateway says in its own name when it can't pass a request on.
+
+use http::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
+};
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use crate::gateway::body::Body;
+use crate::gateway::upstream::UpstreamError;
+use crate::guard::ClientKind;
+use crate::guard::page;
+
+/// Why the gateway answers instead of the upstream.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// A transfer coding that it does not know.
+    Coding,
+    /// The request can be read in two ways, or in none.
+    Malformed(&'static str),
+    /// A method that ends at a proxy.
+    Method,
+    /// The client stopped in the middle of its body.
+    SlowClient,
+    /// The body is larger than is taken.
+    TooLarge,
+    /// The upstream gave no answer.
+    Upstream { address: String, error: UpstreamError },
+}
+
+/// What a refusal says, to people and to programs.
+struct Words {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+impl Refusal {
+    fn words(&self) -> Words {
+        let words = |status, kind, title, detail: &str| Words {
+            status,
+            kind,
+            title,
+            detail: detail.to_owned(),
+        };
+        match self {
+            Self::Coding => words(
+                StatusCode::NOT_IMPLEMENTED,
+                "transfer-coding",
+                "This transfer coding is not known here",
+                "Only chunked is.",
+            ),
+            Self::Malformed(why) => words(
+                StatusCode::BAD_REQUEST,
+                "malformed-request",
+                "This request can't be passed on",
+                &sentence(why),
+            ),
+            Self::Method => words(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method",
+                "This method ends here",
+                "CONNECT and TRACE are not passed on.",
+            ),
+            Self::SlowClient => words(
+                StatusCode::REQUEST_TIMEOUT,
+                "slow-request",
+                "The request did not come to its end",
+                "Nothing came for longer than limits.body_idle_timeout allows.",
+            ),
+            Self::TooLarge => words(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "This is too large",
+                "The configuration allows less: limits.body.",
+            ),
+            Self::Upstream { address, error } => upstream_words(address, error),
+        }
+    }
+
+    /// The answer, as whoever sent the request can read it.
+    pub(crate) fn answer(&self, client: ClientKind) -> Response<Body> {
+        let words = self.words();
+        let as_page = client == ClientKind::Navigation;
+        let mut response = Response::new(Body::text(if as_page {
+            page::plain(words.title, &words.detail)
+        } else {
+            let status = words.status.as_u16();
+            let (kind, title) = (format!("urn:portcullis:gateway:{}", words.kind), words.title);
+            json!({ "type": kind, "title": title, "status": status, "detail": words.detail })
+                .to_string()
+        }));
+        *response.status_mut() = words.status;
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if as_page {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+            headers.insert(
+                CONTENT_SECURITY_POLICY,
+                HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
+            );
+        } else {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        }
+        if words.status.is_server_error() && words.status != StatusCode::NOT_IMPLEMENTED {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if matches!(self, Self::Malformed(_) | Self::Coding | Self::SlowClient | Self::TooLarge) {
+            // Whatever follows on this connection can't be trusted to be a request.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn upstream_words(address: &str, error: &UpstreamError) -> Words {
+    let slow =
+        matches!(error, UpstreamError::ConnectTimeout(_) | UpstreamError::ResponseTimeout(_));
+    let setting = match error {
+        UpstreamError::ConnectTimeout(_) => "upstream.connect_timeout",
+        UpstreamError::ResponseTimeout(_) => "upstream.response_timeout",
+        _ => "upstream.url",
+    };
+    Words {
+        status: if slow { StatusCode::GATEWAY_TIMEOUT } else { StatusCode::BAD_GATEWAY },
+        kind: if slow { "upstream-timeout" } else { "upstream-unreachable" },
+        title: "The application does not answer",
+        detail: format!(
+            "Nothing is wrong with your account. The application at {address} gave {error}; \
+             the setting is {setting}."
+        ),
+    }
+}
+
+/// As a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_ascii_uppercase());
+    first.into_iter().chain(chars).chain(['.']).collect()
+}

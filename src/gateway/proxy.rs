@@ -1,0 +1,227 @@
+//! Passes requests on to the upstream, and its answers back.
+
+use std::convert::Infallible;
+use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{AUTHORIZATION, HOST, HeaderValue, TE};
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tower_service::Service;
+
+use crate::engine::{CurrentAccount, Portcullis};
+use crate::gateway::answer::Refusal;
+use crate::gateway::body::{Body, BodyError, RequestBody};
+use crate::gateway::headers::{self, Untrusted};
+use crate::gateway::settings::{Limits, Settings};
+use crate::gateway::tunnel::{self, Tunnels};
+use crate::gateway::upstream::{Upstream, UpstreamBody, UpstreamError};
+use crate::guard::{ClientKind, CutBody};
+
+/// Passes requests on. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Proxy(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    gate: Portcullis,
+    upstream: Upstream,
+    /// The upstream's own name.
+    host: HeaderValue,
+    limits: Limits,
+    untrusted: Arc<Untrusted>,
+    tunnels: Tunnels,
+}
+
+impl Proxy {
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub(crate) fn new(
+        gate: Portcullis,
+        settings: &Settings,
+        untrusted: Arc<Untrusted>,
+        tunnels: Tunnels,
+    ) -> Self {
+        let upstream = Upstream::new(settings.upstream.clone());
+        upstream.spawn_sweeper();
+        let host = settings.upstream.origin.authority().as_str();
+        Self(Arc::new(Shared {
+            gate,
+            upstream,
+            host: HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("")),
+            limits: settings.limits.clone(),
+            untrusted,
+            tunnels,
+        }))
+    }
+
+    async fn pass_on(self, request: Request<Incoming>) -> Response<Body> {
+        let shared = &self.0;
+        let (mut head, body) = request.into_parts();
+        let kind = ClientKind::of(&head);
+        if shared.is_too_large(&body) {
+            return Refusal::TooLarge.answer(kind);
+        }
+        let me = head.extensions.remove::<CurrentAccount>();
+        let client = tunnel::handshake(&mut head, kind);
+        shared.prepare(&mut head, me.as_ref(), client.is_some());
+        let body = shared.body(body);
+        let sent = shared.upstream.send(Request::from_parts(head, body)).await;
+        let answered = match sent {
+            Ok(response) => shared.answer(response, me, client),
+            Err(error) => Err(error),
+        };
+        answered.unwrap_or_else(|error| shared.refusal(error).answer(kind))
+    }
+}
+
+impl Shared {
+    fn is_too_large(&self, body: &Incoming) -> bool {
+        let least = body.size_hint().lower();
+        self.limits.body_bytes.is_some_and(|most| least > most)
+    }
+
+    fn body(&self, body: Incoming) -> RequestBody {
+        let Limits { body_bytes, body_idle_timeout, .. } = self.limits;
+        RequestBody::new(body, body_bytes, body_idle_timeout, Arc::clone(&self.untrusted))
+    }
+
+    /// Makes the upstream's request of the client's.
+    fn prepare(&self, head: &mut Parts, me: Option<&CurrentAccount>, to_upgrade: bool) {
+        let settings = self.upstream.settings();
+        let headers = &mut head.headers;
+        let takes_trailers = headers.get(TE).is_some_and(mentions_trailers);
+        headers::remove_of_one_hop(headers);
+        if to_upgrade {
+            tunnel::ask_for_upgrade(headers);
+        } else if takes_trailers {
+            // gRPC servers insist on it.
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        headers::remove_our_cookies(headers);
+        if let Some(me) = me {
+            headers::put_identity(headers, &settings.identity, me);
+            if me.is_by_token() {
+                headers.remove(AUTHORIZATION);
+            }
+        }
+        if settings.own_host {
+            headers.insert(HOST, self.host.clone());
+        }
+        // Of an account and a connection of ours: none of the upstream's business.
+        head.extensions.clear();
+        if settings.http2 {
+            head.version = Version::HTTP_2;
+            head.uri = self.whole_uri(head);
+            head.headers.remove(HOST);
+        } else {
+            head.version = Version::HTTP_11;
+        }
+    }
+
+    fn whole_uri(&self, head: &Parts) -> Uri {
+        let path = head.uri.path_and_query().cloned();
+        let host = head.headers.get(HOST).unwrap_or(&self.host);
+        Uri::builder()
+            .scheme(self.upstream.settings().origin.scheme().clone())
+            .authority(host.as_bytes())
+            .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+            .build()
+            .unwrap_or_default()
+    }
+
+    /// Makes the client's answer of the upstream's.
+    fn answer(
+        &self,
+        mut response: Response<UpstreamBody>,
+        me: Option<CurrentAccount>,
+        client: Option<OnUpgrade>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.switch(response, me, client);
+        }
+        headers::remove_of_one_hop(response.headers_mut());
+        headers::remove_our_set_cookies(response.headers_mut());
+        Ok(response.map(|body| {
+            let body = match me {
+                Some(me) => CutBody::of(body, self.gate.clone(), me),
+                None => CutBody::uncut(body),
+            };
+            Body::Upstream { body }
+        }))
+    }
+
+    /// Joins the client's connection and the upstream's.
+    fn switch(
+        &self,
+        mut response: Response<UpstreamBody>,
+        me: Option<CurrentAccount>,
+        client: Option<OnUpgrade>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let upstream = response.extensions_mut().remove::<OnUpgrade>();
+        let (Some(client), Some(upstream), true) =
+            (client, upstream, tunnel::is_of_websocket(response.headers()))
+        else {
+            return Err(UpstreamError::UnaskedUpgrade);
+        };
+        headers::remove_of_one_hop(response.headers_mut());
+        headers::remove_our_set_cookies(response.headers_mut());
+        tunnel::ask_for_upgrade(response.headers_mut());
+        self.tunnels
+            .open(client, upstream, me.map(|me| (self.gate.clone(), me)));
+        Ok(response.map(|_| Body::empty()))
+    }
+
+    fn refusal(&self, error: UpstreamError) -> Refusal {
+        match &error {
+            UpstreamError::Http(http) => match body_error(http) {
+                Some(BodyError::TooLarge) => return Refusal::TooLarge,
+                Some(BodyError::Idle) => return Refusal::SlowClient,
+                _ => {}
+            },
+            _ => tracing::warn!(error = %error, "upstream unavailable"),
+        }
+        let address = self.upstream.settings().origin.to_string();
+        Refusal::Upstream { address, error }
+    }
+}
+
+/// What went wrong with the client's body, if that is why a request failed.
+fn body_error(error: &hyper::Error) -> Option<&BodyError> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn mentions_trailers(te: &HeaderValue) -> bool {
+    let mut codings = te.as_bytes().split(|byte| *byte == b',');
+    codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
+impl Service<Request<Incoming>> for Proxy {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    // Boxed, since a future of an `async fn` has no name.
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let proxy = self.clone();
+        Box::pin(async move { Ok(proxy.pass_on(request).await) })
+    }
+}

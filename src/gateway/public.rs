@@ -1,0 +1,104 @@
+//! The public listener's service: what people and programs reach.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use http::request::Parts;
+use http::{Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::engine::Portcullis;
+use crate::gateway::RESERVED;
+use crate::gateway::body::Body;
+use crate::gateway::listen::Answer;
+use crate::gateway::proxy::Proxy;
+use crate::gateway::screen::{Peer, Screen, is_below};
+use crate::gateway::settings::Settings;
+use crate::gateway::tunnel::Tunnels;
+use crate::guard::response::DefaultResponseForDenial;
+use crate::guard::{ClientKind, Guard, GuardLayer};
+
+type Guarded = Guard<Proxy, DefaultResponseForDenial<fn(String) -> Body>>;
+
+/// What every connection of the public listener shares. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Public(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    screen: Screen,
+    pages: Router,
+    guarded: Guarded,
+    /// For paths that everybody may see.
+    open: Guarded,
+    open_paths: Vec<String>,
+}
+
+impl Public {
+    pub(crate) fn new(
+        gate: &Portcullis,
+        settings: &Settings,
+        pages: Router,
+        tunnels: Tunnels,
+    ) -> Self {
+        let screen = Screen::new(settings);
+        let untrusted = Arc::clone(&screen.untrusted);
+        let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels);
+        let layer = GuardLayer::new(gate.clone())
+            .sign_in_at(&format!("{RESERVED}/sign-in"))
+            .text_into(Body::from as fn(String) -> Body);
+        Self(Arc::new(Shared {
+            screen,
+            pages,
+            open: layer.clone().optional().layer(proxy.clone()),
+            guarded: layer.layer(proxy),
+            open_paths: settings.open_paths.clone(),
+        }))
+    }
+}
+
+impl Answer for Public {
+    async fn answer(self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+        match self.0.serve(&peer, request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl Shared {
+    async fn serve(
+        &self,
+        peer: &Peer,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let (mut head, body) = request.into_parts();
+        let client = match self.screen.look(&mut head, !body.is_end_stream(), peer) {
+            Ok(client) => client,
+            Err(refusal) => return Ok(refusal.answer(ClientKind::of(&head))),
+        };
+        if is_below(head.uri.path(), RESERVED) {
+            head.extensions.insert(client);
+            return self.page(Request::from_parts(head, body)).await;
+        }
+        let guarded = if self.is_open(&head) { &self.open } else { &self.guarded };
+        guarded.clone().call(Request::from_parts(head, body)).await
+    }
+
+    fn is_open(&self, head: &Parts) -> bool {
+        self.open_paths
+            .iter()
+            .any(|open| is_below(head.uri.path(), open))
+    }
+
+    async fn page(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let request = request.map(axum::body::Body::new);
+        let answer = self.pages.clone().oneshot(request).await?;
+        Ok(answer.map(|body| Body::Page { body }))
+    }
+}

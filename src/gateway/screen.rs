@@ -1,0 +1,230 @@
+//! What a request must be before anybody looks at whose it is.
+//!
+//! The gateway and the upstream must read one request alike, or somebody slips
+//! through between them. HTTP's framing is parsed and written anew by hyper, so
+//! no byte of it passes through; what is checked here is what hyper leaves to
+//! its user: that a request names one host, one path that can be read in one way
+//! only, and no coding that would be lost.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::{
+    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use http::request::Parts;
+use http::uri::{Authority, PathAndQuery, Uri};
+use http::{Method, Version};
+use percent_encoding::percent_decode;
+
+use crate::domain::client::ClientAddr;
+use crate::gateway::answer::Refusal;
+use crate::gateway::headers::{Untrusted, remove_named_by_connection};
+use crate::gateway::settings::{ClientAddress, Origin, Settings};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Looks requests over, and writes down from where they come.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    client_address: ClientAddress,
+    proto: HeaderValue,
+    pub(crate) untrusted: Arc<Untrusted>,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    ip: IpAddr,
+    /// The same, as it goes into headers.
+    text: HeaderValue,
+}
+
+impl Peer {
+    pub(crate) fn new(ip: IpAddr) -> Self {
+        let ip = ip.to_canonical();
+        let text = HeaderValue::from_str(&ip.to_string());
+        Self { ip, text: text.unwrap_or_else(|_| HeaderValue::from_static("unknown")) }
+    }
+}
+
+impl Screen {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let https = settings.public_url.as_ref().is_some_and(Origin::is_https);
+        Self {
+            client_address: settings.client_address.clone(),
+            proto: HeaderValue::from_static(if https { "https" } else { "http" }),
+            untrusted: Untrusted::new(&settings.upstream.identity, &settings.strip_headers).into(),
+        }
+    }
+
+    /// Checks a request's head, and leaves in it nothing that the client should
+    /// not have said. `has_body` is whether a body follows.
+    pub(crate) fn look(
+        &self,
+        head: &mut Parts,
+        has_body: bool,
+        peer: &Peer,
+    ) -> Result<ClientAddr, Refusal> {
+        if matches!(head.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refusal::Method);
+        }
+        let host = one_host(head)?;
+        head.uri = origin_form(&head.uri)?;
+        check_path(head.uri.path())?;
+        check_framing(head, has_body)?;
+        remove_named_by_connection(&mut head.headers);
+        let client = self.write_origin(&mut head.headers, &host, peer);
+        head.headers.insert(HOST, host);
+        Ok(client)
+    }
+
+    /// Replaces what a client says of its address by what is known of it.
+    fn write_origin(&self, headers: &mut HeaderMap, host: &HeaderValue, peer: &Peer) -> ClientAddr {
+        let ClientAddress { trusted_proxies, header } = &self.client_address;
+        let trusted = trusted_proxies.contains(peer.ip.into());
+        let (mut client, mut chain, mut proto) = (peer.ip.into(), peer.text.clone(), &self.proto);
+        let said;
+        if trusted {
+            let hops = headers.get_all(header).iter().map(HeaderValue::as_bytes);
+            client = ClientAddr::behind(trusted_proxies, peer.ip, hops);
+            chain = with_hop(headers.get_all(header).iter(), peer).unwrap_or(chain);
+            said = one_proto(headers);
+            proto = said.as_ref().unwrap_or(proto);
+        }
+        let proto = proto.clone();
+        self.untrusted.remove_from(headers);
+        headers.remove(header);
+        headers.remove(EXPECT);
+        headers.insert(X_FORWARDED_FOR, chain);
+        headers.insert(X_FORWARDED_PROTO, proto);
+        headers.insert(X_FORWARDED_HOST, host.clone());
+        client
+    }
+}
+
+/// The one host that the request is for.
+fn one_host(head: &Parts) -> Result<HeaderValue, Refusal> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let (named, None) = (hosts.next(), hosts.next()) else {
+        return Err(Refusal::Malformed("there is more than one host header"));
+    };
+    let host = match (named, head.uri.authority()) {
+        (Some(named), None) => named.clone(),
+        (Some(named), Some(target)) if is_same_host(named, target) => named.clone(),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::Malformed("the target and the host header name two hosts"));
+        }
+        (None, Some(target)) => HeaderValue::from_str(target.as_str())
+            .map_err(|_| Refusal::Malformed("the target's host can't be read"))?,
+        (None, None) => return Err(Refusal::Malformed("there is no host header")),
+    };
+    let is_host = Authority::try_from(host.as_bytes())
+        .is_ok_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
+    if is_host { Ok(host) } else { Err(Refusal::Malformed("the host header names no host")) }
+}
+
+fn is_same_host(named: &HeaderValue, target: &Authority) -> bool {
+    named
+        .as_bytes()
+        .eq_ignore_ascii_case(target.as_str().as_bytes())
+}
+
+/// The target without scheme and host, which went into `Host`.
+fn origin_form(target: &Uri) -> Result<Uri, Refusal> {
+    match target.path_and_query() {
+        Some(path) if path.as_str().starts_with('/') => Ok(Uri::from(PathAndQuery::clone(path))),
+        _ => Err(Refusal::Malformed("the target has no path")),
+    }
+}
+
+/// Refuses paths that name another path to whoever decodes or resolves them once
+/// more: dot segments, in every spelling, backslashes and control characters.
+///
+/// Encoded slashes and semicolons are names to many applications: they go on as
+/// they came, byte by byte.
+pub(crate) fn check_path(path: &str) -> Result<(), Refusal> {
+    let mut decoded = Cow::Borrowed(path.as_bytes());
+    for _ in 0..MAX_DECODINGS {
+        check_decoded(&decoded)?;
+        // Borrowed as long as there is nothing to decode, as in nearly every path.
+        let next = match Cow::from(percent_decode(&decoded)) {
+            Cow::Owned(next) if *next != *decoded => next,
+            _ => return Ok(()),
+        };
+        decoded = Cow::Owned(next);
+    }
+    Err(Refusal::Malformed("the path is encoded too many times"))
+}
+
+fn check_decoded(path: &[u8]) -> Result<(), Refusal> {
+    if path
+        .iter()
+        .any(|byte| *byte == b'\\' || byte.is_ascii_control())
+    {
+        return Err(Refusal::Malformed("the path has a backslash or a control character"));
+    }
+    if path.split(|byte| *byte == b'/').any(is_dot_segment) {
+        return Err(Refusal::Malformed("the path has dot segments"));
+    }
+    Ok(())
+}
+
+/// Whether a path is this one or below it, in this very spelling. An address that
+/// could be read as another one is below nothing.
+pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix.trim_end_matches('/'));
+    rest.is_some_and(|rest| {
+        (rest.is_empty() || rest.starts_with('/'))
+            && !rest.contains("//")
+            && !rest.contains(['%', ';'])
+    })
+}
+
+/// Three rounds are more than any application does; this bounds hostile input.
+const MAX_DECODINGS: usize = 4;
+
+/// `.` and `..`, and what some servers take for them: with parameters behind.
+fn is_dot_segment(segment: &[u8]) -> bool {
+    let name = segment
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    name == b"." || name == b".."
+}
+
+fn check_framing(head: &Parts, has_body: bool) -> Result<(), Refusal> {
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = match (codings.next(), codings.next()) {
+        (None, _) => false,
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
+        _ => return Err(Refusal::Coding),
+    };
+    // HTTP/1 says how long a body is. A preflight in HTTP/2 that does not would
+    // carry one to where everybody may go.
+    let announced = chunked || head.headers.contains_key(CONTENT_LENGTH);
+    if head.method == Method::OPTIONS && has_body && !announced && head.version >= Version::HTTP_2 {
+        return Err(Refusal::Malformed("a body of an OPTIONS request needs a content-length"));
+    }
+    Ok(())
+}
+
+/// What the proxies before said, with the one that said it.
+fn with_hop<'a>(said: impl Iterator<Item = &'a HeaderValue>, peer: &Peer) -> Option<HeaderValue> {
+    let mut chain = Vec::new();
+    for value in said {
+        chain.extend_from_slice(value.as_bytes());
+        chain.extend_from_slice(b", ");
+    }
+    chain.extend_from_slice(peer.text.as_bytes());
+    HeaderValue::from_bytes(&chain).ok()
+}
+
+fn one_proto(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut said = headers.get_all(X_FORWARDED_PROTO).iter();
+    let proto = said.next().filter(|_| said.next().is_none())?;
+    (proto == "http" || proto == "https").then(|| proto.clone())
+}

@@ -22,7 +22,7 @@ pub(super) fn limit(limit: u32) -> LockoutPolicy {
     policy.expect("a policy")
 }
 
-pub(super) async fn house(guesses: u32) -> House {
+async fn house(guesses: u32) -> House {
     House::with(|builder| builder.lockout(limit(guesses))).await
 }
 

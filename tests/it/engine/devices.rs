@@ -9,15 +9,21 @@ use portcullis::domain::device::{DeviceCookie, GRACE, KNOWN_FOR, MAX_DEVICES};
 use portcullis::domain::session::SessionToken;
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{AuditQuery, SessionStore};
-use portcullis::{DeviceId, SignInError, Visitor};
+use portcullis::{DeviceId, OnStale, SignInError, Visitor};
 
 use super::attempts::{
-    LOCKED_FOR, PASSWORD, account, attempt, fail, house, limit, locked_out, with_password,
+    LOCKED_FOR, PASSWORD, account, attempt, fail, limit, locked_out, with_password,
 };
 use super::faulty::Mood;
 use super::*;
 
 const SOON: Duration = Duration::from_secs(1);
+
+async fn house(guesses: u32) -> House {
+    // Moving the clock by hand must not look like a directory that is lost.
+    let patient = |builder: Builder| builder.max_stale(Duration::MAX, OnStale::Strict);
+    House::with(|builder| patient(builder.lockout(limit(guesses)))).await
+}
 
 /// What a browser brings that has these cookies.
 fn browser(cookies: &str) -> Visitor {

@@ -281,6 +281,8 @@ impl Cell {
     ) -> Option<(DenialReason, bool)> {
         let details = lock(&self.details);
         let dead = born.is_some_and(|born| born != details.generation);
+        // What is dead is not spared: it is told of the lockout.
+        let device = device.filter(|_| !dead);
         let account = match &details.against {
             Against::Nothing => None,
             Against::NoSuchAccount => return Some((DenialReason::Deleted, true)),

@@ -53,9 +53,10 @@ prop_compose! {
         max_stale in length(),
         strict in any::<bool>(),
         capacity in count(),
+        known_devices in any::<bool>(),
     ) -> Sessions {
         let when_stale = if strict { OnStale::Strict } else { OnStale::BestEffort };
-        Sessions { lifetime, idle, max_stale, when_stale, capacity }
+        Sessions { lifetime, idle, max_stale, when_stale, capacity, known_devices }
     }
 }
 

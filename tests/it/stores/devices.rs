@@ -9,10 +9,12 @@ use portcullis::domain::device::{Device, DeviceId, GRACE, KNOWN_FOR, MAX_DEVICES
 use portcullis::domain::event::Action;
 use portcullis::domain::lock::End;
 use portcullis::domain::session::Session;
-use portcullis::store::{AuditQuery, Directory, NewDevice, NewSession};
+use portcullis::store::sql::SqlDirectory;
+use portcullis::store::{AuditQuery, Directory, NewDevice, NewSession, SessionStore};
 
 use super::accounts::lockout;
-use super::{World, add, admin_lock, edit, key, minutes, new_session, noon, note, person};
+use super::sqlite::{outsider, run};
+use super::{World, add, admin_lock, edit, folder, key, minutes, new_session, noon, note, person};
 
 fn device_id(number: u64) -> DeviceId {
     DeviceId::from_random(number.to_be_bytes())
@@ -218,4 +220,30 @@ pub(super) async fn a_forgotten_device_is_told_and_spares_nobody(world: World) {
     assert_eq!(forget(device_id(77)).await, None);
     let quiet = directory.feed_after(page.next, 10).await.expect("answers");
     assert!(quiet.accounts.is_empty(), "nothing was changed");
+}
+
+/// A file that was written before there were known devices.
+#[tokio::test]
+async fn an_older_file_learns_of_devices() {
+    let folder = folder();
+    let file = folder.path().join("accounts.db");
+    let before = SqlDirectory::open(&file).await.expect("opens");
+    let alice = add(&before, person("alice")).await;
+    let session = try_open(&before, new_session(alice.id, 1))
+        .await
+        .expect("signed in");
+    before.close().await;
+    let mut older = outsider(&file).await;
+    for sql in [
+        "ALTER TABLE sessions DROP COLUMN device",
+        "DROP TABLE devices",
+        "DELETE FROM portcullis_schema WHERE number > 1",
+    ] {
+        run(&mut older, sql).await;
+    }
+    drop(older);
+    let directory = SqlDirectory::open(&file).await.expect("opens again");
+    assert_eq!(directory.session(session.key).await.expect("answers"), Some(session));
+    let device = on(&directory, sign_in(&alice, 2, None)).await;
+    assert_eq!(listed(&directory, alice.id).await, [device]);
 }

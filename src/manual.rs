@@ -2,6 +2,7 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
+//! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -12,3 +13,7 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[cfg(feature = "pages")]
+#[doc = include_str!("manual/pages.md")]
+pub mod pages {}

@@ -222,28 +222,52 @@ pub(super) async fn a_forgotten_device_is_told_and_spares_nobody(world: World) {
     assert!(quiet.accounts.is_empty(), "nothing was changed");
 }
 
-/// A file that was written before there were known devices.
+/// The schema of a program that knew no devices, with somebody signed in.
+const BEFORE: [&str; 5] = [
+    include_str!("../../../src/store/sql/migrations/directory/0001_begin.sql"),
+    "CREATE TABLE portcullis_schema (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+    "INSERT INTO portcullis_schema (number, applied_at) VALUES (1, 0)",
+    "INSERT INTO accounts (id, login, name, name_folded, admin, lifecycle, locks, disabled, \
+     generation, version, attempts_generation, created_at, updated_at) VALUES (1, 'alice', '', '', \
+     0, 'active', '{\"admin_lock\":null,\"lockout\":null,\"disablement\":null}', 0, 0, 1, 0, 0, 0)",
+    "UPDATE heads SET accounts = 1 WHERE stream = 0",
+];
+
 #[tokio::test]
 async fn an_older_file_learns_of_devices() {
     let folder = folder();
     let file = folder.path().join("accounts.db");
-    let before = SqlDirectory::open(&file).await.expect("opens");
-    let alice = add(&before, person("alice")).await;
-    let session = try_open(&before, new_session(alice.id, 1))
-        .await
-        .expect("signed in");
-    before.close().await;
+    std::fs::write(&file, "").expect("a file");
+    std::fs::write(folder.path().join("accounts.db.key"), "7".repeat(64)).expect("a key");
     let mut older = outsider(&file).await;
-    for sql in [
-        "ALTER TABLE sessions DROP COLUMN device",
-        "DROP TABLE devices",
-        "DELETE FROM portcullis_schema WHERE number > 1",
-    ] {
-        run(&mut older, sql).await;
+    for sql in BEFORE {
+        let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut older)
+            .await;
+        done.expect("runs");
     }
+    let session = format!(
+        "INSERT INTO sessions (id, key, account, generation, created_at, expires_at, last_seen_at) \
+         VALUES ('{}', '{}', 1, 0, 0, {}, 0)",
+        key(1).id(),
+        key(1).to_hex(),
+        i64::MAX,
+    );
+    run(&mut older, &session).await;
     drop(older);
-    let directory = SqlDirectory::open(&file).await.expect("opens again");
-    assert_eq!(directory.session(session.key).await.expect("answers"), Some(session));
+
+    let directory = SqlDirectory::open(&file).await.expect("opens");
+    let session = directory
+        .session(key(1))
+        .await
+        .expect("answers")
+        .expect("kept");
+    assert_eq!(session.device, None);
+    let alice = directory
+        .account(1.try_into().expect("a number"))
+        .await
+        .expect("answers");
+    let alice = alice.expect("kept");
     let device = on(&directory, sign_in(&alice, 2, None)).await;
     assert_eq!(listed(&directory, alice.id).await, [device]);
 }

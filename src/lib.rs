@@ -80,6 +80,7 @@ pub mod testing;
 pub use crate::domain::account::{Account, AccountId, AccountKey};
 pub use crate::domain::client::{ClientAddr, TrustedProxies};
 pub use crate::domain::denial::{Denial, DenialReason};
+pub use crate::domain::device::{Device, DeviceId};
 pub use crate::domain::policy::{InvalidPolicy, LockoutPolicy};
 pub use crate::domain::profile::Profile;
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
@@ -88,7 +89,7 @@ pub use crate::domain::time::{Clock, Timestamp};
 pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions};
 pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
-    SignInError, SignedIn,
+    SignInError, SignedIn, Visitor,
 };
 pub use crate::guard::{Guard, GuardLayer, ReturnTo};
 pub use crate::store::StatusSource;

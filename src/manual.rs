@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
+//! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -16,3 +17,7 @@ pub mod configuration {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[cfg(feature = "pages")]
+#[doc = include_str!("manual/pages.md")]
+pub mod pages {}

@@ -110,7 +110,7 @@ prop_compose! {
         disabling in option::of(any::<bool>()),
     ) -> Written {
         let mut written = Written::default();
-        let mut names = names.into_iter().map(|name| MaybeHeader(name));
+        let mut names = names.into_iter().map(MaybeHeader);
         let mut next = || names.next().expect("five");
         let identity = &mut written.identity;
         identity.user = next();

@@ -187,7 +187,9 @@ fn refuse(site: &Site, request: &Parts, typed: Typed, refused: SignInError) -> R
         _ if wants_json(request) => refused.into_response(),
         SignInError::Refused { reason, at } => {
             let Statement { title, words, ask } = Statement::of_reason(reason);
-            let end = reason.lock_end().and_then(crate::domain::lock::End::instant);
+            let end = reason
+                .lock_end()
+                .and_then(crate::domain::lock::End::instant);
             let opening = end.and_then(|end| Moment::to_come(end, at));
             let opening = opening.map(|moment| ("It opens", moment));
             let onward = ("sign-in", "Sign in as somebody else");

@@ -4,6 +4,7 @@
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
+//! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -21,3 +22,6 @@ pub mod logging {}
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]
 pub mod pages {}
+
+#[doc = include_str!("manual/operating.md")]
+pub mod operating {}

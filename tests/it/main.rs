@@ -6,11 +6,15 @@
 mod cli;
 #[cfg(feature = "gateway")]
 mod config;
+#[cfg(feature = "gateway")]
+mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
 mod gateway;
 mod guard;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layering;
 mod live;
 #[cfg(feature = "gateway")]

@@ -49,6 +49,7 @@
 //! | how many guesses there are | [`LockoutPolicy`] |
 //! | WebSockets and event streams | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
+//! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |
 //! | testing a guarded service | [`testing`] |
 //!

@@ -2,6 +2,7 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
+//! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
@@ -11,6 +12,9 @@ pub mod command_line {}
 
 #[doc = include_str!("manual/concepts.md")]
 pub mod concepts {}
+
+#[doc = include_str!("manual/configuration.md")]
+pub mod configuration {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}

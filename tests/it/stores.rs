@@ -78,6 +78,7 @@ macro_rules! suite {
                 changes_are_told_in_order
                 an_account_is_told_of_once_a_page
                 ends_of_sessions_are_told
+                settings_are_told_of_and_accounts_are_not_taken_for_them
                 pages_lose_nothing
                 a_follower_beside_writers_misses_nothing
                 what_was_pruned_is_not_silently_missing

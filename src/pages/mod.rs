@@ -90,7 +90,8 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages for the people in this gate's directory.
+    /// Pages for the people in this gate's directory, with the gate's own
+    /// sessions. Where the application keeps its own, it has pages of its own.
     ///
     /// # Panics
     ///

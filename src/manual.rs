@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
+//! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -17,3 +18,6 @@ pub mod logging {}
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]
 pub mod pages {}
+
+#[doc = include_str!("manual/operating.md")]
+pub mod operating {}

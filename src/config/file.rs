@@ -186,6 +186,9 @@ sections! {
         when_stale: OnStale = OnStale::Strict, r#""best-effort""#;
         /// How many sessions are kept in memory; others are read again when they come.
         capacity: Count<1000, 100_000_000> = Count(1_000_000), "200000";
+        /// Whether people sign in and work from devices that they signed in from before, while
+        /// strangers are locked out of their account. See the manual's page on concepts.
+        known_devices: bool = true, "false";
     }
 
     /// How much of anything is taken, and how long anything may take.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::account::{AccountId, AccountKey};
+use crate::domain::device::DeviceId;
 use crate::domain::profile::Profile;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Bearer, Generation};
@@ -47,14 +48,20 @@ impl CurrentAccount {
         Some(self.0.id()).filter(|id| id.get() != 0)
     }
 
-    /// When the session was signed in, or the token made. `None` if the
+    /// The known device that the session was signed in on, if it was one.
+    pub fn device(&self) -> Option<DeviceId> {
+        self.0.device
+    }
+
+    /// When the session was signed in, or the token made or issued. `None` if the
     /// application keeps its sessions itself and did not say.
     pub fn signed_in_at(&self) -> Option<Timestamp> {
         self.0.created_at()
     }
 
     /// Whether the request may be used for this: a person's session for
-    /// everything, an API token for what it was made for.
+    /// everything, an API token for what it was made for, a token that somebody
+    /// else signed for its `scope`, where it has one.
     ///
     /// The guard does not know what a path is for. A service that takes tokens
     /// asks this in its handlers.

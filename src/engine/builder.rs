@@ -11,6 +11,8 @@ use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
+#[cfg(feature = "jwt")]
+use crate::engine::jwt::JwtSessions;
 use crate::engine::live::Waiting;
 use crate::engine::policy::Policy;
 use crate::engine::session::TokenHasher;
@@ -50,6 +52,8 @@ pub struct Builder {
     settings: Settings,
     session_capacity: usize,
     on_stale: OnStale,
+    #[cfg(feature = "jwt")]
+    jwt: Option<JwtSessions>,
 }
 
 impl Default for Builder {
@@ -66,6 +70,7 @@ impl Default for Builder {
                 cookie: SessionCookie::new(false),
                 https: false,
                 api_tokens: false,
+                known_devices: true,
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
                 max_stale: Duration::from_secs(10),
@@ -74,6 +79,8 @@ impl Default for Builder {
             },
             session_capacity: 1_000_000,
             on_stale: OnStale::Strict,
+            #[cfg(feature = "jwt")]
+            jwt: None,
         }
     }
 }
@@ -118,6 +125,14 @@ impl Builder {
         self
     }
 
+    /// People come with JSON web tokens that somebody else signed, beside sessions
+    /// of ours. See [`jwt`](crate::engine::jwt).
+    #[cfg(feature = "jwt")]
+    pub fn jwt_sessions(mut self, sessions: JwtSessions) -> Self {
+        self.jwt = Some(sessions);
+        self
+    }
+
     /// How failed sign-ins lock an account, whatever the directory's setting says.
     /// Default: what `portcullis settings` set there, at once and at run time, else
     /// [`LockoutPolicy::balanced`].
@@ -143,6 +158,16 @@ impl Builder {
     /// for the service to ask.
     pub fn api_tokens(mut self, taken: bool) -> Self {
         self.settings.api_tokens = taken;
+        self
+    }
+
+    /// Whether a device that somebody signed in from has a budget of guesses of its
+    /// own, so that strangers who guess can't shut the owner out. Default: yes; it
+    /// takes a directory, and sign-ins that come with their headers
+    /// ([`Visitor::with_headers`](crate::Visitor::with_headers)). Without it a
+    /// lockout refuses everybody alike.
+    pub fn known_devices(mut self, known: bool) -> Self {
+        self.settings.known_devices = known;
         self
     }
 
@@ -227,6 +252,10 @@ impl Builder {
         if self.settings.session_idle < Duration::from_secs(5 * 60) {
             return Err(BuildError::IdleTooShort);
         }
+        #[cfg(feature = "jwt")]
+        if let Some(jwt) = &self.jwt {
+            jwt.check(self.directory.is_some(), self.session_source.is_some())?;
+        }
         if self.settings.session_lifetime < Duration::from_secs(1) {
             return Err(BuildError::LifetimeTooShort);
         }
@@ -282,6 +311,8 @@ impl Builder {
             source,
             session_store,
             session_source: self.session_source,
+            #[cfg(feature = "jwt")]
+            jwt: self.jwt.map(|jwt| Arc::new(jwt.into())),
             directory: self.directory,
             attempts,
             keyring,
@@ -349,6 +380,10 @@ pub enum BuildError {
     /// A session that is over when it begins.
     #[error("a session's lifetime is under a second: raise it in `session_lasts`")]
     LifetimeTooShort,
+    /// The description of foreign tokens can't be kept.
+    #[cfg(feature = "jwt")]
+    #[error(transparent)]
+    Jwt(#[from] crate::engine::jwt::InvalidJwtSessions),
     /// Nobody to guard.
     #[error("the gate does not know where accounts are: call `directory` or `accounts`")]
     NoAccounts,

@@ -10,8 +10,11 @@ mod attempts;
 mod builder;
 mod cell;
 mod credential;
+mod devices;
 mod feed;
 mod flight;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod live;
 mod look;
 #[cfg(feature = "passwords")]
@@ -24,6 +27,7 @@ mod sign_out;
 mod source;
 mod standings;
 mod sync;
+mod visitor;
 
 #[cfg(all(test, portcullis_loom))]
 mod interleavings;
@@ -45,6 +49,7 @@ pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
+pub use self::visitor::Visitor;
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
@@ -99,6 +104,8 @@ struct Gate {
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
+    #[cfg(feature = "jwt")]
+    jwt: Option<Arc<jwt::Jwts>>,
     directory: Option<Arc<dyn Directory>>,
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
@@ -115,6 +122,7 @@ struct Settings {
     cookie: SessionCookie,
     https: bool,
     api_tokens: bool,
+    known_devices: bool,
     session_lifetime: Duration,
     session_idle: Duration,
     max_stale: Duration,
@@ -233,6 +241,24 @@ impl Portcullis {
     /// Whether API tokens are taken from the `Authorization` header.
     pub fn takes_api_tokens(&self) -> bool {
         self.0.settings.api_tokens
+    }
+
+    /// Whether any bearer tokens are taken from the `Authorization` header.
+    pub fn takes_bearer_tokens(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        if self.0.jwt.as_ref().is_some_and(|jwt| jwt.in_header()) {
+            return true;
+        }
+        self.takes_api_tokens()
+    }
+
+    /// How many signatures of JSON web tokens were checked since the gate was built.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_signatures_checked(&self) -> u64 {
+        self.0
+            .jwt
+            .as_ref()
+            .map_or(0, |jwt| jwt.signatures_checked())
     }
 
     /// How many sessions are held in memory.

@@ -4,11 +4,15 @@
 
 #[cfg(feature = "gateway")]
 mod cli;
+#[cfg(feature = "gateway")]
+mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
 mod gateway;
 mod guard;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layering;
 mod live;
 #[cfg(feature = "gateway")]

@@ -6,6 +6,7 @@ mod attempts;
 mod audit;
 mod children;
 mod damage;
+mod devices;
 mod feed;
 mod lists;
 mod sessions;
@@ -49,6 +50,7 @@ macro_rules! suite {
                 a_deleted_login_is_never_given_out_again
                 a_change_is_written_whole
                 the_stores_own_facts_are_not_for_edits
+                the_last_raise_of_a_generation_is_known
                 deciding_on_nothing_changes_nothing
                 a_taken_address_changes_nothing
                 an_accounts_password_is_replaced
@@ -66,6 +68,12 @@ macro_rules! suite {
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
                 lists_have_the_living_only;
+            devices:
+                a_device_is_known_from_its_first_sign_in
+                ten_devices_are_known_and_the_oldest_used_goes
+                a_known_device_comes_in_past_a_lockout_and_no_further
+                devices_go_with_the_generation_and_with_time
+                a_forgotten_device_is_told_and_spares_nobody;
             feed:
                 changes_are_told_in_order
                 an_account_is_told_of_once_a_page
@@ -206,5 +214,6 @@ pub(crate) fn new_session(account: AccountId, number: u64) -> NewSession {
         expires_at: noon().after(minutes(720)),
         opened_from: Some("192.0.2.7".to_owned()),
         user_agent: None,
+        device: None,
     }
 }

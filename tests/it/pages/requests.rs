@@ -78,7 +78,8 @@ async fn a_form_is_small_whole_and_of_one_type() {
     let padding = "x".repeat(8 * 1024);
     let json = r#"{"login":"alice","password":"correct horse battery"}"#;
     let multipart = "multipart/form-data; boundary=a";
-    let cases: &[(&[(&str, &str)], &str, u16)] = &[
+    type Fields = [(&'static str, &'static str)];
+    let cases: &[(&Fields, &str, u16)] = &[
         (&[("content-type", FORM)], RIGHT, 303),
         (&[("content-type", FORM)], &format!("{RIGHT}&return_to={padding}"), 413),
         (&[("content-type", FORM), ("content-length", "9000")], RIGHT, 413),

@@ -23,11 +23,13 @@ async fn the_right_password_leads_back() {
     let answer = post(&app, PAGE, "", &fields).await;
     assert_eq!((answer.status, location(&answer)), (StatusCode::SEE_OTHER, "/reports?a=b&c=d"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let cookie = answer.header("set-cookie").expect("a session");
-    assert!(
-        cookie.contains("; HttpOnly; SameSite=Lax") && cookie.contains("; Path=/;"),
-        "{cookie}"
-    );
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies.len(), 2, "the session's and the device's");
+    for (cookie, name) in cookies.iter().zip(["portcullis=", "portcullis-device="]) {
+        let cookie = cookie.to_str().expect("visible letters");
+        let strict = cookie.contains("; HttpOnly; SameSite=Lax") && cookie.contains("; Path=/;");
+        assert!(cookie.starts_with(name) && strict, "{cookie}");
+    }
     assert_eq!(visit(&app, "/", &session(&answer)).await.body, "Hello alice");
 
     let alice = test
@@ -195,11 +197,12 @@ async fn notices_are_said_in_the_words_of_the_house() {
     }
 }
 
-/// Their session waits for the lockout to end, and so do they.
+/// Their session, on no known device, waits for the lockout to end, and so do they.
 #[tokio::test]
 async fn a_session_that_waits_is_told_how_long() {
     let (test, app) = with_alice().await;
-    let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
+    let alice = test.directory().resolve(TypedLogin::new("alice")).await;
+    let cookie = test.sign_in(&alice.expect("a store").expect("alice")).await;
     for _ in 0..5 {
         sign_in(&app, "alice", "a guess").await;
     }

@@ -19,12 +19,13 @@ const PAGE: &str = "/.portcullis/sign-in";
 const RIGHT: &str = "login=alice&password=correct+horse+battery";
 
 /// Every page that changes something.
-const UNSAFE: [&str; 5] = [
+const UNSAFE: [&str; 6] = [
     PAGE,
     "/.portcullis/sign-out",
     "/.portcullis/account/password",
     "/.portcullis/account/end-session",
     "/.portcullis/account/end-others",
+    "/.portcullis/account/forget-device",
 ];
 
 #[tokio::test]

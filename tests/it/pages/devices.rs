@@ -38,7 +38,7 @@ async fn a_device_is_listed_and_forgotten() {
     let phone = cookies(&sign_in(&app, "alice", PASSWORD).await);
     let desk = cookies(&sign_in(&app, "alice", PASSWORD).await);
     let page = visit(&app, ACCOUNT, &desk).await.body;
-    assert!(page.contains("Devices that are known to be yours"), "{page}");
+    assert!(page.contains("Known devices"), "{page}");
     assert_eq!(page.matches("This one").count(), 2, "a session and a device");
     let [this, other] = &offered(&page)[..] else { panic!("{page}") };
     let forgotten = post(&app, FORGET, &desk, &[("device", other)]).await;

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portcullis::Portcullis;
-use portcullis::domain::login::TypedLogin;
 use portcullis::pages::{Branding, SharedBranding};
 use portcullis::testing::TestGate;
 
 use super::{
-    FORM, PASSWORD, location, post, request, service, service_with, session, sign_in, visit,
+    FORM, PASSWORD, alice, location, post, request, service, service_with, session, sign_in, visit,
     with_alice,
 };
 use crate::guard::ask;
@@ -32,12 +31,7 @@ async fn the_right_password_leads_back() {
     }
     assert_eq!(visit(&app, "/", &session(&answer)).await.body, "Hello alice");
 
-    let alice = test
-        .directory()
-        .resolve(TypedLogin::new("alice"))
-        .await
-        .expect("a store");
-    let key = alice.expect("alice").key();
+    let key = alice(&test).await.key();
     let sessions = test.directory().sessions_of(key).await.expect("a store");
     assert_eq!(sessions[0].opened_from.as_deref(), Some("192.0.2.1"));
     assert!(
@@ -201,8 +195,7 @@ async fn notices_are_said_in_the_words_of_the_house() {
 #[tokio::test]
 async fn a_session_that_waits_is_told_how_long() {
     let (test, app) = with_alice().await;
-    let alice = test.directory().resolve(TypedLogin::new("alice")).await;
-    let cookie = test.sign_in(&alice.expect("a store").expect("alice")).await;
+    let cookie = test.sign_in(&alice(&test).await).await;
     for _ in 0..5 {
         sign_in(&app, "alice", "a guess").await;
     }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 #[cfg(feature = "passwords")]
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
 use crate::domain::standing::Standing;
+use crate::engine::figures::Attempted;
 use crate::engine::sign_in::{SignInError, SignedIn};
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
@@ -54,6 +56,13 @@ impl Portcullis {
         login: &str,
         from: impl Into<ClientAddr>,
     ) -> Result<Attempt, SignInError> {
+        let attempt = self.begin_attempt(login, from.into()).await;
+        let attempted = attempt.as_ref().map_or_else(Attempted::of, |_| Attempted::Granted);
+        self.0.figures.attempts.add(attempted);
+        attempt
+    }
+
+    async fn begin_attempt(&self, login: &str, from: ClientAddr) -> Result<Attempt, SignInError> {
         let gate = &self.0;
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
@@ -66,14 +75,14 @@ impl Portcullis {
             .map_or(0, |account| account.attempts_generation);
         let policy = gate.policy();
         let reserve = gate.attempts.reserve(key, &policy, generation);
-        match gate.ask(reserve).await? {
+        match gate.ask_attempts(reserve).await? {
             Reservation::Granted(ticket) => {
                 let attempt = Attempt {
                     gate: self.clone(),
                     key,
                     ticket: Some(ticket),
                     account,
-                    from: from.into(),
+                    from,
                     user_agent: None,
                 };
                 attempt.unless_locked_out().await
@@ -112,6 +121,7 @@ impl Gate {
             .ask(directory.change(account.id, Box::new(decide)))
             .await?;
         if let Some(changed) = changed {
+            self.figures.lockouts.fetch_add(1, Ordering::Relaxed);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
             self.learn(&changed.account.key(), changed.account.standing());
         }
@@ -125,8 +135,10 @@ impl Gate {
         outcome: Outcome,
     ) -> Result<Settled, Unanswered> {
         let policy = self.policy();
-        self.ask(self.attempts.settle(key, &policy, ticket, outcome))
-            .await
+        let settle = self.attempts.settle(key, &policy, ticket, outcome);
+        let settled = self.ask_attempts(settle).await;
+        self.figures.settled(outcome, settled.as_ref().ok());
+        settled
     }
 }
 
@@ -360,6 +372,7 @@ impl Attempt {
         };
         if let Some(reason) = refusal {
             self.settle(Outcome::Released).await?;
+            self.gate.0.figures.attempts.add(Attempted::Refused);
             return Err(SignInError::Refused { reason, at: now });
         }
         if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
@@ -374,6 +387,7 @@ impl Attempt {
 
     /// A store failed before anything was decided: that is nobody's wrong guess.
     async fn give_back(&mut self, unanswered: Unanswered) -> SignInError {
+        self.gate.0.figures.attempts.add(Attempted::Unavailable);
         // Where this fails too, the guess stays counted.
         let _ = self.settle(Outcome::Released).await;
         unanswered.into()

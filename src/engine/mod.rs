@@ -11,9 +11,13 @@ mod builder;
 mod cell;
 mod credential;
 mod feed;
+pub(crate) mod figures;
 mod flight;
+mod health;
 mod live;
 mod look;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
@@ -42,12 +46,14 @@ pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::health::Health;
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
+use self::figures::Figures;
 use self::flight::SingleFlight;
 use self::live::Waiting;
 use self::policy::Policy;
@@ -79,6 +85,7 @@ pub struct Portcullis(Arc<Gate>, OnStale);
 /// Everything that clones share.
 struct Gate {
     clock: Clock,
+    figures: Figures,
     settings: Settings,
     tokens: TokenHasher,
     sessions: Sessions,
@@ -235,6 +242,11 @@ impl Portcullis {
         self.0.settings.api_tokens
     }
 
+    /// Where whatever this gate's process does is counted.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.0.figures
+    }
+
     /// How many sessions are held in memory.
     pub fn sessions_in_memory(&self) -> usize {
         self.0.sessions.len()
@@ -296,6 +308,7 @@ impl Gate {
 
     /// Notes that the feed was looked at, at this instant.
     fn looked_at_feed(&self, at: Monotonic) {
+        self.figures.looked(at);
         let until = at.after(self.settings.max_stale).as_micros();
         self.fresh_until.fetch_max(until, Ordering::Relaxed);
     }

@@ -15,6 +15,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVe
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::password::Password;
+use crate::engine::figures::{Level, Raised};
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -41,6 +42,18 @@ pub struct Passwords(Arc<Shared>);
 struct Shared {
     permits: Arc<Semaphore>,
     verifications: AtomicU64,
+    running: Level,
+    waiting: Level,
+    put_off: AtomicU64,
+}
+
+/// How much there is to hash.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) running: u64,
+    pub(super) waiting: u64,
+    pub(super) put_off: u64,
 }
 
 impl Passwords {
@@ -53,7 +66,13 @@ impl Passwords {
     /// At most so many hashes at once.
     pub fn with_limit(at_once: usize) -> Self {
         let permits = Arc::new(Semaphore::new(at_once.max(1)));
-        Self(Arc::new(Shared { permits, verifications: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            permits,
+            verifications: AtomicU64::new(0),
+            running: Level::default(),
+            waiting: Level::default(),
+            put_off: AtomicU64::new(0),
+        }))
     }
 
     /// Hashes a password that is to be stored.
@@ -65,7 +84,7 @@ impl Passwords {
     pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
         let permit = self.permit().await.ok_or(HashingError)?;
         let password = password.clone();
-        run(permit, move || hash(&password))
+        run((permit, self.0.running.raise()), move || hash(&password))
             .await
             .ok_or(HashingError)?
     }
@@ -95,7 +114,10 @@ impl Passwords {
     ) -> Result<bool, Busy> {
         match tokio::time::timeout(patience, self.permit()).await {
             Ok(Some(permit)) => Ok(self.verify_with(permit, password, stored).await),
-            Ok(None) | Err(_) => Err(Busy),
+            Ok(None) | Err(_) => {
+                self.0.put_off.fetch_add(1, Ordering::Relaxed);
+                Err(Busy)
+            }
         }
     }
 
@@ -104,8 +126,17 @@ impl Passwords {
         self.0.verifications.load(Ordering::Relaxed)
     }
 
+    /// How much there is to hash now, and how much was put off so far.
+    #[cfg(feature = "metrics")]
+    pub(super) fn load(&self) -> Load {
+        let Shared { running, waiting, put_off, .. } = &*self.0;
+        let put_off = put_off.load(Ordering::Relaxed);
+        Load { running: running.now(), waiting: waiting.now(), put_off }
+    }
+
     /// A turn; none if the limit is gone.
     pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        let _waiting = self.0.waiting.raise();
         Arc::clone(&self.0.permits).acquire_owned().await.ok()
     }
 
@@ -118,7 +149,7 @@ impl Passwords {
         self.0.verifications.fetch_add(1, Ordering::Relaxed);
         let password = password.clone();
         let stored = stored.map(str::to_owned);
-        run(permit, move || verify(&password, stored.as_deref()))
+        run((permit, self.0.running.raise()), move || verify(&password, stored.as_deref()))
             .await
             .unwrap_or(false)
     }
@@ -152,7 +183,7 @@ pub struct Busy;
 /// Runs blocking work; the permit is held until it is done. `None` if the
 /// runtime is shutting down.
 async fn run<T: Send + 'static>(
-    permit: OwnedSemaphorePermit,
+    permit: (OwnedSemaphorePermit, Raised),
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let work = move || {

@@ -35,7 +35,7 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
-    AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
+    AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
     NewSession, NewToken, SESSION_SHARDS,
 };
 pub use self::source::StatusSource;

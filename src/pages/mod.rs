@@ -46,7 +46,7 @@ mod assets;
 mod brand;
 mod colour;
 mod form;
-mod origin;
+pub(crate) mod origin;
 mod password;
 mod program;
 mod sign_in;

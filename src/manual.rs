@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`logging`]: the lines and fields that are logged.
+//! - [`metrics`]: the figures that are counted, and the probes.
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -12,3 +13,7 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[cfg(feature = "metrics")]
+#[doc = include_str!("manual/metrics.md")]
+pub mod metrics {}

@@ -57,7 +57,9 @@ impl Portcullis {
         from: impl Into<ClientAddr>,
     ) -> Result<Attempt, SignInError> {
         let attempt = self.begin_attempt(login, from.into()).await;
-        let attempted = attempt.as_ref().map_or_else(Attempted::of, |_| Attempted::Granted);
+        let attempted = attempt
+            .as_ref()
+            .map_or_else(Attempted::of, |_| Attempted::Granted);
         self.0.figures.attempts.add(attempted);
         attempt
     }

@@ -191,7 +191,11 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) const fn new(bounds: &'static Bounds) -> Self {
-        Self { bounds, buckets: [const { AtomicU64::new(0) }; BOUNDS + 1], micros: AtomicU64::new(0) }
+        Self {
+            bounds,
+            buckets: [const { AtomicU64::new(0) }; BOUNDS + 1],
+            micros: AtomicU64::new(0),
+        }
     }
 
     /// A bound belongs to the bucket below it.
@@ -354,7 +358,12 @@ mod tests {
             histogram.observe(Duration::from_micros(micros));
         }
         let spread = histogram.spread();
-        let filled: Vec<_> = spread.buckets.iter().filter(|(_, n)| *n > 0).copied().collect();
+        let filled: Vec<_> = spread
+            .buckets
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .copied()
+            .collect();
         assert_eq!(filled, [(0.001, 1), (0.05, 1), (0.1, 1), (f64::INFINITY, 1)]);
         assert_eq!(spread.count(), 4);
         assert!((spread.sum - 30.100_002).abs() < 1e-9, "{}", spread.sum);

@@ -65,12 +65,7 @@ impl Answer for Admin {
 }
 
 impl Shared {
-    fn admit(
-        &self,
-        head: &mut Parts,
-        has_body: bool,
-        peer: &Peer,
-    ) -> Result<ClientAddr, Refusal> {
+    fn admit(&self, head: &mut Parts, has_body: bool, peer: &Peer) -> Result<ClientAddr, Refusal> {
         let client = self.screen.look(head, has_body, peer)?;
         let host = head.headers.get(HOST).map(|host| host.as_bytes());
         let host = host.and_then(|host| Authority::try_from(host).ok());

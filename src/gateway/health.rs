@@ -177,10 +177,9 @@ impl Degraded {
                     lost_for.as_secs()
                 ),
             ),
-            Self::Draining => (
-                "draining",
-                "the gateway was told to stop and ends what is open".to_owned(),
-            ),
+            Self::Draining => {
+                ("draining", "the gateway was told to stop and ends what is open".to_owned())
+            }
             Self::Upstream { origin } => (
                 "upstream",
                 format!("no connection could be made to {origin}: the setting is upstream.url"),

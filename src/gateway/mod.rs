@@ -122,10 +122,7 @@ impl Gateway {
     ///
     /// If the system does not say.
     pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin
-            .as_ref()
-            .map(TcpListener::local_addr)
-            .transpose()
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
     }
 
     /// Serves until `stop` is done, and then until what is open has ended, at

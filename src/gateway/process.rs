@@ -69,12 +69,7 @@ mod tests {
         let text = page.text();
         for metric in [Metric::ProcessStart, Metric::ProcessMemory, Metric::ProcessFiles] {
             let sample = format!("\n{} ", metric.name());
-            let value = text
-                .split_once(&sample)
-                .expect("a sample")
-                .1
-                .lines()
-                .next();
+            let value = text.split_once(&sample).expect("a sample").1.lines().next();
             let value: f64 = value.expect("a value").parse().expect("a number");
             assert!(value > 1.0, "{text}");
         }

@@ -85,7 +85,9 @@ async fn show(site: &Site, me: &CurrentAccount, request: &Parts) -> Result<Accou
 /// What was done just now. Only our own redirects say so: a link of somebody
 /// else's could claim anything.
 pub(super) fn deed(request: &Parts) -> Option<Deed> {
-    let site = request.headers.get(HeaderName::from_static("sec-fetch-site"));
+    let site = request
+        .headers
+        .get(HeaderName::from_static("sec-fetch-site"));
     let own = site.is_none_or(|site| site == "same-origin" || site == "none");
     let text = form::parameter(request, "notice").filter(|_| own)?;
     Deed::parse(&text)
@@ -126,7 +128,9 @@ impl Person {
 
 /// The first letters of the first and the last word.
 fn initials(name: &str) -> String {
-    let mut words = name.split_whitespace().filter_map(|word| word.chars().next());
+    let mut words = name
+        .split_whitespace()
+        .filter_map(|word| word.chars().next());
     let first = words.next();
     let letters = first.into_iter().chain(words.next_back());
     letters.flat_map(char::to_uppercase).collect()
@@ -140,7 +144,10 @@ impl Row {
         Self {
             id: session.key.id().to_string(),
             program: program::in_words(session.user_agent.as_deref()),
-            from: session.opened_from.clone().unwrap_or_else(|| "unknown".to_owned()),
+            from: session
+                .opened_from
+                .clone()
+                .unwrap_or_else(|| "unknown".to_owned()),
             signed_in: Moment::past(session.created_at, now),
             last_used: Moment::past(last_seen, now),
             is_this,
@@ -204,7 +211,11 @@ async fn end(
     request: &Parts,
     id: SessionId,
 ) -> Result<Deed, Problem> {
-    match site.admin.end_session(&site.actor(account, request), id).await {
+    match site
+        .admin
+        .end_session(&site.actor(account, request), id)
+        .await
+    {
         Ok(_) => Ok(Deed::SessionEnded),
         Err(AdminError::NoSuchSession { .. }) => Ok(Deed::SessionGone),
         Err(_) => Err(Problem::unavailable()),
@@ -234,11 +245,7 @@ pub(super) async fn end_others(
 }
 
 /// One by one, and not with the generation: this session lives on.
-async fn end_all_others(
-    site: &Site,
-    me: &CurrentAccount,
-    request: &Parts,
-) -> Result<(), Problem> {
+async fn end_all_others(site: &Site, me: &CurrentAccount, request: &Parts) -> Result<(), Problem> {
     for _ in 0..MAX_ROUNDS {
         let Detail { account, sessions, .. } = detail(site, me).await?;
         let ids = sessions.iter().map(|session| session.key.id());

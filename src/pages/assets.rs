@@ -73,7 +73,11 @@ pub(super) fn serve(name: &str, branding: &Branding, headers: &HeaderMap) -> Res
     }
     let colours = branding.accent.map(colours);
     let logo = branding.logo.as_ref().map(picture);
-    match [colours, logo].into_iter().flatten().find(|asset| asset.name == name) {
+    match [colours, logo]
+        .into_iter()
+        .flatten()
+        .find(|asset| asset.name == name)
+    {
         Some(asset) => asset.answer(headers),
         None => StatusCode::NOT_FOUND.into_response(),
     }

@@ -254,7 +254,8 @@ mod tests {
         for good in ["https://help.example/a?b#c", "mailto:help@a.example", "HTTP://a"] {
             assert_eq!(good.parse::<SupportUrl>().map(|url| url.0).as_deref(), Ok(good));
         }
-        for bad in ["", "javascript:alert(1)", "https://", "//a", "data:text/html,a", "http://a b"] {
+        for bad in ["", "javascript:alert(1)", "https://", "//a", "data:text/html,a", "http://a b"]
+        {
             assert_eq!(bad.parse::<SupportUrl>(), Err(InvalidBranding::SupportUrl), "{bad}");
         }
     }

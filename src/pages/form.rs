@@ -61,11 +61,7 @@ impl fmt::Display for BadForm {
 
 /// Reads a form. JSON is taken from programs that want JSON back: a browser's
 /// form can't be sent so.
-pub(super) async fn read(
-    request: &Parts,
-    body: Body,
-    takes_json: bool,
-) -> Result<Fields, BadForm> {
+pub(super) async fn read(request: &Parts, body: Body, takes_json: bool) -> Result<Fields, BadForm> {
     let json = match essence(&request.headers)?.as_str() {
         "application/x-www-form-urlencoded" => false,
         "application/json" if takes_json => true,

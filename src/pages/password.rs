@@ -91,9 +91,7 @@ pub(super) async fn change(
         Err(problem) => return problem.answer(&site, &request),
     };
     match set(&site, &account, &request, body).await {
-        Ok(Some(signed_in)) => {
-            (signed_in, done(&site, Deed::PasswordChanged)).into_response()
-        }
+        Ok(Some(signed_in)) => (signed_in, done(&site, Deed::PasswordChanged)).into_response(),
         Ok(None) => {
             let deed = Deed::PasswordChangedElsewhere.as_str();
             answer::see_other(&format!("{}?notice={deed}", site.path("sign-in")))

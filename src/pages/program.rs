@@ -61,13 +61,42 @@ mod tests {
     fn browsers_have_the_names_that_people_know() {
         let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
         for (user_agent, words) in [
-            ("Mozilla/5.0 (Windows NT 10.0; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(), "Firefox on Windows"),
-            (format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/142.0 Safari/537.36"), "Chrome on Linux"),
-            (format!("Mozilla/5.0 (Linux; Android 15) {webkit} Chrome/142.0 Mobile Safari/537.36"), "Chrome on Android"),
-            (format!("Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/142.0 Safari/537.36 Edg/142.0"), "Edge on Windows"),
-            (format!("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) {webkit} Version/18.0 Safari/605"), "Safari on Mac"),
-            (format!("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {webkit} Version/18.0 Safari"), "Safari on iPhone"),
-            (format!("Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) {webkit} CriOS/142 Safari"), "Chrome on iPad"),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),
+                "Firefox on Windows",
+            ),
+            (
+                format!("Mozilla/5.0 (X11; Linux x86_64) {webkit} Chrome/142.0 Safari/537.36"),
+                "Chrome on Linux",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Linux; Android 15) {webkit} Chrome/142.0 Mobile Safari/537.36"
+                ),
+                "Chrome on Android",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/142.0 Safari/537.36 Edg/142.0"
+                ),
+                "Edge on Windows",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) {webkit} Version/18.0 Safari/605"
+                ),
+                "Safari on Mac",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) {webkit} Version/18.0 Safari"
+                ),
+                "Safari on iPhone",
+            ),
+            (
+                format!("Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) {webkit} CriOS/142 Safari"),
+                "Chrome on iPad",
+            ),
             ("curl/8.10.1".to_owned(), "curl"),
             (format!("{} x", "a".repeat(99)), &"a".repeat(40)),
         ] {

@@ -33,7 +33,12 @@ pub(super) async fn submit(State(site): State<Arc<Site>>, request: Request) -> R
     if !origin::is_own(&request, site.gate.is_https()) {
         return Problem::other_origin().answer(&site, &request);
     }
-    if site.gate.sign_out_by_cookie(&request.headers).await.is_err() {
+    if site
+        .gate
+        .sign_out_by_cookie(&request.headers)
+        .await
+        .is_err()
+    {
         return Problem::unavailable().answer(&site, &request);
     }
     let gone = [(SET_COOKIE, site.gate.clearing_cookie())];

@@ -72,7 +72,9 @@ impl Site {
     pub(super) fn return_to(&self, text: Option<&str>) -> Option<ReturnTo> {
         let address = ReturnTo::parse(text?).ok()?;
         let circular = ["sign-in", "sign-out"];
-        let circular = circular.iter().any(|page| address.leads_to(&self.path(page)));
+        let circular = circular
+            .iter()
+            .any(|page| address.leads_to(&self.path(page)));
         (!circular).then_some(address)
     }
 

@@ -90,10 +90,9 @@ impl Message {
                 Tone::Locked,
                 "Your account is not active yet. Open the link in your invitation.",
             ),
-            Notice::SignedOut => Self::new(
-                Tone::Hint,
-                "You were signed out. Sign in again to go on where you were.",
-            ),
+            Notice::SignedOut => {
+                Self::new(Tone::Hint, "You were signed out. Sign in again to go on where you were.")
+            }
         }
     }
 
@@ -111,8 +110,9 @@ impl Message {
     pub(super) fn of_refusal(refused: SignInError) -> Self {
         match refused {
             SignInError::Wrong => Self::new(Tone::Wrong, "Wrong login or password."),
-            SignInError::LockedOut { end, at } => Self::new(Tone::Locked, "Too many attempts.")
-                .opening("You can try again", end, at),
+            SignInError::LockedOut { end, at } => {
+                Self::new(Tone::Locked, "Too many attempts.").opening("You can try again", end, at)
+            }
             SignInError::Busy => Self::new(
                 Tone::Wrong,
                 "Too many people are trying this login at once. Try again in a moment.",
@@ -169,10 +169,10 @@ impl Deed {
             Self::PasswordChanged => {
                 "Your password is changed. You were signed out everywhere else."
             }
-            Self::PasswordChangedElsewhere => {
-                "Your password is changed. Sign in with the new one."
+            Self::PasswordChangedElsewhere => "Your password is changed. Sign in with the new one.",
+            Self::SessionEnded => {
+                "That session is ended. Its next click leads to the sign-in page."
             }
-            Self::SessionEnded => "That session is ended. Its next click leads to the sign-in page.",
             Self::SessionGone => "That session had ended already.",
             Self::OthersEnded => "You are signed out everywhere else.",
         };

@@ -35,8 +35,8 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
-    AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
-    NewSession, NewToken, SESSION_SHARDS,
+    AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
+    NewAccount, NewSession, NewToken, SESSION_SHARDS,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};

@@ -15,9 +15,9 @@ use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError,
+    AccountChange, AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed,
+    CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.

@@ -113,8 +113,7 @@ async fn changed_accounts(
         let account = account_from(&mut columns)?;
         if told.insert(account.id) {
             let (account, standing) = (account.key(), account.standing());
-            page.accounts
-                .push(AccountChange { account, standing, at });
+            page.accounts.push(AccountChange { account, standing, at });
         }
     }
     // Positions without an entry are changes of settings and tokens.

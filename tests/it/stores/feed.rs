@@ -208,9 +208,10 @@ async fn follow_until(
         assert!(page.next.accounts >= cursor.accounts && !page.pruned);
         cursor = page.next;
         let versions = page.accounts.into_iter();
-        told.extend(versions.filter_map(|change| {
-            Some((change.account.account_id()?, change.standing.version))
-        }));
+        told.extend(
+            versions
+                .filter_map(|change| Some((change.account.account_id()?, change.standing.version))),
+        );
     }
     told
 }

@@ -41,6 +41,7 @@
 //! |---|---|
 //! | the words, and what is promised | [`manual::concepts`] |
 //! | signing people in | [`Portcullis::attempt`] and [`Attempt`] |
+//! | pages to sign in at | `portcullis::pages`, with the feature of that name |
 //! | people in a table of your own | [`StatusSource`] and `examples/custom_source.rs` |
 //! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
 //! | how refused requests are answered, and other answers | [`guard::response`] |

@@ -2,8 +2,9 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
+//! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`logging`]: the lines and fields that are logged.
-//! - [`metrics`]: the figures that are counted, and the probes.
+//! - `metrics`, with the feature of that name: the figures that are counted, and the probes.
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -17,3 +18,7 @@ pub mod logging {}
 #[cfg(feature = "metrics")]
 #[doc = include_str!("manual/metrics.md")]
 pub mod metrics {}
+
+#[cfg(feature = "pages")]
+#[doc = include_str!("manual/pages.md")]
+pub mod pages {}

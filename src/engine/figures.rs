@@ -3,11 +3,15 @@
 //! Nobody adds to them on the way of a request that passes. They are read when
 //! somebody asks for the figures.
 
+#[cfg(any(feature = "gateway", feature = "passwords"))]
+mod level;
+
 use std::marker::PhantomData;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+#[cfg(any(feature = "gateway", feature = "passwords"))]
+pub(crate) use self::level::{Level, Raised};
 use crate::domain::attempts::{Outcome, Settled};
 use crate::domain::denial::DenialReason;
 use crate::domain::event::Action;
@@ -24,6 +28,7 @@ pub(crate) trait Word: Copy + 'static {
     fn index(self) -> usize;
 
     /// The word itself.
+    #[cfg(feature = "metrics")]
     fn as_str(self) -> &'static str;
 }
 
@@ -41,6 +46,7 @@ macro_rules! words {
                 self as usize
             }
 
+            #[cfg(feature = "metrics")]
             fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -127,6 +133,7 @@ impl Word for Action {
         self as usize
     }
 
+    #[cfg(feature = "metrics")]
     fn as_str(self) -> &'static str {
         Self::as_str(self)
     }
@@ -149,29 +156,6 @@ impl<W: Word> Default for Counts<W> {
     fn default() -> Self {
         const { assert!(W::ALL.len() <= MAX_WORDS, "there is a place for each word") };
         Self(std::array::from_fn(|_| AtomicU64::new(0)), PhantomData)
-    }
-}
-
-/// How many there are now of something. Cheap to clone; clones count together.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Level(Arc<AtomicU64>);
-
-impl Level {
-    /// One more, for as long as what this gives lives.
-    #[must_use = "it is one less again when this is dropped"]
-    pub(crate) fn raise(&self) -> Raised {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Raised(Arc::clone(&self.0))
-    }
-}
-
-/// One of those that a [`Level`] counts.
-#[derive(Debug)]
-pub(crate) struct Raised(Arc<AtomicU64>);
-
-impl Drop for Raised {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -292,12 +276,6 @@ mod reading {
         }
     }
 
-    impl Level {
-        pub(crate) fn now(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
-
     /// What a [`Histogram`] holds at an instant.
     #[derive(Clone, Debug)]
     pub(crate) struct Spread {
@@ -367,15 +345,6 @@ mod tests {
         assert_eq!(filled, [(0.001, 1), (0.05, 1), (0.1, 1), (f64::INFINITY, 1)]);
         assert_eq!(spread.count(), 4);
         assert!((spread.sum - 30.100_002).abs() < 1e-9, "{}", spread.sum);
-    }
-
-    #[test]
-    fn a_level_falls_when_what_raised_it_is_gone() {
-        let level = Level::default();
-        let (one, two) = (level.raise(), level.clone().raise());
-        assert_eq!(level.now(), 2);
-        drop((one, two));
-        assert_eq!(level.now(), 0);
     }
 
     #[test]

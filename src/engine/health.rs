@@ -59,15 +59,23 @@ impl Portcullis {
 }
 
 impl Gate {
-    /// Asks the attempt store, and remembers whether it answered.
+    /// Asks the attempt store, and remembers whether it answered. One that guesses
+    /// have filled does: nobody shall take a gateway off the net by guessing.
     pub(super) async fn ask_attempts<T>(
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unanswered> {
+        let mut crowded = false;
+        let question = async {
+            let answer = question.await;
+            crowded = matches!(answer, Err(StoreError::Crowded));
+            answer
+        };
         let answer = self.ask(question).await;
+        let failing = answer.is_err() && !crowded;
         self.figures
             .attempts_failing
-            .store(answer.is_err(), Ordering::Relaxed);
+            .store(failing, Ordering::Relaxed);
         answer
     }
 }

@@ -13,6 +13,8 @@ mod layering;
 mod live;
 #[cfg(feature = "gateway")]
 mod manual;
+#[cfg(feature = "pages")]
+mod pages;
 #[cfg(feature = "gateway")]
 mod readme;
 mod refusals;

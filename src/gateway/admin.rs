@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use http::header::HOST;
+use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{Request, Response};
@@ -67,7 +67,7 @@ impl Answer for Admin {
 impl Shared {
     fn admit(&self, head: &mut Parts, has_body: bool, peer: &Peer) -> Result<ClientAddr, Refusal> {
         let client = self.screen.look(head, has_body, peer)?;
-        let host = head.headers.get(HOST).map(|host| host.as_bytes());
+        let host = head.headers.get(HOST).map(HeaderValue::as_bytes);
         let host = host.and_then(|host| Authority::try_from(host).ok());
         if !host.is_some_and(|host| self.names.include(host.host())) {
             return Err(Refusal::ForeignHost);

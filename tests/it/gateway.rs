@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod demo;
 pub(crate) mod figures;
 mod health;
 mod metrics;

@@ -40,7 +40,8 @@ mod tests {
     #[test]
     fn a_level_falls_when_what_raised_it_is_gone() {
         let level = Level::default();
-        let (one, two) = (level.raise(), level.clone().raise());
+        let shared = level.clone();
+        let (one, two) = (level.raise(), shared.raise());
         assert_eq!(level.now(), 2);
         drop((one, two));
         assert_eq!(level.now(), 0);

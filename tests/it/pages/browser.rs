@@ -1,8 +1,6 @@
 //! The pages in a real browser, judged by axe: see `tests/browser/pages.mjs`.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
 use portcullis::admin::{Actor, Admin, Target};
@@ -17,6 +15,7 @@ use portcullis::store::{Directory, NewAccount};
 use portcullis::{Portcullis, SignInError};
 
 use super::{PASSWORD, service};
+use crate::support::drive;
 
 /// People in every state that a page has a word for.
 async fn populate(gate: &Portcullis) {
@@ -60,35 +59,6 @@ async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Acco
     directory.create(new, note).await.expect("a free login")
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser")
-}
-
-/// Installs what the driver needs, exactly as its lock file says.
-fn install() {
-    if folder().join("node_modules/axe-core").exists() {
-        return;
-    }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"])
-        .current_dir(folder());
-    let ran = npm.output().expect("npm, which tests/run installs");
-    let errors = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "npm ci: {errors}");
-}
-
-fn drive(site: SocketAddr) {
-    install();
-    let mut node = Command::new("node");
-    node.args(["pages.mjs", &format!("http://{site}")])
-        .current_dir(folder());
-    let ran = node.output().expect("node, which tests/run installs");
-    let (said, errors) =
-        (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    println!("{said}");
-    assert!(ran.status.success(), "{said}{errors}");
-}
-
 /// Light and dark, large and small, with and without scripts; axe finds nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_finds_nothing_wrong() {
@@ -100,7 +70,7 @@ async fn a_browser_finds_nothing_wrong() {
     let site = listener.local_addr().expect("an address");
     let service = service(gate).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
-    tokio::task::spawn_blocking(move || drive(site))
+    tokio::task::spawn_blocking(move || drive("pages.mjs", &[&format!("http://{site}")]))
         .await
         .expect("driven");
 }

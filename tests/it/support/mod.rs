@@ -1,7 +1,9 @@
 //! What tests share: a small HTTP client, and programs that run as processes.
 
 mod browser;
+mod driver;
 mod process;
 
 pub(crate) use self::browser::{Answer, Browser};
+pub(crate) use self::driver::drive;
 pub(crate) use self::process::{Example, portcullis, target};

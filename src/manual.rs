@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
+//! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
 //! - `metrics`, with the feature of that name: the figures that are counted, and the probes.
 
@@ -22,3 +23,6 @@ pub mod metrics {}
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]
 pub mod pages {}
+
+#[doc = include_str!("manual/operating.md")]
+pub mod operating {}

@@ -4,6 +4,8 @@
 
 #[cfg(feature = "gateway")]
 mod cli;
+#[cfg(feature = "gateway")]
+mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;

@@ -5,7 +5,7 @@
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
-//! - `metrics`, with the feature of that name: the figures that are counted, and the probes.
+//! - [`metrics`]: the figures that are counted, and the probes.
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -16,7 +16,6 @@ pub mod concepts {}
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
 
-#[cfg(feature = "metrics")]
 #[doc = include_str!("manual/metrics.md")]
 pub mod metrics {}
 

@@ -58,3 +58,41 @@ fn a_spread_is_printed_with_sums_of_its_buckets() {
         assert!(text.lines().any(|printed| printed == line), "{line} is not in\n{text}");
     }
 }
+
+/// The value of a sample in a gate's text.
+#[cfg(feature = "passwords")]
+fn sample(test: &TestGate, series: &str) -> u64 {
+    let text = test.gate().metrics();
+    let line = text.lines().find_map(|line| line.strip_prefix(series));
+    let value: f64 = line.expect("a sample").trim().parse().expect("a number");
+    value as u64
+}
+
+#[cfg(feature = "passwords")]
+#[tokio::test]
+async fn passwords_run_and_wait_and_are_put_off() {
+    use futures_util::FutureExt as _;
+
+    const RUNNING: &str = "portcullis_password_hashes{state=\"running\"}";
+    const WAITING: &str = "portcullis_password_hashes{state=\"waiting\"}";
+    const PUT_OFF: &str = "portcullis_passwords_put_off_total";
+
+    let test = TestGate::new().await;
+    let passwords = test.gate().passwords();
+    let typed = crate::domain::password::Password::typed("correct horse");
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut checks: Vec<_> = (0..2 * cores + 3)
+        .map(|_| Box::pin(passwords.verify(&typed, None)))
+        .collect();
+    for check in &mut checks {
+        assert!(check.now_or_never().is_none());
+    }
+    let (running, waiting) = (sample(&test, RUNNING), sample(&test, WAITING));
+    assert!(running > 0 && waiting >= 3, "{running} run, {waiting} wait");
+    let put_off = passwords.verify_within(std::time::Duration::ZERO, &typed, None);
+    assert!(put_off.await.is_err());
+    assert_eq!(sample(&test, PUT_OFF), 1);
+    drop(checks);
+    assert_eq!(sample(&test, WAITING), 0);
+    assert_eq!(sample(&test, PUT_OFF), 1, "who goes away is not put off");
+}

@@ -14,6 +14,8 @@ mod feed;
 pub(crate) mod figures;
 mod flight;
 mod health;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod live;
 mod look;
 #[cfg(feature = "metrics")]
@@ -106,6 +108,8 @@ struct Gate {
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
+    #[cfg(feature = "jwt")]
+    jwt: Option<Arc<jwt::Jwts>>,
     directory: Option<Arc<dyn Directory>>,
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
@@ -245,6 +249,24 @@ impl Portcullis {
     /// Where whatever this gate's process does is counted.
     pub(crate) fn figures(&self) -> &Figures {
         &self.0.figures
+    }
+
+    /// Whether any bearer tokens are taken from the `Authorization` header.
+    pub fn takes_bearer_tokens(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        if self.0.jwt.as_ref().is_some_and(|jwt| jwt.in_header()) {
+            return true;
+        }
+        self.takes_api_tokens()
+    }
+
+    /// How many signatures of JSON web tokens were checked since the gate was built.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_signatures_checked(&self) -> u64 {
+        self.0
+            .jwt
+            .as_ref()
+            .map_or(0, |jwt| jwt.signatures_checked())
     }
 
     /// How many sessions are held in memory.

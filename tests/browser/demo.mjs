@@ -40,7 +40,7 @@ async function locked(browser, view) {
   expect("the next click", page.url(), `${site}/.portcullis/sign-in?return_to=/page/2&notice=locked`);
   expect("the notice", await text(page), /You were signed out because your account was locked/);
   await signIn(page, "alice");
-  expect("refused while locked", await text(page), /Your account is locked\. Ask your administrator/);
+  expect("refused while locked", await text(page), /Your account is locked\s+Ask your administrator/);
 
   terminal("user", "unlock", "alice");
   await pause(500);

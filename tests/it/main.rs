@@ -11,6 +11,8 @@ mod engine;
 mod examples;
 mod gateway;
 mod guard;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layering;
 mod live;
 #[cfg(feature = "gateway")]

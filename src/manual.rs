@@ -2,10 +2,12 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
+//! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
+//! - [`metrics`]: the figures that are counted, and the probes.
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -13,11 +15,17 @@ pub mod command_line {}
 #[doc = include_str!("manual/concepts.md")]
 pub mod concepts {}
 
+#[doc = include_str!("manual/configuration.md")]
+pub mod configuration {}
+
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[doc = include_str!("manual/metrics.md")]
+pub mod metrics {}
 
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]

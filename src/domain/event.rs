@@ -17,6 +17,9 @@ macro_rules! actions {
         }
 
         impl Action {
+            /// Every action there is, in the order in which they are declared.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
             /// The word that is stored and shown.
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -52,6 +55,10 @@ actions! {
     AccountLockedOut => "account.locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
+    /// A known device was forgotten.
+    DeviceForgotten => "device.forgotten",
+    /// A known device used its own guesses up.
+    DeviceLockedOut => "device.locked_out",
     /// A password was set.
     PasswordSet => "password.set",
     /// One session was ended.

@@ -10,12 +10,17 @@ mod attempts;
 mod builder;
 mod cell;
 mod credential;
+mod devices;
 mod feed;
+pub(crate) mod figures;
 mod flight;
+mod health;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 mod live;
 mod look;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
@@ -26,6 +31,7 @@ mod sign_out;
 mod source;
 mod standings;
 mod sync;
+mod visitor;
 
 #[cfg(all(test, portcullis_loom))]
 mod interleavings;
@@ -44,15 +50,18 @@ pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::health::Health;
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
+pub use self::visitor::Visitor;
 
 #[cfg(feature = "gateway")]
 pub(crate) use self::credential::COOKIE_NAMES;
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
+use self::figures::Figures;
 use self::flight::SingleFlight;
 use self::live::Waiting;
 use self::policy::Policy;
@@ -84,6 +93,7 @@ pub struct Portcullis(Arc<Gate>, OnStale);
 /// Everything that clones share.
 struct Gate {
     clock: Clock,
+    figures: Figures,
     settings: Settings,
     tokens: TokenHasher,
     sessions: Sessions,
@@ -122,6 +132,7 @@ struct Settings {
     cookie: SessionCookie,
     https: bool,
     api_tokens: bool,
+    known_devices: bool,
     session_lifetime: Duration,
     session_idle: Duration,
     max_stale: Duration,
@@ -242,6 +253,11 @@ impl Portcullis {
         self.0.settings.api_tokens
     }
 
+    /// Where whatever this gate's process does is counted.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.0.figures
+    }
+
     /// Whether any bearer tokens are taken from the `Authorization` header.
     pub fn takes_bearer_tokens(&self) -> bool {
         #[cfg(feature = "jwt")]
@@ -321,6 +337,7 @@ impl Gate {
 
     /// Notes that the feed was looked at, at this instant.
     fn looked_at_feed(&self, at: Monotonic) {
+        self.figures.looked(at);
         let until = at.after(self.settings.max_stale).as_micros();
         self.fresh_until.fetch_max(until, Ordering::Relaxed);
     }

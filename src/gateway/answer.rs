@@ -16,6 +16,10 @@ use crate::guard::page;
 pub(crate) enum Refusal {
     /// A transfer coding that it does not know.
     Coding,
+    /// Another name than the admin listener's own.
+    ForeignHost,
+    /// A change that a page of somebody else's asks the admin listener for.
+    ForeignOrigin,
     /// The request can be read in two ways, or in none.
     Malformed(&'static str),
     /// A method that ends at a proxy.
@@ -50,6 +54,19 @@ impl Refusal {
                 "transfer-coding",
                 "This transfer coding is not known here",
                 "Only chunked is.",
+            ),
+            Self::ForeignHost => words(
+                StatusCode::MISDIRECTED_REQUEST,
+                "foreign-host",
+                "Nothing is served here under this name",
+                "This listener answers to its own address, to localhost, and to the names in \
+                 admin.hosts.",
+            ),
+            Self::ForeignOrigin => words(
+                StatusCode::FORBIDDEN,
+                "foreign-origin",
+                "This came from another page",
+                "Changes are taken from pages of this very address, and from programs.",
             ),
             Self::Malformed(why) => words(
                 StatusCode::BAD_REQUEST,

@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::engine::figures::Level;
 use crate::gateway::ListenError;
 use crate::gateway::body::Body;
 use crate::gateway::screen::Peer;
@@ -49,10 +50,12 @@ pub(crate) struct Listener {
     limits: Limits,
     http: auto::Builder<TokioExecutor>,
     room: Arc<Semaphore>,
+    open: Level,
 }
 
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, limits: &Limits) -> Self {
+    /// `open` counts the connections.
+    pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -66,7 +69,7 @@ impl Listener {
             .keep_alive_interval(limits.head_timeout)
             .keep_alive_timeout(limits.head_timeout);
         let room = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { socket, limits: limits.clone(), http, room }
+        Self { socket, limits: limits.clone(), http, room, open }
     }
 
     /// Serves until `stop` is done. Then nobody new comes in, and what is open may
@@ -81,8 +84,9 @@ impl Listener {
             };
             let (stream, peer, place) = accepted;
             let connection = self.connection(stream, peer, service.clone(), &graceful);
+            let open = self.open.raise();
             tokio::spawn(async move {
-                let _place = place;
+                let (_place, _open) = (place, open);
                 connection.await;
             });
         }

@@ -18,6 +18,7 @@ use tower_service::Service;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
+use crate::gateway::figures::Figures;
 use crate::gateway::headers::{self, Untrusted};
 use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::tunnel::{self, Tunnels};
@@ -37,6 +38,7 @@ struct Shared {
     limits: Limits,
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
+    figures: Figures,
 }
 
 impl Proxy {
@@ -48,8 +50,9 @@ impl Proxy {
         settings: &Settings,
         untrusted: Arc<Untrusted>,
         tunnels: Tunnels,
+        figures: Figures,
     ) -> Self {
-        let upstream = Upstream::new(settings.upstream.clone());
+        let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
         upstream.spawn_sweeper();
         let host = settings.upstream.origin.authority().as_str();
         Self(Arc::new(Shared {
@@ -59,6 +62,7 @@ impl Proxy {
             limits: settings.limits.clone(),
             untrusted,
             tunnels,
+            figures,
         }))
     }
 
@@ -144,6 +148,7 @@ impl Shared {
         me: Option<CurrentAccount>,
         client: Option<OnUpgrade>,
     ) -> Result<Response<Body>, UpstreamError> {
+        self.figures.upstream_answered(response.status());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(response, me, client);
         }
@@ -188,6 +193,7 @@ impl Shared {
             },
             _ => tracing::warn!(error = %error, "upstream unavailable"),
         }
+        self.figures.upstream_failed(&error);
         let address = self.upstream.settings().origin.to_string();
         Refusal::Upstream { address, error }
     }

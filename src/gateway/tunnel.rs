@@ -1,9 +1,6 @@
 //! WebSockets: two connections joined into one, until either side closes it or
 //! whoever opened it is refused.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
 use http::request::Parts;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -11,6 +8,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 use tokio::sync::watch;
 
+use crate::engine::figures::Level;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::guard::ClientKind;
 
@@ -39,14 +37,14 @@ pub(crate) fn is_of_websocket(headers: &HeaderMap) -> bool {
 /// The tunnels that are open. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Tunnels {
-    open: Arc<AtomicUsize>,
+    open: Level,
     closing: watch::Receiver<bool>,
 }
 
 impl Tunnels {
-    /// None yet. All are cut when `closing` says so.
-    pub(crate) fn new(closing: watch::Receiver<bool>) -> Self {
-        Self { open: Arc::default(), closing }
+    /// None yet; `open` counts them. All are cut when `closing` says so.
+    pub(crate) const fn new(closing: watch::Receiver<bool>, open: Level) -> Self {
+        Self { open, closing }
     }
 
     /// Joins both sides, as soon as they have switched, in a task of its own.
@@ -56,7 +54,7 @@ impl Tunnels {
         upstream: OnUpgrade,
         watched: Option<(Portcullis, CurrentAccount)>,
     ) {
-        let (open, mut closing) = (Counted::new(&self.open), self.closing.clone());
+        let (open, mut closing) = (self.open.raise(), self.closing.clone());
         tokio::spawn(async move {
             let _open = open;
             tokio::select! {
@@ -87,20 +85,4 @@ async fn refused(watched: Option<(Portcullis, CurrentAccount)>) {
         account.id = denial.account().map(tracing::field::display),
         "tunnel cut"
     );
-}
-
-/// Counts as long as it lives.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(counter: &Arc<AtomicUsize>) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(counter))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::gateway::body::RequestBody;
+use crate::gateway::figures::Figures;
 use crate::gateway::settings::Upstream as Settings;
 
 /// A connection that has waited less than this was there a moment ago: that it
@@ -38,6 +39,7 @@ pub(crate) struct Upstream(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
+    figures: Figures,
     /// `host:port`, to connect to.
     address: String,
     idle: Mutex<Vec<Idle>>,
@@ -74,13 +76,11 @@ pub(crate) enum UpstreamError {
 }
 
 impl Upstream {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let authority = settings.origin.authority();
-        let port = authority.port_u16().unwrap_or(80);
-        let address = format!("{}:{port}", authority.host());
+    pub(crate) fn new(settings: Settings, figures: Figures) -> Self {
         let shared = Shared {
+            address: settings.origin.address(),
             settings,
-            address,
+            figures,
             idle: Mutex::default(),
             shared: tokio::sync::Mutex::default(),
         };
@@ -209,7 +209,9 @@ impl Shared {
         let mut idle = self.idle();
         // One that has not noticed yet that its answer ended is left for later.
         let ready = idle.iter().rposition(|idle| idle.sender.is_ready())?;
-        Some(idle.remove(ready))
+        let taken = idle.remove(ready);
+        self.figures.upstream_idle(idle.len());
+        Some(taken)
     }
 
     fn give_back(&self, sender: Http1) {
@@ -219,13 +221,15 @@ impl Shared {
         let mut idle = self.idle();
         if idle.len() < MAX_IDLE {
             idle.push(Idle { sender, since: Instant::now() });
+            self.figures.upstream_idle(idle.len());
         }
     }
 
     fn sweep(&self) {
         let keep = self.settings.idle_timeout;
-        self.idle()
-            .retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
+        let mut idle = self.idle();
+        idle.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
+        self.figures.upstream_idle(idle.len());
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -239,7 +243,9 @@ impl Shared {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Http)?;
+        let open = self.figures.upstream_connection();
         tokio::spawn(async move {
+            let _open = open;
             // Whoever sent a request on it is told of what went wrong.
             let _ = connection.with_upgrades().await;
         });
@@ -256,7 +262,9 @@ impl Shared {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Http)?;
+        let open = self.figures.upstream_connection();
         tokio::spawn(async move {
+            let _open = open;
             let _ = connection.await;
         });
         Ok(shared.insert(sender).clone())

@@ -2,7 +2,9 @@
 //! change, clocks move and stores fail.
 
 mod attempts;
-mod faulty;
+#[cfg(feature = "sqlite")]
+mod devices;
+pub(crate) mod faulty;
 mod gateways;
 mod live;
 mod sessions;
@@ -66,7 +68,11 @@ impl House {
     }
 }
 
-async fn person(directory: &dyn Directory, login: &str, hash: Option<String>) -> Account {
+pub(crate) async fn person(
+    directory: &dyn Directory,
+    login: &str,
+    hash: Option<String>,
+) -> Account {
     let new = NewAccount {
         login: Login::new(login).expect("a login"),
         name: String::new(),

@@ -1,6 +1,9 @@
 //! The gateway over real sockets, before a real upstream.
 
 mod demo;
+pub(crate) mod figures;
+mod health;
+mod metrics;
 mod passing;
 mod tunnels;
 
@@ -17,6 +20,7 @@ use crate::support::Browser;
 pub(crate) struct Stand {
     pub(crate) test: TestGate,
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Stand {
@@ -41,8 +45,9 @@ impl Stand {
         let gateway = Gateway::bind(test.gate(), settings, Router::new()).await;
         let gateway = gateway.expect("a free port");
         let address = gateway.public_address().expect("an address");
+        let admin = gateway.admin_address().expect("an address");
         tokio::spawn(gateway.run(std::future::pending()));
-        Self { test, address }
+        Self { test, address, admin }
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -7,6 +7,8 @@ mod bench;
 #[cfg(feature = "gateway")]
 mod cli;
 #[cfg(feature = "gateway")]
+mod config;
+#[cfg(feature = "gateway")]
 mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]

@@ -59,9 +59,10 @@ fn code_of(text: &str) -> String {
             code.push(next);
             rest = &rest[next.len_utf8()..];
         } else {
+            // Byte by byte, so that what is left stays where it was.
             let blank = rest[..skipped]
-                .chars()
-                .map(|c| if c == '\n' { c } else { ' ' });
+                .bytes()
+                .map(|byte| if byte == b'\n' { '\n' } else { ' ' });
             code.extend(blank);
             rest = &rest[skipped..];
         }

@@ -100,6 +100,7 @@ impl Backstage for InDirectory {
                 expires_at: self.directory.clock().wall().after(lasts),
                 opened_from: None,
                 user_agent: Some("portcullis bench".to_owned()),
+                device: None,
             };
             match self.directory.open_session(new).await? {
                 Ok(_) => Ok(token),

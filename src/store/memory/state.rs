@@ -10,6 +10,7 @@ use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
+use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
 
@@ -19,6 +20,7 @@ pub(super) struct State {
     pub(super) logins: HashMap<String, AccountId>,
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) devices: Devices,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,
@@ -56,15 +58,15 @@ impl<T: Copy> Feed<T> {
         !(self.floor..=self.head).contains(&cursor)
     }
 
-    pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
+    pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<(Timestamp, T)>, u64) {
         let start = cursor.clamp(self.floor, self.head);
         let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
-        let page: Vec<T> = self
+        let page: Vec<_> = self
             .entries
             .iter()
             .skip(skip)
             .take(limit)
-            .map(|(_, t)| *t)
+            .copied()
             .collect();
         let next = start + page.len() as u64;
         (page, next)

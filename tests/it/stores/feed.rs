@@ -8,7 +8,7 @@ use portcullis::domain::account::{Account, AccountId};
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::session::SessionId;
 use portcullis::domain::standing::{Generation, Version};
-use portcullis::store::{Directory, FeedCursor, FeedPage, NewToken};
+use portcullis::store::{AccountChange, Directory, FeedCursor, FeedPage, NewToken};
 
 use super::{World, add, edit, key, minutes, new_session, note, person};
 
@@ -23,8 +23,14 @@ async fn head(directory: &dyn Directory) -> FeedCursor {
 fn accounts_of(page: &FeedPage) -> Vec<AccountId> {
     page.accounts
         .iter()
-        .filter_map(|(key, _)| key.account_id())
+        .filter_map(|change| change.account.account_id())
         .collect()
+}
+
+/// What the feed tells of the last change of an account.
+fn change_of(changed: &Account) -> AccountChange {
+    let (account, standing) = (changed.key(), changed.standing());
+    AccountChange { account, standing, at: changed.updated_at }
 }
 
 fn raise(account: &mut Account) {
@@ -60,7 +66,7 @@ pub(super) async fn changes_are_told_in_order(world: World) {
 
     let changed = edit(directory, ids[1], raise).await;
     let page = after(directory, page.next, 100).await;
-    assert_eq!(page.accounts, [(changed.key(), changed.standing())]);
+    assert_eq!(page.accounts, [change_of(&changed)]);
     let quiet = after(directory, page.next, 100).await;
     assert_eq!(quiet.next, page.next);
     assert!(quiet.accounts.is_empty() && quiet.ended.is_empty() && !quiet.more);
@@ -84,7 +90,7 @@ pub(super) async fn an_account_is_told_of_once_a_page(world: World) {
     let told: Vec<_> = page
         .accounts
         .iter()
-        .map(|(_, standing)| standing.generation)
+        .map(|change| change.standing.generation)
         .collect();
     assert_eq!(accounts_of(&page), [alice.id, bob.id]);
     assert_eq!(told, [Generation::new(2), Generation::new(1)], "as they are now");
@@ -118,6 +124,20 @@ pub(super) async fn ends_of_sessions_are_told(world: World) {
     assert!(after(directory, page.next, 1000).await.ended.is_empty());
 }
 
+pub(super) async fn settings_are_told_of_and_accounts_are_not_taken_for_them(world: World) {
+    let directory = &*world.directory;
+    let start = head(directory).await;
+    let alice = add(directory, person("alice")).await.id;
+    sign_in_and_out(directory, alice, 1).await;
+    let page = after(directory, start, 1000).await;
+    assert!(!page.settings, "an account was made, and nothing else");
+    let set = directory.set_setting("theme", "dark".to_owned(), note(Action::SettingChanged));
+    set.await.expect("writes");
+    let page = after(directory, page.next, 1000).await;
+    assert!(page.settings && page.accounts.is_empty());
+    assert!(!after(directory, page.next, 1000).await.settings);
+}
+
 pub(super) async fn pages_lose_nothing(world: World) {
     let directory = &*world.directory;
     let (mut ids, mut ended) = (Vec::new(), HashSet::new());
@@ -132,11 +152,13 @@ pub(super) async fn pages_lose_nothing(world: World) {
     }
     for limit in [1, 3, 7, 1000] {
         let (mut cursor, mut told, mut told_ended) = (FeedCursor::default(), vec![], vec![]);
+        let mut settings = false;
         loop {
             let page = after(directory, cursor, limit).await;
             assert!(page.accounts.len() + page.ended.len() <= limit);
             told.extend(accounts_of(&page));
             told_ended.extend(page.ended);
+            settings |= page.settings;
             cursor = page.next;
             if !page.more {
                 break;
@@ -144,6 +166,7 @@ pub(super) async fn pages_lose_nothing(world: World) {
         }
         assert_eq!(cursor, head(directory).await, "limit {limit}");
         assert_eq!(told, ids, "limit {limit}");
+        assert!(settings, "limit {limit}: settings changed in between");
         assert_eq!(told_ended.len(), ended.len(), "limit {limit}");
         assert_eq!(told_ended.into_iter().collect::<HashSet<_>>(), ended, "limit {limit}");
     }
@@ -202,7 +225,10 @@ async fn follow_until(
         assert!(page.next.accounts >= cursor.accounts && !page.pruned);
         cursor = page.next;
         let versions = page.accounts.into_iter();
-        told.extend(versions.filter_map(|(key, now)| Some((key.account_id()?, now.version))));
+        told.extend(
+            versions
+                .filter_map(|change| Some((change.account.account_id()?, change.standing.version))),
+        );
     }
     told
 }
@@ -228,7 +254,7 @@ pub(super) async fn what_was_pruned_is_not_silently_missing(world: World) {
     assert_eq!(head(directory).await, late, "pruning is no change");
     let changed = edit(directory, alice.id, raise).await;
     let page = after(directory, late, 100).await;
-    assert_eq!(page.accounts, [(changed.key(), changed.standing())]);
+    assert_eq!(page.accounts, [change_of(&changed)]);
     assert!(!page.pruned);
 }
 

@@ -103,7 +103,10 @@ impl Passwords {
     ///
     /// Waits for its turn as long as that takes.
     pub async fn verify(&self, password: &Password, stored: Option<&str>) -> bool {
-        match self.0.queue.hand_for_stranger().await {
+        let waiting = self.0.waiting.raise();
+        let turn = self.0.queue.hand_for_stranger().await;
+        drop(waiting);
+        match turn {
             Ok(turn) => self.verify_with(turn, password, stored).await,
             Err(Busy) => false,
         }

@@ -2,6 +2,7 @@
 
 mod demo;
 pub(crate) mod figures;
+mod floods;
 mod health;
 mod metrics;
 mod passing;
@@ -10,7 +11,8 @@ mod tunnels;
 use std::net::SocketAddr;
 
 use axum::Router;
-use portcullis::gateway::{Gateway, Origin, Settings};
+use portcullis::gateway::{Gateway, Origin, RESERVED, Settings};
+use portcullis::pages::Pages;
 use portcullis::testing::TestGate;
 use tokio::net::TcpListener;
 
@@ -42,7 +44,9 @@ impl Stand {
         settings.public = ([127, 0, 0, 1], 0).into();
         settings.admin = None;
         change(&mut settings);
-        let gateway = Gateway::bind(test.gate(), settings, Router::new()).await;
+        let pages = Pages::new(test.gate()).at(RESERVED).into_router();
+        let pages = Router::new().nest(RESERVED, pages);
+        let gateway = Gateway::bind(test.gate(), settings, pages).await;
         let gateway = gateway.expect("a free port");
         let address = gateway.public_address().expect("an address");
         let admin = gateway.admin_address().expect("an address");

@@ -8,7 +8,6 @@
 mod queue;
 
 use std::fmt;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -60,10 +59,11 @@ pub(super) struct Load {
 }
 
 impl Passwords {
-    /// At most twice as many hashes at once as this machine has cores.
+    /// At most as many hashes at once as this machine has cores, and at least two:
+    /// strangers never get the last one, so whatever else the machine does goes
+    /// on beside a flood of them.
     pub fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Self::with_limit(2 * cores)
+        Self::with_limit(hands())
     }
 
     /// At most so many hashes at once.
@@ -200,6 +200,11 @@ pub struct HashingError;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("too many passwords are being checked: try again in a moment")]
 pub struct Busy;
+
+/// How many hash at once, where nobody says otherwise.
+pub(crate) fn hands() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
+}
 
 /// Runs blocking work; the turn is held until it is done. `None` if the
 /// runtime is shutting down.

@@ -18,6 +18,9 @@ use crate::engine::passwords::Busy;
 /// So many passwords of one source wait or are checked at once.
 const OF_ONE_SOURCE: usize = 4;
 
+/// So many are served or wait for each hand.
+const PLACES: usize = 3;
+
 /// Whose password is to be checked.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Asker {
@@ -44,12 +47,12 @@ pub(crate) struct Turn {
 }
 
 impl Queue {
-    /// So many hands, and as many places to wait at. A quarter of both, and at
-    /// least one of several, is kept for known devices.
+    /// So many hands, and twice as many places to wait at. A quarter of both, and
+    /// at least one hand of several, is kept for known devices.
     pub(super) fn new(hands: usize) -> Self {
         let kept = (hands / 4).max(usize::from(hands > 1));
-        let places =
-            Places { all: 2 * hands, for_strangers: 2 * (hands - kept), taken: Mutex::default() };
+        let (all, for_strangers) = (PLACES * hands, PLACES * (hands - kept));
+        let places = Places { all, for_strangers, taken: Mutex::default() };
         Self {
             hands: Arc::new(Semaphore::new(hands)),
             for_strangers: Arc::new(Semaphore::new(hands - kept)),
@@ -190,12 +193,12 @@ mod tests {
             turns.push(queue.turn(stranger(number)).await.expect("a turn"));
         }
         let mut waiting = Vec::new();
-        for number in 3..6 {
+        for number in 3..9 {
             let mut turn = Box::pin(queue.turn(stranger(number)));
             assert!(turn.as_mut().now_or_never().is_none(), "it waits");
             waiting.push(turn);
         }
-        assert!(matches!(queue.turn(stranger(6)).now_or_never(), Some(Err(Busy))), "no place");
+        assert!(matches!(queue.turn(stranger(9)).now_or_never(), Some(Err(Busy))), "no place");
         let known = queue.turn(device(1)).now_or_never();
         assert!(matches!(known, Some(Ok(_))), "at once");
         drop(turns.pop());
@@ -244,7 +247,7 @@ mod tests {
                 let asker = if who < 4 { stranger(who) } else { device(who) };
                 let of_source = held.iter().filter(|place| place.asker == asker).count();
                 let strangers = held.iter().filter(|place| place.asker.is_stranger()).count();
-                let room = held.len() < 2 * hands
+                let room = held.len() < PLACES * hands
                     && (!asker.is_stranger() || strangers < places.for_strangers);
                 let taken = places.take(asker);
                 prop_assert_eq!(taken.is_ok(), room && of_source < OF_ONE_SOURCE);

@@ -8,7 +8,7 @@ async fn a_password_that_gets_no_turn_is_put_off_and_not_counted() {
     let test = TestGate::new().await;
     test.account("alice").await;
     let gate = test.gate();
-    let hands = 2 * std::thread::available_parallelism().map_or(1, usize::from);
+    let hands = crate::engine::passwords::hands();
     let mut busy = Vec::new();
     for _ in 0..hands {
         busy.push(

@@ -90,7 +90,8 @@ async fn pace(browser: &Browser, cookie: &str) -> (Duration, Duration) {
     (took[150], took[297])
 }
 
-/// Strangers who sign in, and fail, until they are told to stop.
+/// Strangers who sign in, and fail, until they are told to stop: 256 times a
+/// second.
 fn strangers(stand: &Arc<Stand>, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<u64>> {
     let one = |n: u32| {
         let (stand, stop) = (Arc::clone(stand), Arc::clone(stop));
@@ -105,6 +106,9 @@ fn strangers(stand: &Arc<Stand>, stop: &Arc<AtomicBool>) -> Vec<tokio::task::Joi
                 let form = format!("login=nobody{n}x{asked}&password=guess");
                 browser.send("POST", SIGN_IN, &headers, &form).await;
                 asked += 1;
+                // Many times as fast as passwords are hashed, and slow enough to
+                // leave this machine's cores to the gateway.
+                tokio::time::sleep(Duration::from_millis(250)).await;
             }
             asked
         })

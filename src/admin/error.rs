@@ -46,6 +46,16 @@ pub enum AdminError {
         /// What was given.
         scope: String,
     },
+    /// A setting can't have this value.
+    #[error("{name} can't be set so: {why}; it can be {allowed}")]
+    InvalidSetting {
+        /// The setting.
+        name: &'static str,
+        /// What is wrong with the value.
+        why: String,
+        /// What it can be.
+        allowed: &'static str,
+    },
     /// The account's status does not allow this. Only people who have not come
     /// yet are refused so.
     #[error("{0} until somebody sets its password")]
@@ -71,6 +81,12 @@ pub enum AdminError {
         /// What was asked for.
         id: SessionId,
     },
+    /// There is no setting of this name.
+    #[error("there is no setting {name:?}: list the settings to see their names")]
+    NoSuchSetting {
+        /// What was asked for.
+        name: String,
+    },
     /// The token is not there, or was revoked before.
     #[error("there is no token {id}: list the tokens to see those that work")]
     NoSuchToken {
@@ -88,6 +104,14 @@ pub enum AdminError {
     /// The password can't be set.
     #[error(transparent)]
     Password(#[from] InvalidPassword),
+    /// A configuration pins this setting.
+    #[error("{name} is pinned by {by}: change it there, and start the gateways anew")]
+    Pinned {
+        /// The setting.
+        name: &'static str,
+        /// What pins it.
+        by: String,
+    },
     /// The operating system gave no random bytes.
     #[error("the system gives no random bytes: see that getrandom or /dev/urandom works")]
     Random,

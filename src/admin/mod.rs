@@ -16,7 +16,7 @@ mod disable;
 mod error;
 mod lock;
 mod password;
-mod settings;
+pub mod settings;
 mod show;
 mod sign_out;
 mod token;
@@ -41,6 +41,7 @@ use crate::store::{Changed, Directory, Edit, Facts};
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::error::AdminError;
+pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
 pub use self::unlock::UnlockKind;
@@ -52,6 +53,7 @@ pub use self::unlock::UnlockKind;
 pub struct Admin {
     directory: Arc<dyn Directory>,
     gate: Option<Portcullis>,
+    pins: Pins,
     #[cfg(feature = "passwords")]
     passwords: Passwords,
 }
@@ -105,6 +107,7 @@ impl Admin {
         Self {
             directory,
             gate: None,
+            pins: Pins::default(),
             #[cfg(feature = "passwords")]
             passwords: Passwords::new(),
         }
@@ -115,6 +118,12 @@ impl Admin {
     #[must_use]
     pub fn with_gate(self, gate: Portcullis) -> Self {
         Self { gate: Some(gate), ..self }
+    }
+
+    /// Leaves these settings as a configuration says, whatever is asked for.
+    #[must_use]
+    pub fn with_pins(self, pins: Pins) -> Self {
+        Self { pins, ..self }
     }
 
     /// Shares the limit on hashes that run at once.

@@ -1,36 +1,353 @@
 //! Settings that live in the directory and change while gateways run.
+//!
+//! Each is a row of [`SETTINGS`]. A gateway's file may pin some: there they are
+//! as the file says, and nothing changes them at run time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
+use crate::domain::policy::LockoutPolicy;
+use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-/// Whether people may disable accounts for good: `on` or `off`, the default.
-const ACCOUNT_DISABLING: &str = "account_disabling";
+/// How failed sign-ins lock an account.
+pub const LOCKOUT: Setting = Setting {
+    name: LOCKOUT_SETTING,
+    stored: LOCKOUT_SETTING,
+    default: "balanced",
+    words: "how failed sign-ins lock an account",
+    allowed: "off, balanced, openproject, clerk or wso2, and what differs: max_attempts=10 \
+              window=30m lock_for=10m growth=2 longest=4h live_sessions=keep",
+    read: |text| {
+        Ok(text
+            .parse::<LockoutPolicy>()
+            .map_err(|error| error.to_string())?
+            .to_string())
+    },
+};
+
+/// Whether people may disable accounts for good.
+pub const ACCOUNT_DISABLING: Setting = Setting {
+    name: "accounts.disabling",
+    stored: "account_disabling",
+    default: "off",
+    words: "whether accounts can be disabled for good",
+    allowed: "on or off",
+    read: |text| match text {
+        "on" | "off" => Ok(text.to_owned()),
+        _ => Err("it is neither on nor off".to_owned()),
+    },
+};
+
+/// What people call the service that they sign in to.
+pub const BRANDING_NAME: Setting = Setting {
+    name: "branding.name",
+    stored: "branding.name",
+    default: "",
+    words: "the name of the service that people sign in to",
+    allowed: "a line of at most 200 characters",
+    read: line,
+};
+
+/// Whom people turn to who are locked.
+pub const BRANDING_CONTACT: Setting = Setting {
+    name: "branding.contact",
+    stored: "branding.contact",
+    default: "",
+    words: "whom people turn to who are locked",
+    allowed: "a line of at most 200 characters",
+    read: line,
+};
+
+/// Every setting.
+pub const SETTINGS: [&Setting; 4] =
+    [&LOCKOUT, &ACCOUNT_DISABLING, &BRANDING_NAME, &BRANDING_CONTACT];
+
+/// A setting of the directory.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its name, as people and files write it.
+    pub name: &'static str,
+    /// Its name in the directory.
+    stored: &'static str,
+    /// Its value where nobody has set it.
+    pub default: &'static str,
+    /// What it is.
+    pub words: &'static str,
+    /// What it can be set to.
+    pub allowed: &'static str,
+    /// Reads a value into its one spelling, or says what is wrong with it.
+    read: fn(&str) -> Result<String, String>,
+}
+
+impl Setting {
+    /// The setting of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchSetting`].
+    pub fn named(name: &str) -> Result<&'static Self, AdminError> {
+        let mut all = SETTINGS.into_iter();
+        all.find(|setting| setting.name == name)
+            .ok_or_else(|| AdminError::NoSuchSetting { name: name.to_owned() })
+    }
+
+    /// Reads a value into its one spelling.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::InvalidSetting`].
+    pub fn read(&self, value: &str) -> Result<String, AdminError> {
+        (self.read)(value.trim()).map_err(|why| AdminError::InvalidSetting {
+            name: self.name,
+            why,
+            allowed: self.allowed,
+        })
+    }
+}
+
+/// Reads a line that people are shown.
+pub(crate) fn line(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Err("it is longer than 200 characters, or has control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Where a setting's value comes from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SettingSource {
+    /// Nobody has set it.
+    Default,
+    /// It was set at run time.
+    Directory,
+    /// A gateway's configuration pins it: where, in words.
+    Pinned(String),
+}
+
+/// A setting as it is now.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SettingValue {
+    /// Which one.
+    pub setting: &'static Setting,
+    /// Its value.
+    pub value: String,
+    /// Where that comes from.
+    pub source: SettingSource,
+}
+
+/// Settings that a configuration pins.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Pins {
+    values: BTreeMap<&'static str, Pin>,
+    lockout: Option<LockoutPolicy>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Pin {
+    value: String,
+    by: String,
+}
+
+impl Pins {
+    /// The same, and this value, which `by` pins: a file and its key, in words.
+    /// A value that the setting can't have pins nothing.
+    #[must_use]
+    pub fn with(mut self, setting: &'static Setting, value: &str, by: impl Into<String>) -> Self {
+        if let Ok(value) = setting.read(value) {
+            if setting.name == LOCKOUT.name {
+                self.lockout = value.parse().ok();
+            }
+            self.values
+                .insert(setting.name, Pin { value, by: by.into() });
+        }
+        self
+    }
+
+    /// The lockout policy, if it is pinned.
+    pub const fn lockout(&self) -> Option<&LockoutPolicy> {
+        self.lockout.as_ref()
+    }
+
+    /// What is pinned: names, values, and what pins them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str, &str)> {
+        let pins = self.values.iter();
+        pins.map(|(name, pin)| (*name, pin.value.as_str(), pin.by.as_str()))
+    }
+}
+
+/// How the service presents itself to people.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Branding {
+    /// What people call the service.
+    pub name: Option<String>,
+    /// Whom people turn to who are locked.
+    pub contact: Option<String>,
+}
 
 impl Admin {
+    /// Every setting as it is now.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn settings(&self) -> Result<Vec<SettingValue>, AdminError> {
+        let mut values = Vec::with_capacity(SETTINGS.len());
+        for setting in SETTINGS {
+            values.push(self.setting(setting).await?);
+        }
+        Ok(values)
+    }
+
+    /// A setting as it is now: pinned, else set at run time, else the default.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn setting(&self, setting: &'static Setting) -> Result<SettingValue, AdminError> {
+        if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
+            let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
+            return Ok(SettingValue { setting, value, source });
+        }
+        let stored = self.directory.setting(setting.stored).await?;
+        Ok(match stored.filter(|value| !value.is_empty()) {
+            Some(value) => SettingValue { setting, value, source: SettingSource::Directory },
+            None => {
+                let value = setting.default.to_owned();
+                SettingValue { setting, value, source: SettingSource::Default }
+            }
+        })
+    }
+
+    /// Sets a setting on every gateway of the directory, and says whether that
+    /// changed it.
+    ///
+    /// # Errors
+    ///
+    /// If it is pinned, can't have that value, or the store can't answer.
+    pub async fn set_setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+        value: &str,
+    ) -> Result<bool, AdminError> {
+        self.write_setting(actor, setting, setting.read(value)?)
+            .await
+    }
+
+    /// Puts a setting back to its default, and says whether that changed it.
+    ///
+    /// # Errors
+    ///
+    /// If it is pinned, or the store can't answer.
+    pub async fn reset_setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+    ) -> Result<bool, AdminError> {
+        // Nothing is ever set to no text, so no text stands for the default.
+        self.write_setting(actor, setting, String::new()).await
+    }
+
+    async fn write_setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+        value: String,
+    ) -> Result<bool, AdminError> {
+        if let Some(pin) = self.pins.values.get(setting.name) {
+            return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
+        }
+        let stored = self.directory.setting(setting.stored).await?;
+        if stored.unwrap_or_default() == value {
+            return Ok(false);
+        }
+        let note = actor.note(Action::SettingChanged, None);
+        self.directory
+            .set_setting(setting.stored, value, note)
+            .await?;
+        Ok(true)
+    }
+
     /// Whether accounts can be disabled and enabled now.
     ///
     /// # Errors
     ///
     /// If the store can't answer.
     pub async fn disabling_is_allowed(&self) -> Result<bool, AdminError> {
-        let value = self.directory.setting(ACCOUNT_DISABLING).await?;
-        Ok(value.as_deref() == Some("on"))
+        Ok(self.setting(&ACCOUNT_DISABLING).await?.value == "on")
     }
 
     /// Switches account disabling on or off, and says whether that changed it.
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
+    /// If it is pinned, or the store can't answer.
     pub async fn allow_disabling(&self, actor: &Actor, allow: bool) -> Result<bool, AdminError> {
         if self.disabling_is_allowed().await? == allow {
             return Ok(false);
         }
         let value = if allow { "on" } else { "off" };
-        let note = actor.note(Action::SettingChanged, None);
-        self.directory
-            .set_setting(ACCOUNT_DISABLING, value.to_owned(), note)
-            .await?;
-        Ok(true)
+        self.set_setting(actor, &ACCOUNT_DISABLING, value).await
+    }
+
+    /// How the service presents itself to people now.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn branding(&self) -> Result<Branding, AdminError> {
+        let name = self.setting(&BRANDING_NAME).await?.value;
+        let contact = self.setting(&BRANDING_CONTACT).await?.value;
+        let said = |text: String| Some(text).filter(|text| !text.is_empty());
+        Ok(Branding { name: said(name), contact: said(contact) })
+    }
+
+    /// The same, and what it becomes: a task follows the directory until the
+    /// receiver is dropped or the gate ends. A store that fails changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer now.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn follow_branding(
+        &self,
+        gate: &Portcullis,
+    ) -> Result<watch::Receiver<Arc<Branding>>, AdminError> {
+        // Before the first look, so that no change falls in between.
+        let mut changed = gate.settings_changed();
+        let (tell, told) = watch::channel(Arc::new(self.branding().await?));
+        // Without the gate, which would keep itself alive.
+        let admin = Self { gate: None, ..self.clone() };
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    more = changed.changed() => if more.is_err() { return },
+                    () = tell.closed() => return,
+                }
+                if let Ok(now) = admin.branding().await {
+                    tell.send_if_modified(|shown| {
+                        let differs = **shown != now;
+                        *shown = Arc::new(now);
+                        differs
+                    });
+                }
+            }
+        });
+        Ok(told)
     }
 }

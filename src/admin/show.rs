@@ -3,6 +3,7 @@
 use crate::admin::{Admin, AdminError, Target};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::session::Session;
+use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::store::AccountQuery;
 
@@ -52,5 +53,20 @@ impl Admin {
     /// If the store can't answer.
     pub async fn list(&self, query: AccountQuery) -> Result<Vec<Account>, AdminError> {
         Ok(self.directory.accounts(query).await?)
+    }
+
+    /// Whether the directory never had an account, deleted ones included.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn is_empty(&self) -> Result<bool, AdminError> {
+        let of = |status| AccountQuery { status, search: None, after: None, limit: 1 };
+        for status in [None, Some(Status::Deleted)] {
+            if !self.directory.accounts(of(status)).await?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }

@@ -14,7 +14,7 @@ Exit codes:
   0  done, or already as asked for
   1  failed: the audit log was altered, or something unexpected
   2  the command, or a value in it, can't be understood
-  3  there is no such account, session, token or directory
+  3  there is no such account, session, token, setting or directory
   4  refused by a rule, such as locking someone who was only invited
   5  the store can't answer; nothing was changed";
 
@@ -29,7 +29,7 @@ pub enum Exit {
     Failed = 1,
     /// The command, or a value in it, can't be understood.
     Usage = 2,
-    /// There is no such account, session, token or directory.
+    /// There is no such account, session, token, setting or directory.
     NotFound = 3,
     /// Refused by a rule.
     Refused = 4,
@@ -116,11 +116,13 @@ fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
         | AdminError::NoSuchSession { .. }
+        | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
         AdminError::EndIsPast { .. }
         | AdminError::InvalidEmail { .. }
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
+        | AdminError::InvalidSetting { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
@@ -130,6 +132,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
         | AdminError::OwnerNotActive { .. }
+        | AdminError::Pinned { .. }
         | AdminError::Yourself { .. } => Exit::Refused,
     }
 }
@@ -141,6 +144,7 @@ fn next_after(error: &AdminError) -> Option<String> {
         }
         AdminError::NotFound { .. } => "user list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
+        AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),

@@ -4,6 +4,7 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod audit;
+mod demo;
 mod desk;
 mod exit;
 mod output;
@@ -56,6 +57,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show everything in a minute: a gateway, an application and people, in one process
+    Demo(demo::Demo),
     /// Guard an application that can't be changed: run the gateway
     Serve(serve::Serve),
     /// Add, find, lock and unlock people
@@ -98,8 +101,9 @@ pub fn run() -> ExitCode {
 impl Cli {
     /// A gateway uses all cores; any other command is done soon.
     fn runtime(&self) -> tokio::runtime::Builder {
-        match self.command {
-            Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        match &self.command {
+            Command::Demo(_) => tokio::runtime::Builder::new_multi_thread(),
+            Command::Serve(serve) => serve.runtime(),
             _ => tokio::runtime::Builder::new_current_thread(),
         }
     }
@@ -110,12 +114,14 @@ impl Cli {
         if let Command::User(UserCommand::Add(add)) = self.command {
             return add.run(&self.directory, output).await;
         }
-        if let Command::Serve(serve) = self.command {
-            return serve.run(&self.directory).await;
-        }
+        let command = match self.command {
+            Command::Demo(demo) => return demo.run(output).await,
+            Command::Serve(serve) => return serve.run(&self.directory, output).await,
+            command => command,
+        };
         let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
-        match self.command {
-            Command::Serve(_) => Ok(()),
+        match command {
+            Command::Demo(_) | Command::Serve(_) => Ok(()),
             Command::User(command) => command.run(&desk).await,
             Command::Audit(command) => command.run(&desk).await,
             Command::Token(command) => command.run(&desk).await,

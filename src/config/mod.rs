@@ -1,1 +1,141 @@
-//! The configuration file: as it is written, and what it means.
+//! The configuration: as it is written, and what it means.
+//!
+//! [`load`] reads a file and the environment, and says everything that is wrong
+//! with them at once. What they say is settled into a [`Config`].
+
+mod bootstrap;
+mod environment;
+mod file;
+mod kind;
+mod load;
+mod problem;
+mod read;
+mod reference;
+mod resolve;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::admin::Pins;
+use crate::engine::{Builder, OnStale};
+use crate::gateway::{Origin, Settings};
+
+pub use self::bootstrap::{
+    ADMIN_VARIABLE, BootstrapError, PASSWORD_FILE_VARIABLE, bootstrap, first_steps,
+};
+pub use self::environment::{CONFIG_VARIABLE, DIRECTORY_VARIABLE, Environment};
+pub use self::kind::LogFormat;
+pub(crate) use self::load::{Checked, read};
+pub use self::load::{DEFAULT_FILE, find, load, load_for};
+pub use self::problem::{ConfigErrors, Place, Problem};
+pub use self::reference::reference;
+
+/// What a gateway is to do, settled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The file that it was read from, if there was one.
+    pub file: Option<PathBuf>,
+    /// The gateway itself.
+    pub gateway: Settings,
+    /// Where accounts live.
+    pub store: StoreSettings,
+    /// What the gate is built with.
+    pub gate: GateSettings,
+    /// Settings of the directory that are written down here, and can't be changed
+    /// at run time.
+    pub pinned: Pins,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+/// Where accounts live.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// The file of the directory.
+    pub directory: PathBuf,
+}
+
+/// What a gate is built with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct GateSettings {
+    /// How long a session lasts at most.
+    pub session_lifetime: Duration,
+    /// How long a session lasts that nobody uses.
+    pub session_idle: Duration,
+    /// How many sessions are kept in memory.
+    pub session_capacity: usize,
+    /// How long what is known is used while the directory can't be asked.
+    pub max_stale: Duration,
+    /// What happens then.
+    pub when_stale: OnStale,
+    /// Whether people see https.
+    pub https: bool,
+    /// Whether API tokens are taken from the `Authorization` header.
+    pub api_tokens: bool,
+}
+
+/// What is logged.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct LogSettings {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// Levels, as `tracing_subscriber::EnvFilter` reads them.
+    pub level: String,
+}
+
+impl Config {
+    /// Guards this application, with the default for everything else.
+    pub fn for_upstream(origin: Origin) -> Self {
+        let gateway = Settings::for_upstream(origin);
+        Self {
+            file: None,
+            gate: GateSettings::default(),
+            gateway,
+            store: StoreSettings::default(),
+            pinned: Pins::default(),
+            log: LogSettings::default(),
+        }
+    }
+}
+
+impl GateSettings {
+    /// The same gate, with these settings. A policy that is pinned goes with it.
+    pub fn apply(&self, pinned: &Pins, builder: Builder) -> Builder {
+        let builder = builder
+            .https(self.https)
+            .api_tokens(self.api_tokens)
+            .session_lasts(self.session_lifetime, self.session_idle)
+            .session_capacity(self.session_capacity)
+            .max_stale(self.max_stale, self.when_stale);
+        match pinned.lockout() {
+            Some(policy) => builder.lockout(policy.clone()),
+            None => builder,
+        }
+    }
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { directory: resolve::DEFAULT_DIRECTORY.into() }
+    }
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        resolve::gate(&file::Written::default(), false)
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        resolve::log(&file::Written::default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

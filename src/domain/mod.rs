@@ -10,6 +10,7 @@ pub mod attempts;
 pub mod client;
 pub mod denial;
 pub mod event;
+pub mod length;
 pub mod lock;
 pub mod login;
 pub mod password;

@@ -1,9 +1,16 @@
 //! The lockout policy, as values that can't contradict themselves.
 
+mod words;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::domain::lock::LiveSessions;
+
+pub use self::words::{
+    NO_WINDOW, PolicyWords, Preset, UNTIL_UNLOCKED, UnknownWords, UnreadablePolicy,
+    live_sessions_name, live_sessions_named,
+};
 
 /// The most guesses a policy may allow before it locks.
 pub const MAX_LIMIT: u32 = 1_000;
@@ -168,6 +175,9 @@ pub enum InvalidPolicy {
     /// No guess would ever reach the password check.
     #[error("the limit is 0, so nobody could sign in: raise it or use LockoutPolicy::off")]
     NoLimit,
+    /// What is off has no parts.
+    #[error("`off` counts nothing, so it has no parts: leave them out, or begin with a preset")]
+    PartsOfOff,
     /// A window of no length counts nothing.
     #[error("`failures_within` is under a second: lengthen it or leave it out")]
     WindowTooShort,

@@ -64,7 +64,8 @@ impl Portcullis {
         let generation = account
             .as_ref()
             .map_or(0, |account| account.attempts_generation);
-        let reserve = gate.attempts.reserve(key, &gate.policy, generation);
+        let policy = gate.policy();
+        let reserve = gate.attempts.reserve(key, &policy, generation);
         match gate.ask(reserve).await? {
             Reservation::Granted(ticket) => {
                 let attempt = Attempt {
@@ -123,7 +124,8 @@ impl Gate {
         ticket: Ticket,
         outcome: Outcome,
     ) -> Result<Settled, Unanswered> {
-        self.ask(self.attempts.settle(key, &self.policy, ticket, outcome))
+        let policy = self.policy();
+        self.ask(self.attempts.settle(key, &policy, ticket, outcome))
             .await
     }
 }

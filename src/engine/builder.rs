@@ -12,6 +12,7 @@ use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
 use crate::engine::live::Waiting;
+use crate::engine::policy::Policy;
 use crate::engine::session::TokenHasher;
 use crate::engine::sessions::Sessions;
 use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
@@ -45,7 +46,7 @@ pub struct Builder {
     sessions: Option<Arc<dyn SessionStore>>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
     attempts: Option<Arc<dyn AttemptStore>>,
-    policy: LockoutPolicy,
+    policy: Option<LockoutPolicy>,
     settings: Settings,
     session_capacity: usize,
     on_stale: OnStale,
@@ -60,7 +61,7 @@ impl Default for Builder {
             sessions: None,
             session_source: None,
             attempts: None,
-            policy: LockoutPolicy::default(),
+            policy: None,
             settings: Settings {
                 cookie: SessionCookie::new(false),
                 https: false,
@@ -117,9 +118,11 @@ impl Builder {
         self
     }
 
-    /// How failed sign-ins lock an account. Default: [`LockoutPolicy::balanced`].
+    /// How failed sign-ins lock an account, whatever the directory's setting says.
+    /// Default: what `portcullis settings` set there, at once and at run time, else
+    /// [`LockoutPolicy::balanced`].
     pub fn lockout(mut self, policy: LockoutPolicy) -> Self {
-        self.policy = policy;
+        self.policy = Some(policy);
         self
     }
 
@@ -195,15 +198,17 @@ impl Builder {
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub async fn build(self) -> Result<Portcullis, BuildError> {
+    pub async fn build(mut self) -> Result<Portcullis, BuildError> {
         self.check()?;
         let clock = self.settled_clock();
         let cursor = match &self.directory {
             Some(directory) => directory.feed_head().await?,
             None => FeedCursor::default(),
         };
+        // After the feed's head: a change since then is met by the follower.
+        let policy = Policy::settle(self.policy.take(), self.directory.as_deref()).await?;
         let on_stale = self.on_stale;
-        let gate = Portcullis(Arc::new(self.assemble(clock)?), on_stale);
+        let gate = Portcullis(Arc::new(self.assemble(clock, policy)?), on_stale);
         gate.0.looked_at_feed(gate.0.first_look());
         feed::spawn(&gate.0, cursor);
         Ok(gate)
@@ -236,7 +241,7 @@ impl Builder {
         self.clock.clone().or(of_directory).unwrap_or_default()
     }
 
-    fn assemble(self, clock: Clock) -> Result<Gate, BuildError> {
+    fn assemble(self, clock: Clock, policy: Policy) -> Result<Gate, BuildError> {
         let (keyring, source) = match (&self.directory, self.source) {
             (Some(directory), _) => {
                 let source: Arc<dyn ErasedSource> =
@@ -280,7 +285,8 @@ impl Builder {
             directory: self.directory,
             attempts,
             keyring,
-            policy: self.policy,
+            policy,
+            settings_changed: tokio::sync::watch::Sender::new(0),
             settings: self.settings,
             clock,
             #[cfg(feature = "passwords")]

@@ -110,12 +110,16 @@ impl Follower {
             gate.doubt_everything();
             tokio::spawn(recheck(Arc::downgrade(gate)));
         }
-        let FeedPage { accounts, ended, next, more, .. } = page;
+        let FeedPage { accounts, ended, next, more, settings, pruned } = page;
         for (account, standing) in accounts {
             gate.learn(&account, standing);
         }
         for id in ended {
             gate.end_session(id);
+        }
+        // After the accounts, which must not wait for it.
+        if settings || pruned {
+            gate.reread_settings(directory).await?;
         }
         self.cursor = next;
         Ok(more)

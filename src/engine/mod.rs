@@ -16,9 +16,11 @@ mod live;
 mod look;
 #[cfg(feature = "passwords")]
 pub mod passwords;
+mod policy;
 mod session;
 mod sessions;
 mod sign_in;
+mod sign_out;
 mod source;
 mod standings;
 mod sync;
@@ -40,6 +42,7 @@ pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
 
@@ -47,13 +50,13 @@ use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::flight::SingleFlight;
 use self::live::Waiting;
+use self::policy::Policy;
 use self::session::{Live, TokenHash, TokenHasher};
 use self::sessions::Sessions;
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
-use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Standing};
 use crate::domain::time::{Clock, Monotonic, Timestamp};
@@ -99,7 +102,9 @@ struct Gate {
     directory: Option<Arc<dyn Directory>>,
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
-    policy: LockoutPolicy,
+    policy: Policy,
+    /// Rises when a setting of the directory may have changed.
+    settings_changed: tokio::sync::watch::Sender<u64>,
     #[cfg(feature = "passwords")]
     passwords: passwords::Passwords,
 }
@@ -233,6 +238,18 @@ impl Portcullis {
     /// How many sessions are held in memory.
     pub fn sessions_in_memory(&self) -> usize {
         self.0.sessions.len()
+    }
+
+    /// How long a session lasts unused.
+    pub fn session_idle(&self) -> Duration {
+        self.0.settings.session_idle
+    }
+
+    /// What the gate checks passwords with: whoever hashes beside it shares its
+    /// limit.
+    #[cfg(feature = "passwords")]
+    pub fn passwords(&self) -> passwords::Passwords {
+        self.0.passwords.clone()
     }
 
     /// How many passwords were compared with a hash since the gate was built.

@@ -137,6 +137,8 @@ pub struct FeedPage {
     pub accounts: Vec<(AccountKey, Standing)>,
     /// Sessions and tokens that were ended one by one.
     pub ended: Vec<SessionId>,
+    /// Whether settings may have changed.
+    pub settings: bool,
     /// Where the next page begins.
     pub next: FeedCursor,
     /// Whether there may be more already.

@@ -8,6 +8,7 @@ use crate::OnStale;
 use crate::admin::{Actor, Admin, TokenRequest, UnlockKind};
 use crate::domain::account::Account;
 use crate::domain::lock::Reason;
+use crate::domain::policy::LockoutPolicy;
 use crate::testing::{START, TestGate};
 
 const PEOPLE: usize = 3;

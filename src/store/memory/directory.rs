@@ -248,6 +248,7 @@ impl Directory for SingleProcessDirectory {
         let (ended, at) = state.ends.after(cursor.sessions[0], limit - changed.len());
         next.sessions[0] = at;
         let mut told = HashSet::new();
+        let settings = changed.contains(&None);
         let changed = changed.into_iter().flatten().filter(|id| told.insert(*id));
         let account = |id: AccountId| &state.accounts[&id].account;
         let of_nobody = cursor.sessions[1..].iter().any(|at| *at > 0);
@@ -257,6 +258,7 @@ impl Directory for SingleProcessDirectory {
                 .map(|a| (a.key(), a.standing()))
                 .collect(),
             ended,
+            settings,
             next,
             more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,
             pruned: of_nobody

@@ -119,6 +119,7 @@ async fn changed_accounts(
     if rows.len() < *left {
         page.next.accounts = end;
     }
+    page.settings = page.next.accounts - from > rows.len() as u64;
     *left -= rows.len();
     Ok(())
 }

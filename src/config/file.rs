@@ -1,0 +1,273 @@
+//! The configuration as it is written: every section and key, once.
+//!
+//! The comments of the keys here are those of the reference file.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use http::header::HeaderName;
+use ipnet::IpNet;
+
+use super::kind::{
+    Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, MaybeHeader, MaybeListen,
+    OpenPath, Window,
+};
+use super::read::Reader;
+use super::value::{Count, Length, Size, Value};
+use crate::domain::lock::LiveSessions;
+use crate::domain::policy::{MAX_LIMIT, Preset};
+use crate::engine::OnStale;
+use crate::gateway::Origin;
+
+/// A key as the reference file and the messages show it.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    /// With its section: `public.listen`.
+    pub(super) name: &'static str,
+    /// What it does, line by line.
+    pub(super) words: &'static [&'static str],
+    /// Its default as the file writes it, if it has one.
+    pub(super) default: Option<String>,
+    /// Another value, as the file writes it.
+    pub(super) example: &'static str,
+    /// What is allowed.
+    pub(super) allowed: String,
+}
+
+/// A section of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Section {
+    pub(super) path: &'static str,
+    pub(super) words: &'static [&'static str],
+    pub(super) keys: Vec<Key>,
+}
+
+const DAY: u64 = 24 * 3600;
+
+macro_rules! sections {
+    ($(
+        $(#[doc = $section_words:literal])+
+        $section:ident: $type:ident = [$path:literal] {
+            $(
+                $(#[doc = $words:literal])+
+                $key:ident: $kind:ty = $default:expr, $example:literal;
+            )+
+        }
+    )+) => {
+        /// Everything that can be written, with the defaults for what is not.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub(super) struct Written {
+            $($(#[doc = $section_words])+ pub(super) $section: $type,)+
+        }
+
+        $(
+            $(#[doc = $section_words])+
+            #[derive(Clone, Debug, PartialEq)]
+            pub(super) struct $type {
+                $($(#[doc = $words])+ pub(super) $key: $kind,)+
+            }
+
+            impl Default for $type {
+                fn default() -> Self {
+                    Self { $($key: $default,)+ }
+                }
+            }
+        )+
+
+        impl Written {
+            /// Takes every key that was written out of what was read.
+            pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+                let Self { $($section,)+ } = Self::default();
+                Self {
+                    $($section: $type {
+                        $($key: reader.take(
+                            concat!($path, ".", stringify!($key)),
+                            $section.$key,
+                        ),)+
+                    },)+
+                }
+            }
+
+            /// Every section, with its keys set to what is written here.
+            pub(super) fn sections(&self) -> Vec<Section> {
+                vec![$(Section {
+                    path: $path,
+                    words: &[$($section_words),+],
+                    keys: vec![$(Key {
+                        name: concat!($path, ".", stringify!($key)),
+                        words: &[$($words),+],
+                        default: self.$section.$key.write(),
+                        example: $example,
+                        allowed: <$kind>::allowed().into_owned(),
+                    },)+],
+                },)+]
+            }
+        }
+    };
+}
+
+sections! {
+    /// Where people come in.
+    public: Public = ["public"] {
+        /// The address and port to listen at.
+        listen: SocketAddr = (Ipv4Addr::LOCALHOST, 8080).into(), r#""0.0.0.0:8080""#;
+        /// The origin that people see. With https, cookies are for https alone: something before
+        /// the gateway ends TLS then. Left out: http, by whatever name people use.
+        url: Option<Origin> = None, r#""https://app.example""#;
+        /// Whether API tokens are taken from the Authorization header.
+        api_tokens: bool = false, "true";
+    }
+
+    /// The application that is guarded.
+    upstream: Upstream = ["upstream"] {
+        /// Where it listens. The one key that has to be set.
+        url: Option<Origin> = None, r#""http://127.0.0.1:3000""#;
+        /// How long a connection to it may take to be made.
+        connect_timeout: Length<1, 300> = Length::secs(5), r#""10s""#;
+        /// How long it may take to begin its answer.
+        response_timeout: Length<1, DAY> = Length::secs(60), r#""5m""#;
+        /// How long a connection that nobody uses is kept.
+        idle_timeout: Length<1, DAY> = Length::secs(30), r#""90s""#;
+        /// Which host name it is told: the client's, or its own.
+        host: HostTold = HostTold::Client, r#""upstream""#;
+        /// Whether it is spoken to in HTTP/2 from the first byte.
+        http2: bool = false, "true";
+    }
+
+    /// The headers that tell the application who is signed in; "off" leaves one out.
+    identity: Identity = ["upstream.identity"] {
+        /// The login.
+        user: MaybeHeader = header("x-portcullis-user"), r#""remote-user""#;
+        /// The account's number.
+        account: MaybeHeader = header("x-portcullis-account"), r#""off""#;
+        /// The primary e-mail address.
+        email: MaybeHeader = header("x-portcullis-email"), r#""remote-email""#;
+        /// The name.
+        name: MaybeHeader = header("x-portcullis-name"), r#""remote-name""#;
+        /// The groups, separated by commas.
+        groups: MaybeHeader = header("x-portcullis-groups"), r#""remote-groups""#;
+    }
+
+    /// Where administrators and machines come in.
+    admin: Admin = ["admin"] {
+        /// The address and port to listen at, or "off".
+        listen: MaybeListen = MaybeListen(Some((Ipv4Addr::LOCALHOST, 8081).into())), r#""off""#;
+        /// Host names that it answers to, beside its own address and localhost.
+        hosts: Vec<HostName> = Vec::new(), r#"["admin.example"]"#;
+        /// Whether it may listen beyond this machine, although it speaks plain http: only where
+        /// something before it ends TLS, or the network is trusted.
+        allow_plain: bool = false, "true";
+    }
+
+    /// Where accounts live.
+    store: Store = ["store"] {
+        /// The file of the directory; others lie beside it. A relative path begins at this file's
+        /// folder. Left out: portcullis.db in the current folder.
+        directory: Option<PathBuf> = None, r#""/var/lib/portcullis/portcullis.db""#;
+    }
+
+    /// How a client's address is told, where proxies stand before the gateway.
+    clients: Clients = ["clients"] {
+        /// The proxies whose word is taken.
+        trusted_proxies: Vec<IpNet> = Vec::new(), r#"["10.0.0.0/8", "192.0.2.7"]"#;
+        /// The one header that they write the client's address into.
+        address_header: Header = Header(HeaderName::from_static("x-forwarded-for")), r#""x-real-ip""#;
+    }
+
+    /// How long people stay signed in.
+    sessions: Sessions = ["sessions"] {
+        /// How long a session lasts at most.
+        lifetime: Length<60, { 365 * DAY }> = Length::secs(DAY / 2), r#""30d""#;
+        /// How long a session lasts that nobody uses.
+        idle: Length<300, { 365 * DAY }> = Length::secs(2 * 3600), r#""30m""#;
+        /// How long what is known of accounts is used while the directory can't be asked.
+        max_stale: Length<1, DAY> = Length::secs(10), r#""1m""#;
+        /// What happens then: "strict" answers 503, "best-effort" lets people pass.
+        when_stale: OnStale = OnStale::Strict, r#""best-effort""#;
+        /// How many sessions are kept in memory; others are read again when they come.
+        capacity: Count<1000, 100_000_000> = Count(1_000_000), "200000";
+    }
+
+    /// How much of anything is taken, and how long anything may take.
+    limits: Limits = ["limits"] {
+        /// Connections at once, on each listener.
+        connections: Count<1, 1_000_000> = Count(10_000), "2000";
+        /// The head of a request.
+        head: Size<4096, { 1 << 20 }> = Size(32 << 10), r#""64KiB""#;
+        /// Header fields in a request.
+        head_fields: Count<10, 10_000> = Count(100), "200";
+        /// The body of a request. Left out: any.
+        body: Option<Size<0, { 1 << 50 }>> = None, r#""100MiB""#;
+        /// How long a client may take to send a request's head.
+        head_timeout: Length<1, 3600> = Length::secs(10), r#""30s""#;
+        /// How long a client may send or take nothing in the middle of a body.
+        body_idle_timeout: Length<1, DAY> = Length::secs(60), r#""5m""#;
+        /// How long requests may go on after the gateway was told to stop.
+        drain: Length<0, 3600> = Length::secs(30), r#""2m""#;
+    }
+
+    /// What everybody may see.
+    open: Open = ["open"] {
+        /// Paths that need no session, each with all below it.
+        paths: Vec<OpenPath> = Vec::new(), r#"["/assets", "/healthz"]"#;
+    }
+
+    /// Headers of clients.
+    headers: Headers = ["headers"] {
+        /// Further headers that clients must not send, because the application trusts them.
+        strip: Vec<Header> = Vec::new(), r#"["x-internal-caller"]"#;
+    }
+
+    /// What is logged, on standard error.
+    log: Log = ["log"] {
+        /// For people ("text") or for programs ("json").
+        format: LogFormat = LogFormat::Text, r#""json""#;
+        /// error, warn, info, debug or trace; also by module. PORTCULLIS_LOG goes before it.
+        level: LogLevel = LogLevel("info".to_owned()), r#""info,portcullis::engine=debug""#;
+    }
+
+    /// How failed sign-ins lock an account. One key here pins the whole policy: it can't be
+    /// changed while gateways run. See `portcullis settings`.
+    lockout: Lockout = ["lockout"] {
+        /// What the policy begins with: "balanced", "openproject", "clerk", "wso2", or "off".
+        preset: Option<Preset> = None, r#""balanced""#;
+        /// How many guesses reach the password check.
+        max_attempts: Option<Count<1, { MAX_LIMIT as u64 }>> = None, "5";
+        /// For how long a failure counts, or "none": for ever.
+        window: Option<Window> = None, r#""15m""#;
+        /// How long a lockout lasts, or "until-unlocked".
+        lock_for: Option<LockFor> = None, r#""5m""#;
+        /// How many times as long each further lockout lasts; 1: no longer.
+        growth: Option<Count<1, 100>> = None, "2";
+        /// The longest that a lockout grows to.
+        longest: Option<Length<1, { 365 * DAY }>> = None, r#""1h""#;
+        /// What a lockout does to people who are signed in: "refuse" or "keep".
+        live_sessions: Option<LiveSessions> = None, r#""refuse""#;
+    }
+
+    /// What administrators can do to accounts. A key that is written is pinned.
+    accounts: Accounts = ["accounts"] {
+        /// Whether accounts can be disabled for good.
+        disabling: Option<bool> = None, "true";
+    }
+
+    /// What pages and answers call things. A key that is written is pinned.
+    branding: Branding = ["branding"] {
+        /// The name of the service that people sign in to.
+        name: Option<Line> = None, r#""Example""#;
+        /// Whom people turn to who are locked.
+        contact: Option<Line> = None, r#""the help desk, phone 4711""#;
+    }
+}
+
+fn header(name: &'static str) -> MaybeHeader {
+    MaybeHeader(Some(Header(HeaderName::from_static(name))))
+}
+
+/// Whether an address is reached from this machine alone.
+pub(super) fn is_here(address: &SocketAddr) -> bool {
+    match address.ip() {
+        IpAddr::V4(v4) => v4.is_loopback(),
+        IpAddr::V6(v6) => v6.to_canonical().is_loopback(),
+    }
+}

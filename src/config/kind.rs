@@ -1,0 +1,386 @@
+//! The kinds of text that keys take.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::header::HeaderName;
+use http::uri::Authority;
+use ipnet::IpNet;
+use tracing_subscriber::EnvFilter;
+
+use super::value::Text;
+use crate::domain::length::{read_length, spell_length};
+use crate::domain::lock::LiveSessions;
+use crate::domain::policy::{
+    NO_WINDOW, Preset, UNTIL_UNLOCKED, live_sessions_name, live_sessions_named,
+};
+use crate::engine::OnStale;
+use crate::gateway::Origin;
+
+/// Words that stand for values, and nothing else.
+macro_rules! words {
+    ($type:ty { $($word:literal => $value:path),+ $(,)? }) => {
+        impl Text for $type {
+            fn allowed() -> Cow<'static, str> {
+                [$(concat!("\"", $word, "\"")),+].join(" or ").into()
+            }
+
+            fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok($value),)+
+                    _ => Err("is none of its words".to_owned()),
+                }
+            }
+
+            fn spell(&self) -> String {
+                match self {
+                    $($value => $word,)+
+                }
+                .to_owned()
+            }
+        }
+    };
+}
+
+/// Which host name the upstream is told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum HostTold {
+    Client,
+    Upstream,
+}
+
+words!(HostTold { "client" => Self::Client, "upstream" => Self::Upstream });
+words!(OnStale { "strict" => Self::Strict, "best-effort" => Self::BestEffort });
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// One JSON object a line, for programs.
+    Json,
+    /// For people.
+    #[default]
+    Text,
+}
+
+words!(LogFormat { "text" => Self::Text, "json" => Self::Json });
+
+impl Text for Preset {
+    fn allowed() -> Cow<'static, str> {
+        let names = Self::ALL.map(|preset| format!("\"{}\"", preset.name()));
+        names.join(" or ").into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::named(text).ok_or_else(|| "is none of its words".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Text for LiveSessions {
+    fn allowed() -> Cow<'static, str> {
+        "\"refuse\" or \"keep\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        live_sessions_named(text).ok_or_else(|| "is none of its words".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        live_sessions_name(*self).to_owned()
+    }
+}
+
+impl Text for SocketAddr {
+    fn allowed() -> Cow<'static, str> {
+        "an address and a port, as in \"127.0.0.1:8080\" or \"[::]:8080\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|_| "is not an address with its port".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Where to listen, if anywhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct MaybeListen(pub(super) Option<SocketAddr>);
+
+impl Text for MaybeListen {
+    fn allowed() -> Cow<'static, str> {
+        format!("\"off\", or {}", SocketAddr::allowed()).into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => SocketAddr::parse(text).map(|address| Self(Some(address))),
+        }
+    }
+
+    fn spell(&self) -> String {
+        self.0
+            .map_or_else(|| "off".to_owned(), |address| address.spell())
+    }
+}
+
+impl Text for Origin {
+    fn allowed() -> Cow<'static, str> {
+        "a scheme, a host and perhaps a port, as in \"https://app.example\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|invalid| format!("can't be used: {invalid}"))
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// The name of a header that may be set and stripped.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Header(pub(super) HeaderName);
+
+/// Headers that HTTP itself, or the guard, works with.
+const RESERVED: [&str; 10] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl Text for Header {
+    fn allowed() -> Cow<'static, str> {
+        "the name of a header, as in \"X-Forwarded-For\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let name = HeaderName::try_from(text).map_err(|_| "is not the name of a header")?;
+        if RESERVED.contains(&name.as_str()) {
+            return Err("is a header that HTTP or the guard itself works with".to_owned());
+        }
+        Ok(Self(name))
+    }
+
+    fn spell(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// A header, or none.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct MaybeHeader(pub(super) Option<Header>);
+
+impl Text for MaybeHeader {
+    fn allowed() -> Cow<'static, str> {
+        "the name of a header, or \"off\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => Header::parse(text).map(|header| Self(Some(header))),
+        }
+    }
+
+    fn spell(&self) -> String {
+        self.0
+            .as_ref()
+            .map_or_else(|| "off".to_owned(), Text::spell)
+    }
+}
+
+/// A host's name as it stands in `Host`, in small letters.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct HostName(pub(super) String);
+
+impl Text for HostName {
+    fn allowed() -> Cow<'static, str> {
+        "the name of a host without a port, as in \"admin.example\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let host: Option<Authority> = text.parse().ok();
+        match host {
+            Some(host) if host.host() == text && !text.is_empty() => {
+                Ok(Self(text.to_ascii_lowercase()))
+            }
+            _ => Err("is not the name of a host".to_owned()),
+        }
+    }
+
+    fn spell(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// A path below which everybody may see everything.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct OpenPath(pub(super) String);
+
+impl Text for OpenPath {
+    fn allowed() -> Cow<'static, str> {
+        "a path that begins with a slash and goes on, as in \"/assets\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let plain = |c: char| c.is_ascii_graphic() && !"?#%*\\;".contains(c);
+        let path = text.strip_suffix('/').unwrap_or(text);
+        let steps = |step: &str| step.is_empty() || step == "." || step == "..";
+        let Some(rest) = path.strip_prefix('/') else {
+            return Err(match text {
+                "/" => "would open everything: name what is open below it".to_owned(),
+                _ => "does not begin with a slash".to_owned(),
+            });
+        };
+        if !path.chars().all(plain) || rest.split('/').any(steps) {
+            return Err("is not a plain path: no ?, #, %, *, ;, \\ or spaces, no empty, . or .. \
+                        steps"
+                .to_owned());
+        }
+        if rest.split('/').next() == Some(".portcullis") {
+            return Err("is Portcullis's own: what has to be open there is open".to_owned());
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    fn spell(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Text for IpNet {
+    fn allowed() -> Cow<'static, str> {
+        "an address or a network, as in \"10.0.0.7\" or \"10.0.0.0/8\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let network: Result<Self, _> = text.parse();
+        let one = || text.parse().map(|address: std::net::IpAddr| address.into());
+        network
+            .or_else(|_| one())
+            .map_err(|_| "is not an address or a network".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Text for PathBuf {
+    fn allowed() -> Cow<'static, str> {
+        "the path of a file, as in \"/var/lib/portcullis/portcullis.db\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("is not the path of a file".to_owned());
+        }
+        Ok(text.into())
+    }
+
+    fn spell(&self) -> String {
+        self.to_string_lossy().into_owned()
+    }
+}
+
+/// What is logged: a level, or levels by where lines come from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct LogLevel(pub(super) String);
+
+impl Text for LogLevel {
+    fn allowed() -> Cow<'static, str> {
+        "error, warn, info, debug or trace, or such words by module, as in \
+         \"info,portcullis::engine=debug\""
+            .into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // A bare word that is no level would be taken for a module's name.
+        let is_level = |word: &str| {
+            word.parse::<tracing_subscriber::filter::LevelFilter>()
+                .is_ok()
+        };
+        let words = text.split(',').map(str::trim);
+        let mut levels = words.map(|word| word.rsplit('=').next().unwrap_or(word));
+        match EnvFilter::builder().parse(text) {
+            Ok(_) if levels.all(is_level) => Ok(Self(text.to_owned())),
+            _ => Err("is not understood".to_owned()),
+        }
+    }
+
+    fn spell(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// For how long failures count.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Window(pub(super) Option<Duration>);
+
+/// How long a lockout lasts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct LockFor(pub(super) Option<Duration>);
+
+macro_rules! length_or {
+    ($type:ident, $word:path, $example:literal) => {
+        impl Text for $type {
+            fn allowed() -> Cow<'static, str> {
+                format!(concat!("a length of time, as in \"", $example, "\", or \"{}\""), $word)
+                    .into()
+            }
+
+            fn parse(text: &str) -> Result<Self, String> {
+                if text == $word {
+                    return Ok(Self(None));
+                }
+                let length = read_length(text);
+                let length = length.ok_or("is not a length of time with its unit")?;
+                Ok(Self(Some(length)))
+            }
+
+            fn spell(&self) -> String {
+                self.0.map_or_else(|| $word.to_owned(), spell_length)
+            }
+        }
+    };
+}
+
+length_or!(Window, NO_WINDOW, "15m");
+length_or!(LockFor, UNTIL_UNLOCKED, "5m");
+
+/// A line that people read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Line(pub(super) String);
+
+impl Text for Line {
+    fn allowed() -> Cow<'static, str> {
+        "a line of at most 200 characters".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        crate::admin::settings::line(text)
+            .map(Self)
+            .map_err(|_| "is not such a line".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,143 @@
+//! Finds the file, reads it with the environment, and settles what they say.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+
+use super::Config;
+use super::environment::{CONFIG_VARIABLE, Environment};
+use super::file::Written;
+use super::problem::{ConfigErrors, Place, Problem};
+use super::read::{Places, Reader};
+use super::resolve;
+use crate::gateway::Origin;
+
+/// Where the file is looked for when nobody says where it is.
+pub const DEFAULT_FILE: &str = "config/portcullis.toml";
+
+/// A larger file is not a configuration.
+const LARGEST: u64 = 1 << 20;
+
+/// The file to read: the one that is named, else `PORTCULLIS_CONFIG`, else
+/// [`DEFAULT_FILE`] if it is there.
+pub fn find(named: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
+    let named = named.map(Path::to_owned);
+    let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file());
+    named
+        .or_else(|| environment.path(CONFIG_VARIABLE))
+        .or_else(default)
+}
+
+/// Reads the configuration of a gateway: from this file, if there is one, and
+/// from the environment, which goes before it.
+///
+/// # Errors
+///
+/// Everything that is wrong with it; a missing `upstream.url`, too.
+pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Config, ConfigErrors> {
+    read(path, environment)?.config(None)
+}
+
+/// The same for this application, whatever the file says of one.
+///
+/// # Errors
+///
+/// Everything that is wrong with the file and the environment.
+pub fn load_for(
+    upstream: Origin,
+    path: Option<&Path>,
+    environment: &Environment,
+) -> Result<Config, ConfigErrors> {
+    read(path, environment)?.config(Some(upstream))
+}
+
+/// What is written, checked; the application may be left out.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(super) written: Written,
+    pub(super) places: Places,
+    pub(super) path: Option<PathBuf>,
+    pub(super) text: String,
+}
+
+/// Reads and checks what is written. The application may be left out: commands
+/// that administer people need none.
+pub(crate) fn read(
+    path: Option<&Path>,
+    environment: &Environment,
+) -> Result<Checked, ConfigErrors> {
+    let name = path.map(|path| path.display().to_string());
+    let text = match path.map(contents).transpose() {
+        Ok(text) => text.unwrap_or_default(),
+        Err(problem) => return Err(ConfigErrors::new(name, "", vec![problem])),
+    };
+    let checked = parse(&text, environment);
+    let (written, places) = checked.map_err(|problems| ConfigErrors::new(name, &text, problems))?;
+    Ok(Checked { written, places, path: path.map(Path::to_owned), text })
+}
+
+/// What a text and the environment say together.
+pub(super) fn parse(
+    text: &str,
+    environment: &Environment,
+) -> Result<(Written, Places), Vec<Problem>> {
+    let (table, broken) = DeTable::parse_recoverable(text);
+    let syntax: Vec<_> = broken.iter().map(|error| syntax(text, error)).collect();
+    let mut reader = Reader::new(Vec::new());
+    reader.file(table.get_ref());
+    reader.environment(environment);
+    let written = Written::read(&mut reader);
+    let mut places = reader.finish();
+    let line = |place: &Place| match place {
+        Place::File(span) => Some(
+            text[..text.floor_char_boundary(span.start)]
+                .matches('\n')
+                .count(),
+        ),
+        _ => None,
+    };
+    // A line that is no TOML says nothing else that could be right or wrong.
+    let torn: Vec<_> = syntax
+        .iter()
+        .filter_map(|problem| line(&problem.place))
+        .collect();
+    places
+        .problems
+        .retain(|problem| line(&problem.place).is_none_or(|line| !torn.contains(&line)));
+    if syntax.is_empty() && places.problems.is_empty() {
+        places.problems = resolve::contradictions(&written, &places);
+    }
+    places.problems.extend(syntax);
+    if places.problems.is_empty() {
+        return Ok((written, places));
+    }
+    places.problems.sort_by_key(|problem| match &problem.place {
+        Place::File(span) => (0, span.start),
+        _ => (1, 0),
+    });
+    Err(places.problems)
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(text.len()..text.len());
+    Problem::new(Place::File(span), format!("this is not TOML: {}", error.message()))
+}
+
+fn contents(path: &Path) -> Result<String, Problem> {
+    let problem = |why: String| Problem::new(Place::File(0..0), why);
+    let shown = path.display();
+    let unreadable = |error: std::io::Error| problem(format!("{shown} can't be read: {error}"));
+    let found = std::fs::metadata(path).map_err(unreadable)?;
+    if found.len() > LARGEST {
+        return Err(problem(format!("{shown} is larger than 1 MiB: name a configuration file")));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..good]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        problem(format!("{shown} is not UTF-8 text in line {line}: save it as UTF-8"))
+    })
+}

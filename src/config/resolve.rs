@@ -1,0 +1,299 @@
+//! Settles what is written: finds contradictions, and makes a [`Config`].
+
+use std::path::{Path, PathBuf};
+
+use super::file::{Identity, Lockout, Written, is_here};
+use super::kind::{HostTold, Line, MaybeHeader};
+use super::load::Checked;
+use super::problem::{ConfigErrors, Place, Problem};
+use super::read::Places;
+use super::{Config, GateSettings, LogSettings, StoreSettings};
+use crate::admin::Pins;
+use crate::admin::settings::{
+    ACCOUNT_DISABLING, BRANDING_CONTACT, BRANDING_NAME, LOCKOUT, Setting,
+};
+use crate::domain::client::TrustedProxies;
+use crate::domain::policy::PolicyWords;
+use crate::gateway::settings::IdentityHeaders;
+use crate::gateway::{Origin, Settings};
+
+/// Where the directory is when nobody says where it is.
+pub(crate) const DEFAULT_DIRECTORY: &str = "portcullis.db";
+
+/// What can't be meant together. Each names both keys and the mend.
+pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem> {
+    let rules = [listeners, plain_admin, own_upstream, session_times, identity, lockout];
+    let found = rules.iter().flat_map(|rule| rule(written, places));
+    found.collect()
+}
+
+/// A contradiction of two keys, shown where either is written.
+fn between(places: &Places, one: &'static str, other: &'static str, what: String) -> Problem {
+    let (first, second) = (places.of(one), places.of(other));
+    let shown = |key: &str| format!("`{key}`");
+    match (&first, &second) {
+        (Place::Default(_), _) => Problem::new(second, what).also(first, "this is its default"),
+        _ => Problem::new(first, what).also(second, shown(other)),
+    }
+}
+
+fn listeners(written: &Written, places: &Places) -> Vec<Problem> {
+    let public = written.public.listen;
+    let same = |admin: &std::net::SocketAddr| *admin == public && public.port() != 0;
+    if written.admin.listen.0.as_ref().is_some_and(same) {
+        let what = format!("`public.listen` and `admin.listen` are both {public}");
+        let problem = between(places, "admin.listen", "public.listen", what);
+        return vec![problem.mend("give `admin.listen` another port, or set it to \"off\"")];
+    }
+    Vec::new()
+}
+
+fn plain_admin(written: &Written, places: &Places) -> Vec<Problem> {
+    let Some(listen) = written.admin.listen.0 else { return Vec::new() };
+    if is_here(&listen) || written.admin.allow_plain {
+        return Vec::new();
+    }
+    let what = format!(
+        "`admin.listen` is {listen}, reached from other machines, and `admin.allow_plain` is false"
+    );
+    let problem = between(places, "admin.listen", "admin.allow_plain", what);
+    vec![problem.mend(
+        "set `admin.listen` to a loopback address such as \"127.0.0.1:8081\", or \
+         `admin.allow_plain` to true where something before it ends TLS",
+    )]
+}
+
+fn own_upstream(written: &Written, places: &Places) -> Vec<Problem> {
+    let Some(url) = &written.upstream.url else { return Vec::new() };
+    let authority = url.authority().as_str().replace("localhost:", "127.0.0.1:");
+    let listeners =
+        [("public.listen", Some(written.public.listen)), ("admin.listen", written.admin.listen.0)];
+    let own = listeners
+        .into_iter()
+        .filter_map(|(key, address)| Some((key, address?)));
+    let own = own.filter(|(_, address)| address.to_string() == authority);
+    own.map(|(key, address)| {
+        let what = format!("`upstream.url` and `{key}` are both {address}: the gateway itself");
+        let problem = between(places, "upstream.url", key, what);
+        problem
+            .mend(format!("name the application in `upstream.url`, or give `{key}` another port"))
+    })
+    .collect()
+}
+
+fn session_times(written: &Written, places: &Places) -> Vec<Problem> {
+    let sessions = &written.sessions;
+    if sessions.idle.0 <= sessions.lifetime.0 {
+        return Vec::new();
+    }
+    let what = "`sessions.idle` is longer than `sessions.lifetime`".to_owned();
+    let problem = between(places, "sessions.idle", "sessions.lifetime", what);
+    vec![problem.mend("shorten `sessions.idle`, or lengthen `sessions.lifetime`")]
+}
+
+/// The keys of the headers that tell who is signed in.
+fn identity_keys(identity: &Identity) -> [(&'static str, &MaybeHeader); 5] {
+    [
+        ("upstream.identity.user", &identity.user),
+        ("upstream.identity.account", &identity.account),
+        ("upstream.identity.email", &identity.email),
+        ("upstream.identity.name", &identity.name),
+        ("upstream.identity.groups", &identity.groups),
+    ]
+}
+
+fn identity(written: &Written, places: &Places) -> Vec<Problem> {
+    let keys = identity_keys(&written.identity);
+    let mut problems = Vec::new();
+    for (at, (key, header)) in keys.iter().enumerate() {
+        let Some(name) = &header.0 else { continue };
+        for (other, _) in keys[..at].iter().filter(|(_, other)| *other == *header) {
+            let what = format!("`{key}` and `{other}` are both the header {}", name.0);
+            let problem = between(places, key, other, what);
+            problems.push(problem.mend(format!("give `{key}` another name, or set it to \"off\"")));
+        }
+    }
+    problems
+}
+
+impl Lockout {
+    fn words(&self) -> PolicyWords {
+        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        PolicyWords {
+            preset: self.preset.unwrap_or_default(),
+            max_attempts: self.max_attempts.map(|count| number(count.0)),
+            window: self.window.map(|window| window.0),
+            lock_for: self.lock_for.map(|lock_for| lock_for.0),
+            growth: self.growth.map(|growth| number(growth.0)),
+            longest: self.longest.map(|longest| longest.0),
+            live_sessions: self.live_sessions,
+        }
+    }
+
+    /// The parts of the policy that are written.
+    fn keys(places: &Places) -> Vec<(String, Place)> {
+        let keys = places
+            .written()
+            .filter(|(key, _)| key.starts_with("lockout."));
+        keys.map(|(key, place)| (key.to_owned(), place.clone()))
+            .collect()
+    }
+}
+
+fn lockout(written: &Written, places: &Places) -> Vec<Problem> {
+    let Err(invalid) = written.lockout.words().build() else { return Vec::new() };
+    let mut keys = Lockout::keys(places).into_iter();
+    let Some((key, first)) = keys.next() else { return Vec::new() };
+    let what = format!("the policy in [lockout] contradicts itself: {invalid}");
+    let problem = Problem::new(first, what).allowed(format!("`{key}`"));
+    vec![keys.fold(problem, |problem, (key, place)| problem.also(place, format!("`{key}`")))]
+}
+
+impl Checked {
+    /// What is written, settled; the application is the one that is given, or the
+    /// one in the file.
+    pub(crate) fn config(self, upstream: Option<Origin>) -> Result<Config, ConfigErrors> {
+        let Some(origin) = upstream.or_else(|| self.written.upstream.url.clone()) else {
+            return Err(self.no_upstream());
+        };
+        let pinned = self.pinned();
+        let directory = self.directory().unwrap_or_else(|| DEFAULT_DIRECTORY.into());
+        let Self { written, path, .. } = self;
+        let gateway = gateway(&written, origin);
+        Ok(Config {
+            file: path,
+            gate: gate(&written, gateway.is_https()),
+            gateway,
+            store: StoreSettings { directory },
+            pinned,
+            log: log(&written),
+        })
+    }
+
+    fn no_upstream(&self) -> ConfigErrors {
+        let at = self.text.len();
+        let place = match self.path {
+            Some(_) => Place::File(at..at),
+            None => Place::Default("upstream.url"),
+        };
+        let problem =
+            Problem::new(place, "`upstream.url` is not set: which application is guarded?").mend(
+                "write url = \"http://127.0.0.1:3000\" below [upstream], or set \
+                 PORTCULLIS__UPSTREAM__URL",
+            );
+        let name = self.path.as_ref().map(|path| path.display().to_string());
+        ConfigErrors::new(name, &self.text, vec![problem])
+    }
+
+    /// Where the directory is, if that is written. A relative path in the file
+    /// begins at the file's folder, so that it means the same wherever a command
+    /// is run; one in the environment begins where the command is run.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        let directory = self.written.store.directory.as_ref()?;
+        Some(match (self.places.of("store.directory"), &self.path) {
+            (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(directory),
+            _ => directory.clone(),
+        })
+    }
+
+    /// The settings of the directory that are written here.
+    pub(crate) fn pinned(&self) -> Pins {
+        let Written { lockout, accounts, branding, .. } = &self.written;
+        let policy = lockout.words().build().ok();
+        let policy = policy.filter(|_| *lockout != Lockout::default());
+        let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+        let line = |line: &Line| line.0.clone();
+        let values: [(&'static Setting, Option<String>); 4] = [
+            (&LOCKOUT, policy.map(|policy| policy.to_string())),
+            (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
+            (&BRANDING_NAME, branding.name.as_ref().map(line)),
+            (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),
+        ];
+        let written = values
+            .into_iter()
+            .filter_map(|(setting, value)| Some((setting, value?)));
+        written.fold(Pins::default(), |pins, (setting, value)| {
+            pins.with(setting, &value, self.pinned_by(setting.name))
+        })
+    }
+
+    /// What pins a setting, in words: the first key of that name, or below it.
+    fn pinned_by(&self, setting: &str) -> String {
+        let below = |key: &str| {
+            key.strip_prefix(setting)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        let mut written = self.places.written();
+        let found = written.find(|(key, _)| *key == setting || below(key));
+        match (found, &self.path) {
+            (Some((_, Place::Variable(name))), _) => name.clone(),
+            (Some((key, _)), Some(path)) => format!("`{key}` in {}", path.display()),
+            _ => format!("`{setting}`"),
+        }
+    }
+}
+
+fn gateway(written: &Written, origin: Origin) -> Settings {
+    let Written { public, upstream, identity, admin, clients, limits, open, headers, .. } = written;
+    let mut settings = Settings::for_upstream(origin);
+    settings.public = public.listen;
+    settings.public_url = public.url.clone();
+    settings.admin = admin.listen.0;
+    settings.admin_hosts = admin.hosts.iter().map(|host| host.0.clone()).collect();
+    settings.upstream.own_host = upstream.host == HostTold::Upstream;
+    settings.upstream.http2 = upstream.http2;
+    settings.upstream.connect_timeout = upstream.connect_timeout.0;
+    settings.upstream.response_timeout = upstream.response_timeout.0;
+    settings.upstream.idle_timeout = upstream.idle_timeout.0;
+    settings.upstream.identity = identity_headers(identity);
+    settings.client_address.trusted_proxies =
+        TrustedProxies::new(clients.trusted_proxies.iter().copied());
+    settings.client_address.header = clients.address_header.0.clone();
+    settings.limits.connections = whole(limits.connections.0);
+    settings.limits.head_bytes = whole(limits.head.0);
+    settings.limits.head_fields = whole(limits.head_fields.0);
+    settings.limits.body_bytes = limits.body.map(|size| size.0);
+    settings.limits.head_timeout = limits.head_timeout.0;
+    settings.limits.body_idle_timeout = limits.body_idle_timeout.0;
+    settings.limits.drain = limits.drain.0;
+    settings.open_paths = open.paths.iter().map(|path| path.0.clone()).collect();
+    settings.strip_headers = headers
+        .strip
+        .iter()
+        .map(|header| header.0.clone())
+        .collect();
+    settings
+}
+
+fn identity_headers(identity: &Identity) -> IdentityHeaders {
+    let name = |header: &MaybeHeader| header.0.as_ref().map(|header| header.0.clone());
+    IdentityHeaders {
+        user: name(&identity.user),
+        account: name(&identity.account),
+        email: name(&identity.email),
+        name: name(&identity.name),
+        groups: name(&identity.groups),
+    }
+}
+
+pub(super) fn gate(written: &Written, https: bool) -> GateSettings {
+    let sessions = &written.sessions;
+    GateSettings {
+        session_lifetime: sessions.lifetime.0,
+        session_idle: sessions.idle.0,
+        session_capacity: whole(sessions.capacity.0),
+        max_stale: sessions.max_stale.0,
+        when_stale: sessions.when_stale,
+        https,
+        api_tokens: written.public.api_tokens,
+    }
+}
+
+pub(super) fn log(written: &Written) -> LogSettings {
+    LogSettings { format: written.log.format, level: written.log.level.0.clone() }
+}
+
+/// Every number that is read has an upper bound that fits.
+fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,258 @@
+//! What holds for every configuration.
+
+use std::net::SocketAddr;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::file::{Admin, Limits, Lockout, Sessions};
+use crate::config::kind::{
+    Header, HostName, HostTold, Line, LockFor, LogLevel, MaybeHeader, MaybeListen, OpenPath, Window,
+};
+use crate::config::value::{Count, Length, Size};
+use crate::domain::lock::LiveSessions;
+use crate::domain::policy::Preset;
+
+fn length<const MIN: u64, const MAX: u64>() -> impl Strategy<Value = Length<MIN, MAX>> {
+    (MIN * 1000..=MAX * 1000).prop_map(|millis| Length(Duration::from_millis(millis)))
+}
+
+fn count<const MIN: u64, const MAX: u64>() -> impl Strategy<Value = Count<MIN, MAX>> {
+    (MIN..=MAX).prop_map(Count)
+}
+
+fn size<const MIN: u64, const MAX: u64>() -> impl Strategy<Value = Size<MIN, MAX>> {
+    (MIN..=MAX).prop_map(Size)
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    "x-[a-z0-9-]{1,20}".prop_map(|name| Header(name.parse().expect("a name")))
+}
+
+fn origin() -> impl Strategy<Value = Origin> {
+    ("https?", "[a-z0-9]{1,10}(\\.[a-z]{2,5})?", 1..=65535u16).prop_map(|(scheme, host, port)| {
+        Origin::parse(&format!("{scheme}://{host}:{port}")).expect("an origin")
+    })
+}
+
+fn address() -> impl Strategy<Value = SocketAddr> {
+    any::<(std::net::IpAddr, u16)>().prop_map(SocketAddr::from)
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    "[!-~ä-ü\"\\\\ ]{1,50}"
+        .prop_filter_map("a line", |text| crate::admin::settings::line(&text).ok().map(Line))
+}
+
+prop_compose! {
+    fn sessions()(
+        lifetime in length(),
+        idle in length(),
+        max_stale in length(),
+        strict in any::<bool>(),
+        capacity in count(),
+    ) -> Sessions {
+        let when_stale = if strict { OnStale::Strict } else { OnStale::BestEffort };
+        Sessions { lifetime, idle, max_stale, when_stale, capacity }
+    }
+}
+
+prop_compose! {
+    fn limits()(
+        connections in count(),
+        head in size(),
+        head_fields in count(),
+        body in option::of(size()),
+        head_timeout in length(),
+        body_idle_timeout in length(),
+        drain in length(),
+    ) -> Limits {
+        Limits { connections, head, head_fields, body, head_timeout, body_idle_timeout, drain }
+    }
+}
+
+prop_compose! {
+    fn lockout()(
+        preset in option::of(proptest::sample::select(&Preset::ALL[..])),
+        max_attempts in option::of(count()),
+        window in option::of(option::of(0..1_000_000u64)),
+        lock_for in option::of(option::of(0..1_000_000u64)),
+        growth in option::of(count()),
+        longest in option::of(length()),
+        keep in option::of(any::<bool>()),
+    ) -> Lockout {
+        let length = |secs: Option<u64>| secs.map(Duration::from_secs);
+        Lockout {
+            preset,
+            max_attempts,
+            window: window.map(|secs| Window(length(secs))),
+            lock_for: lock_for.map(|secs| LockFor(length(secs))),
+            growth,
+            longest,
+            live_sessions: keep.map(|k| if k { LiveSessions::Keep } else { LiveSessions::Refuse }),
+        }
+    }
+}
+
+prop_compose! {
+    fn people()(
+        names in vec(option::of(header()), 5),
+        strip in vec(header(), 0..4),
+        paths in vec("(/[a-z0-9._~-]{1,8}[a-z]){1,3}", 0..3),
+        hosts in vec("[a-z]{1,8}(\\.[a-z]{2,5})?", 0..3),
+        proxies in vec(any::<(u32, u8)>(), 0..3),
+        branding in (option::of(line()), option::of(line())),
+        disabling in option::of(any::<bool>()),
+    ) -> Written {
+        let mut written = Written::default();
+        let mut names = names.into_iter().map(|name| MaybeHeader(name));
+        let mut next = || names.next().expect("five");
+        let identity = &mut written.identity;
+        identity.user = next();
+        identity.account = next();
+        identity.email = next();
+        identity.name = next();
+        identity.groups = next();
+        written.headers.strip = strip;
+        written.open.paths = paths.into_iter().map(OpenPath).collect();
+        written.admin.hosts = hosts.into_iter().map(HostName).collect();
+        let network = |(bits, prefix): (u32, u8)| {
+            ipnet::Ipv4Net::new(bits.into(), prefix % 33).expect("a network").into()
+        };
+        written.clients.trusted_proxies = proxies.into_iter().map(network).collect();
+        (written.branding.name, written.branding.contact) = branding;
+        written.accounts.disabling = disabling;
+        written
+    }
+}
+
+prop_compose! {
+    fn written()(
+        people in people(),
+        sessions in sessions(),
+        limits in limits(),
+        lockout in lockout(),
+        listen in address(),
+        admin in option::of(address()),
+        url in option::of(origin()),
+        upstream in option::of(origin()),
+        switches in any::<[bool; 5]>(),
+        directory in option::of("[a-zA-Z0-9_./ -]{1,30}"),
+        level in proptest::sample::select(&["info", "warn,portcullis=debug", "TRACE"][..]),
+    ) -> Written {
+        let mut written = Written { sessions, limits, lockout, ..people };
+        written.public.listen = listen;
+        written.public.url = url;
+        written.public.api_tokens = switches[0];
+        written.upstream.url = upstream;
+        written.upstream.http2 = switches[1];
+        written.upstream.host = if switches[2] { HostTold::Client } else { HostTold::Upstream };
+        let hosts = std::mem::take(&mut written.admin.hosts);
+        written.admin = Admin { listen: MaybeListen(admin), hosts, allow_plain: switches[3] };
+        written.store.directory = directory.map(PathBuf::from);
+        written.log.format = if switches[4] { LogFormat::Json } else { LogFormat::Text };
+        written.log.level = LogLevel(level.to_owned());
+        written
+    }
+}
+
+proptest! {
+    /// Property: what is written is read as the same, unless it contradicts itself:
+    /// then nothing but contradictions is wrong with it.
+    #[test]
+    fn what_is_written_is_read_back(written in written()) {
+        let text = written.render();
+        match load::parse(&text, &nothing()) {
+            Ok((read, _)) => prop_assert_eq!(read, written),
+            Err(problems) => {
+                let mut reader = super::super::read::Reader::new(Vec::new());
+                let table = toml::de::DeTable::parse(&text).expect("TOML");
+                reader.file(table.get_ref());
+                prop_assert_eq!(Written::read(&mut reader), written);
+                prop_assert_eq!(reader.finish().problems, vec![]);
+                prop_assert!(!problems.is_empty());
+            }
+        }
+    }
+
+    /// Property: no text makes the loader or its messages panic, and everything that
+    /// is wrong is at a line of the text.
+    #[test]
+    fn any_text_is_read_or_refused_at_its_lines(text in any_text()) {
+        let Err(errors) = check(&text, &[]) else { return Ok(()) };
+        prop_assert!(!errors.problems().is_empty());
+        let lines = 1 + text.matches('\n').count();
+        for problem in errors.problems() {
+            let line = errors.line(problem);
+            prop_assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{problem:?}");
+        }
+        prop_assert!(errors.to_string().contains("error"));
+        prop_assert!(!errors.render(true).is_empty());
+    }
+
+    /// Property: no variable makes the loader panic, and what is wrong with one names it.
+    #[test]
+    fn any_variable_is_read_or_refused_by_its_name(key in any_key(), value in "\\PC{0,30}|[0-9a-z:./]{0,20}") {
+        let name = format!("PORTCULLIS__{key}");
+        let Err(errors) = check("", &[(&name, &value)]) else { return Ok(()) };
+        prop_assert_eq!(errors.problems()[0].place(), &Place::Variable(name.clone()));
+        prop_assert!(errors.to_string().contains(&name));
+    }
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    let keys: Vec<_> = Written::default()
+        .sections()
+        .into_iter()
+        .flat_map(|s| s.keys)
+        .collect();
+    let known = keys
+        .iter()
+        .map(|key| key.name.to_ascii_uppercase().replace('.', "__"));
+    prop_oneof![proptest::sample::select(known.collect::<Vec<_>>()), "[A-Z_]{0,20}"]
+}
+
+/// Anything at all, and what is nearly a configuration.
+fn any_text() -> impl Strategy<Value = String> {
+    let bytes = vec(any::<u8>(), 0..200);
+    let anything = bytes.prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let piece = proptest::sample::select(
+        &[
+            "[public]",
+            "[limits]",
+            "[upstream.identity]",
+            "listen",
+            "head",
+            "url",
+            " = ",
+            "\"",
+            "\n",
+            "\r\n",
+            "\t",
+            "'''",
+            "7",
+            "0x_1",
+            "true",
+            "[",
+            "]",
+            "{",
+            "}",
+            ".",
+            ",",
+            "#",
+            "ä",
+            "\u{feff}",
+            "\"15m\"",
+            "99999999999999999999",
+            "1.5",
+            "2020-01-01",
+            "\u{0}",
+            "\\",
+            "//a@b",
+        ][..],
+    );
+    let nearly = vec(piece, 0..40).prop_map(|pieces| pieces.concat());
+    prop_oneof![anything, nearly]
+}

@@ -1,0 +1,167 @@
+//! The stylesheet, the script and the pictures, by names that change with their
+//! content.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use sha2::{Digest, Sha256};
+
+use crate::pages::brand::{Accent, Branding, Logo};
+
+const STYLE: &[u8] = include_bytes!("assets/pages.css");
+const SCRIPT: &[u8] = include_bytes!("assets/pages.js");
+const ICON: &[u8] = include_bytes!("assets/icon.svg");
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// What has a hash of its content in its name never changes.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// A picture that somebody opens as a page does nothing.
+const AS_PICTURE: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+
+/// What is served, and how.
+#[derive(Clone, Debug)]
+struct Asset {
+    name: String,
+    content_type: &'static str,
+    bytes: Vec<u8>,
+}
+
+static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("pages", "css", CSS, STYLE));
+static JS: LazyLock<Asset> = LazyLock::new(|| Asset::new("pages", "js", JAVASCRIPT, SCRIPT));
+static MARK: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", SVG, ICON));
+
+/// The names that a page links to.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    pub(super) stylesheet: String,
+    pub(super) script: String,
+    pub(super) icon: String,
+    /// The accent, where there is one.
+    pub(super) colours: Option<String>,
+    /// The logo, where there is one.
+    pub(super) logo: Option<String>,
+}
+
+impl Names {
+    pub(super) fn of(branding: &Branding) -> Self {
+        Self {
+            stylesheet: STYLESHEET.name.clone(),
+            script: JS.name.clone(),
+            icon: MARK.name.clone(),
+            colours: branding.accent.map(|accent| colours(accent).name),
+            logo: branding.logo.as_ref().map(|logo| picture(logo).name),
+        }
+    }
+}
+
+/// Serves an asset of this name, if there is one.
+pub(super) fn serve(name: &str, branding: &Branding, headers: &HeaderMap) -> Response {
+    let fixed = [&STYLESHEET, &JS, &MARK].into_iter();
+    if let Some(asset) = fixed.map(|asset| &**asset).find(|asset| asset.name == name) {
+        return asset.answer(headers);
+    }
+    let colours = branding.accent.map(colours);
+    let logo = branding.logo.as_ref().map(picture);
+    match [colours, logo]
+        .into_iter()
+        .flatten()
+        .find(|asset| asset.name == name)
+    {
+        Some(asset) => asset.answer(headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn colours(accent: Accent) -> Asset {
+    let (light, dark) = accent.shades();
+    let rule = format!(":root{{--accent:light-dark({light},{dark})}}\n");
+    Asset::new("colours", "css", CSS, rule.as_bytes())
+}
+
+fn picture(logo: &Logo) -> Asset {
+    let extension = match logo.content_type() {
+        SVG => "svg",
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        _ => "webp",
+    };
+    Asset::new("logo", extension, logo.content_type(), logo.bytes())
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, content_type: &'static str, bytes: &[u8]) -> Self {
+        let mut hash = String::new();
+        for byte in &Sha256::digest(bytes)[..8] {
+            // Writing into a text can't fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
+        let name = format!("{stem}.{hash}.{extension}");
+        Self { name, content_type, bytes: bytes.to_vec() }
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let tag = format!("\"{}\"", self.name);
+        let known = headers.get_all(IF_NONE_MATCH).iter().any(|line| {
+            let mut tags = line.as_bytes().split(|byte| *byte == b',');
+            tags.any(|sent| is_same(sent.trim_ascii(), tag.as_bytes()))
+        });
+        let mut response = match known {
+            true => StatusCode::NOT_MODIFIED.into_response(),
+            false => self.body(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, FOR_EVER);
+        if let Ok(tag) = HeaderValue::try_from(tag) {
+            headers.insert(ETAG, tag);
+        }
+        response
+    }
+
+    fn body(&self) -> Response {
+        let mut response = Response::new(Body::from(self.bytes.clone()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        if self.content_type == SVG {
+            headers.insert(CONTENT_SECURITY_POLICY, AS_PICTURE);
+        }
+        // Another site's page has no use for them.
+        let policy = HeaderName::from_static("cross-origin-resource-policy");
+        headers.insert(policy, HeaderValue::from_static("same-origin"));
+        response
+    }
+}
+
+/// Tags are compared weakly (RFC 9110, 13.1.2).
+fn is_same(sent: &[u8], tag: &[u8]) -> bool {
+    sent == b"*" || sent.strip_prefix(b"W/").unwrap_or(sent) == tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stylesheet_is_small() {
+        assert!(STYLE.len() < 14 * 1024, "{} bytes", STYLE.len());
+        assert!(SCRIPT.len() < 4 * 1024, "{} bytes", SCRIPT.len());
+    }
+
+    #[test]
+    fn a_name_changes_with_its_content() {
+        let one = Asset::new("a", "css", CSS, b"a{}");
+        let two = Asset::new("a", "css", CSS, b"b{}");
+        assert_ne!(one.name, two.name);
+        assert!(one.name.starts_with("a.") && one.name.ends_with(".css"), "{}", one.name);
+    }
+}

@@ -10,7 +10,7 @@
 //! 4. What the gateway knows comes: whose request it is, and from where.
 
 use http::header::{
-    self, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE,
+    self, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};

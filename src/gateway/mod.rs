@@ -18,11 +18,13 @@ mod answer;
 mod body;
 mod headers;
 mod listen;
+mod patient;
 mod proxy;
 mod public;
 mod screen;
 pub mod settings;
 mod tunnel;
+mod untrusted;
 mod upstream;
 
 use std::io;
@@ -87,17 +89,18 @@ impl Gateway {
     }
 
     /// Serves until `stop` is done, and then until what is open has ended, at
-    /// most as long as [`settings::Limits::drain`] says.
+    /// most as long as [`settings::Limits::drain`] says. What is open then, requests
+    /// and WebSockets alike, is cut. Dropping the future cuts everything at once.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (close, closing) = watch::channel(false);
-        let tunnels = Tunnels::new(closing);
+        let tunnels = Tunnels::new(closing, self.settings.limits.body_idle_timeout);
         let public = Public::new(&self.gate, &self.settings, self.pages, tunnels);
         let listener = Listener::new(self.public, &self.settings.limits);
         let drained = listener.serve(public, stop).await;
         if !drained {
             tracing::warn!("connections closed unfinished");
         }
-        // Sockets would stay open for ever.
+        // What has been joined by now would stay so for ever.
         let _ = close.send(true);
     }
 }

@@ -49,8 +49,12 @@ pub struct Upstream {
     pub http2: bool,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long it may take to begin its answer, once it has the request's head.
+    /// How long it may take to begin its answer, once it has the request; while a
+    /// body still moves, it has not.
     pub response_timeout: Duration,
+    /// How long it may pause in the middle of an answer; streams of events
+    /// (`text/event-stream`) may pause as long as they like.
+    pub body_idle_timeout: Duration,
     /// How long a connection that nobody uses is kept.
     pub idle_timeout: Duration,
     /// How it learns who is signed in.
@@ -201,6 +205,7 @@ impl Upstream {
             http2: false,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(60),
+            body_idle_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(30),
             identity: IdentityHeaders::default(),
         }

@@ -1,3 +1,4 @@
+use http::header::HOST;
 use proptest::prelude::*;
 
 use super::*;

@@ -2,6 +2,7 @@ use http::Request;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::client::TrustedProxies;
 
 fn screen(change: impl FnOnce(&mut Settings)) -> Screen {
     let origin = crate::gateway::Origin::parse("http://127.0.0.1:3000").expect("an origin");
@@ -78,7 +79,8 @@ fn one_header_tells_the_address_and_only_trusted_proxies_write_it() {
     assert_eq!(from_outside.headers["x-forwarded-proto"], "http");
 
     let behind = screen(|settings| {
-        settings.client_address.trusted_proxies = "10.0.0.0/8".parse().expect("a network");
+        let proxies = ["10.0.0.0/8".parse().expect("a network")];
+        settings.client_address.trusted_proxies = TrustedProxies::new(proxies);
     });
     let mut through = head("/", &forwarded);
     through.headers.insert("connection", "x-forwarded-for".parse().expect("a value"));

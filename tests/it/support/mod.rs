@@ -2,6 +2,9 @@
 
 mod browser;
 mod process;
+mod recorder;
+pub(crate) mod wire;
 
 pub(crate) use self::browser::{Answer, Browser};
 pub(crate) use self::process::{Example, portcullis, target};
+pub(crate) use self::recorder::{Act, OK, RawClient, Recorder, soon};

@@ -1,7 +1,9 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod hostile;
 mod passing;
 mod tunnels;
+mod upstreams;
 
 use std::net::SocketAddr;
 

@@ -70,19 +70,18 @@ impl Recorder {
             heard.len() - 1
         };
         self.open.fetch_add(1, Ordering::SeqCst);
-        let mut answered = 0;
-        let mut buffer = [0; 65536];
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            let unread = {
-                let mut heard = self.heard.lock().expect("no panic");
-                heard[index].extend_from_slice(&buffer[..read]);
-                heard[index][answered..].to_vec()
-            };
-            let Some((request, length)) = wire::first(&unread) else { continue };
-            answered += length;
-            if !act(&mut stream, script(&request)).await {
-                break;
+        let (mut unread, mut seen) = (Vec::new(), 0);
+        'open: while let Ok(1..) = stream.read_buf(&mut unread).await {
+            let new = unread.split_off(seen);
+            self.heard.lock().expect("no panic")[index].extend_from_slice(&new);
+            unread.extend(new);
+            while let Some((request, length)) = wire::first(&unread) {
+                unread.drain(..length);
+                if !act(&mut stream, script(&request)).await {
+                    break 'open;
+                }
             }
+            seen = unread.len();
         }
         self.open.fetch_sub(1, Ordering::SeqCst);
     }
@@ -162,12 +161,13 @@ pub(crate) async fn soon(is_so: impl Fn() -> bool) -> bool {
 pub(crate) struct RawClient {
     pub(crate) stream: TcpStream,
     unread: Vec<u8>,
+    bodiless: bool,
 }
 
 impl RawClient {
     pub(crate) async fn to(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("a connection");
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: Vec::new(), bodiless: false }
     }
 
     /// Sends; a server that has closed already is not told.
@@ -180,12 +180,20 @@ impl RawClient {
         self.answer_within(Duration::from_secs(5)).await
     }
 
+    /// The next answer; that to HEAD has no body.
+    pub(crate) async fn answer_to(&mut self, method: &str) -> Option<Message> {
+        self.bodiless = method == "HEAD";
+        let answer = self.answer().await;
+        self.bodiless = false;
+        answer
+    }
+
     /// The next answer; fails if there is neither one nor an end in time.
     pub(crate) async fn answer_within(&mut self, time: Duration) -> Option<Message> {
         let mut ended = false;
         let found = timeout(time, async {
             loop {
-                if let Some((answer, length)) = wire::first_answer(&self.unread, ended) {
+                if let Some((answer, length)) = wire::first_answer(&self.unread, ended, self.bodiless) {
                     self.unread.drain(..length);
                     return Some(answer);
                 }
@@ -199,6 +207,13 @@ impl RawClient {
             Ok(found) => found,
             Err(_) => panic!("no answer in time, only {:?}", self.unread.escape_ascii().to_string()),
         }
+    }
+
+    /// Everything until nothing comes for this long.
+    pub(crate) async fn until_silent(&mut self, silence: Duration) -> Vec<u8> {
+        let mut all = std::mem::take(&mut self.unread);
+        while let Ok(Ok(1..)) = timeout(silence, self.stream.read_buf(&mut all)).await {}
+        all
     }
 
     /// Everything until the connection ends.

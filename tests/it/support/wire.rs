@@ -22,14 +22,15 @@ impl Message {
     /// The one value of a header; empty: there is none.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> &str {
-        let values: Vec<&str> = self.all(name).collect();
+        let values = self.all(name);
         assert!(values.len() <= 1, "{name} is there {} times", values.len());
         values.first().copied().unwrap_or_default()
     }
 
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = move |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
-        self.headers.iter().filter(named).map(|(_, value)| value.as_str())
+    /// All values of a header.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let named = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(named).map(|(_, value)| value.as_str()).collect()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -55,11 +56,12 @@ impl fmt::Display for Message {
     }
 }
 
-/// All requests in these bytes; anything else is an error.
+/// All whole requests in these bytes. The last may have been broken off; anything
+/// else that is no request is an error.
 pub(crate) fn all(mut bytes: &[u8]) -> Result<Vec<Message>, String> {
     let mut requests = Vec::new();
     while !bytes.is_empty() {
-        let (request, length) = request(bytes)?.ok_or("not whole")?;
+        let Some((request, length)) = request(bytes)? else { break };
         requests.push(request);
         bytes = &bytes[length..];
     }
@@ -89,7 +91,7 @@ fn request(bytes: &[u8]) -> Result<Option<(Message, usize)>, String> {
         headers: owned(parsed.headers),
         ..Message::default()
     };
-    if message.all("host").count() != 1 {
+    if message.all("host").len() != 1 {
         return Err("not one host".to_owned());
     }
     let Some(length) = read_body(&mut message, &bytes[head..], 0)? else { return Ok(None) };
@@ -114,8 +116,7 @@ fn owned(fields: &[httparse::Header<'_>]) -> Vec<(String, String)> {
 /// Reads the body that the head announces; `default` is the length of one that
 /// it does not announce.
 fn read_body(message: &mut Message, rest: &[u8], default: usize) -> Result<Option<usize>, String> {
-    let codings: Vec<&str> = message.all("transfer-encoding").collect();
-    let lengths: Vec<&str> = message.all("content-length").collect();
+    let (codings, lengths) = (message.all("transfer-encoding"), message.all("content-length"));
     let length = match (codings.as_slice(), lengths.as_slice()) {
         ([], []) => default,
         ([], [length]) if length.parse::<usize>().is_ok_and(|n| n.to_string() == **length) => {
@@ -156,7 +157,7 @@ fn read_chunks(message: &mut Message, bytes: &[u8]) -> Result<Option<usize>, Str
 
 /// The first answer and its length; without a length of its own it goes on to
 /// the end.
-pub(crate) fn first_answer(bytes: &[u8], ended: bool) -> Option<(Message, usize)> {
+pub(crate) fn first_answer(bytes: &[u8], ended: bool, bodiless: bool) -> Option<(Message, usize)> {
     let mut fields = [httparse::EMPTY_HEADER; 256];
     let mut parsed = httparse::Response::new(&mut fields);
     let Ok(httparse::Status::Complete(head)) = parsed.parse(bytes) else { return None };
@@ -167,7 +168,7 @@ pub(crate) fn first_answer(bytes: &[u8], ended: bool) -> Option<(Message, usize)
         ..Message::default()
     };
     let rest = &bytes[head..];
-    if status < 200 || status == 204 || status == 304 {
+    if bodiless || status < 200 || status == 204 || status == 304 {
         return Some((message, head));
     }
     let announced = message.headers.iter().any(|(name, _)| {

@@ -264,4 +264,28 @@ mod tests {
             assert_eq!(Origin::parse(text), Err(InvalidOrigin::NotAnOrigin), "{text}");
         }
     }
+
+    #[test]
+    fn the_manual_has_the_defaults() {
+        let manual = include_str!("../manual/gateway.md");
+        let origin = Origin::parse("http://127.0.0.1:3000").expect("an origin");
+        let Settings { limits, upstream, .. } = Settings::for_upstream(origin);
+        let seconds = |time: Duration| format!("{} s", time.as_secs());
+        for (name, default) in [
+            ("limits.connections", limits.connections.to_string()),
+            ("limits.head", format!("{} KiB", limits.head_bytes / 1024)),
+            ("limits.head_fields", limits.head_fields.to_string()),
+            ("limits.body", limits.body_bytes.map_or("none".to_owned(), |n| n.to_string())),
+            ("limits.head_timeout", seconds(limits.head_timeout)),
+            ("limits.body_idle_timeout", seconds(limits.body_idle_timeout)),
+            ("limits.drain", seconds(limits.drain)),
+            ("upstream.connect_timeout", seconds(upstream.connect_timeout)),
+            ("upstream.response_timeout", seconds(upstream.response_timeout)),
+            ("upstream.body_idle_timeout", seconds(upstream.body_idle_timeout)),
+            ("upstream.idle_timeout", seconds(upstream.idle_timeout)),
+        ] {
+            let row = format!("\n| `{name}` | {default} |");
+            assert!(manual.contains(&row), "{row}");
+        }
+    }
 }

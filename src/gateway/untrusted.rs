@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_class_and_no_other() {
+        let manual = include_str!("../manual/gateway.md");
+        let listed = |after: &str| -> Vec<&str> {
+            let (_, list) = manual.split_once(after).expect("the list");
+            let (list, _) = list.split_once('.').expect("its end");
+            list.split('`').skip(1).step_by(2).collect()
+        };
+        assert_eq!(listed("\nNames: "), NAMES_OF_IDENTITY);
+        assert_eq!(listed("\nBeginnings of names: "), PREFIXES_OF_IDENTITY);
+    }
+
+    #[test]
     fn the_fields_of_http_pass_in_their_own_spelling_only() {
         for text in ["content_length", "Transfer.Encoding", "transfer_encoding", "http2~settings"] {
             assert!(untrusted().includes(&name(text)), "{text}");

@@ -1,7 +1,11 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod drain;
+mod grpc;
 mod hostile;
+mod http2;
 mod passing;
+mod sockets;
 mod tunnels;
 mod upstreams;
 

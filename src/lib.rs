@@ -41,8 +41,10 @@
 //! |---|---|
 //! | the words, and what is promised | [`manual::concepts`] |
 //! | signing people in | [`Portcullis::attempt`] and [`Attempt`] |
+//! | pages to sign in at | `portcullis::pages`, with the feature of that name |
 //! | people in a table of your own | [`StatusSource`] and `examples/custom_source.rs` |
 //! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
+//! | JSON web tokens of somebody else | [`engine::jwt`](crate::engine), with the feature `jwt` |
 //! | how refused requests are answered, and other answers | [`guard::response`] |
 //! | how many guesses there are | [`LockoutPolicy`] |
 //! | WebSockets and event streams | [`Portcullis::ended`] |
@@ -82,6 +84,8 @@ pub use crate::domain::policy::{InvalidPolicy, LockoutPolicy};
 pub use crate::domain::profile::Profile;
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
 pub use crate::domain::time::{Clock, Timestamp};
+#[cfg(feature = "jwt")]
+pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions};
 pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
     SignInError, SignedIn,

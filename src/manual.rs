@@ -3,6 +3,8 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
+//! - `pages`, with the feature of that name: where people sign in and look after their account.
+//! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
 
 #[doc = include_str!("manual/command_line.md")]
@@ -16,3 +18,10 @@ pub mod gateway {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[cfg(feature = "pages")]
+#[doc = include_str!("manual/pages.md")]
+pub mod pages {}
+
+#[doc = include_str!("manual/operating.md")]
+pub mod operating {}

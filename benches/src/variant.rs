@@ -23,6 +23,8 @@ pub enum Variant {
     PortcullisInside,
     /// The guard wrapped round the Router
     PortcullisRound,
+    /// The guard in Router::layer, over JSON web tokens (HS256) that it has verified once
+    PortcullisJwt,
     /// axum-login over tower-sessions' MemoryStore
     AxumLogin,
     /// jsonwebtoken checks HS256 on every request; looks no account up
@@ -67,6 +69,10 @@ impl Variant {
             }
             Self::PortcullisRound => {
                 let (service, clients) = ours::round(sessions)?;
+                Box::new(Chain::new(runtime, service, clients))
+            }
+            Self::PortcullisJwt => {
+                let (service, clients) = ours::over_tokens(sessions)?;
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::AxumLogin => {

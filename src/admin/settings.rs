@@ -62,9 +62,35 @@ pub const BRANDING_CONTACT: Setting = Setting {
     read: line,
 };
 
+/// The colour of links and of the button that matters.
+pub const BRANDING_ACCENT: Setting = Setting {
+    name: "branding.accent",
+    stored: "branding.accent",
+    default: "",
+    words: "the colour of links and of the button that matters",
+    allowed: "a colour, as in #4338ca",
+    read: accent,
+};
+
+/// Where help is.
+pub const BRANDING_SUPPORT_URL: Setting = Setting {
+    name: "branding.support_url",
+    stored: "branding.support_url",
+    default: "",
+    words: "where help is, as a link at the foot of each page",
+    allowed: "an address that begins with https://, http:// or mailto:",
+    read: support_url,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 4] =
-    [&LOCKOUT, &ACCOUNT_DISABLING, &BRANDING_NAME, &BRANDING_CONTACT];
+pub const SETTINGS: [&Setting; 6] = [
+    &LOCKOUT,
+    &ACCOUNT_DISABLING,
+    &BRANDING_NAME,
+    &BRANDING_CONTACT,
+    &BRANDING_ACCENT,
+    &BRANDING_SUPPORT_URL,
+];
 
 /// A setting of the directory.
 #[derive(Debug)]
@@ -120,6 +146,24 @@ pub(crate) fn line(text: &str) -> Result<String, String> {
         return Err("it is longer than 200 characters, or has control characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// Reads a colour: `#rgb` or `#rrggbb`.
+pub(crate) fn accent(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    let known = matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let known = known.then(|| text.to_ascii_lowercase());
+    known.ok_or_else(|| "it is not a colour in hexadecimal digits".to_owned())
+}
+
+/// Reads an address that a browser opens, and that is no script.
+pub(crate) fn support_url(text: &str) -> Result<String, String> {
+    let rest = ["https://", "http://", "mailto:"]
+        .iter()
+        .find_map(|begin| text.strip_prefix(begin));
+    let visible = |rest: &&str| !rest.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    let known = rest.filter(visible).map(|_| text.to_owned());
+    known.ok_or_else(|| "it is not such an address".to_owned())
 }
 
 /// Where a setting's value comes from.
@@ -194,6 +238,10 @@ pub struct Branding {
     pub name: Option<String>,
     /// Whom people turn to who are locked.
     pub contact: Option<String>,
+    /// The colour of links and buttons, as `#rgb` or `#rrggbb`.
+    pub accent: Option<String>,
+    /// Where help is: an `https`, `http` or `mailto` address.
+    pub support_url: Option<String>,
 }
 
 impl Admin {
@@ -308,10 +356,16 @@ impl Admin {
     ///
     /// If the store can't answer.
     pub async fn branding(&self) -> Result<Branding, AdminError> {
-        let name = self.setting(&BRANDING_NAME).await?.value;
-        let contact = self.setting(&BRANDING_CONTACT).await?.value;
-        let said = |text: String| Some(text).filter(|text| !text.is_empty());
-        Ok(Branding { name: said(name), contact: said(contact) })
+        let said = async |setting| {
+            let value = self.setting(setting).await?.value;
+            Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
+        };
+        Ok(Branding {
+            name: said(&BRANDING_NAME).await?,
+            contact: said(&BRANDING_CONTACT).await?,
+            accent: said(&BRANDING_ACCENT).await?,
+            support_url: said(&BRANDING_SUPPORT_URL).await?,
+        })
     }
 
     /// The same, and what it becomes: a task follows the directory until the

@@ -19,6 +19,7 @@ pub(super) fn account(number: i64) -> Account {
         lifecycle: Lifecycle::Active,
         locks: Locks::default(),
         generation: Generation::new(3),
+        sessions_ended_at: None,
         version: Version::new(9),
         attempts_generation: 2,
         has_password: true,

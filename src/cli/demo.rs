@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -17,6 +18,7 @@ use crate::cli::output::Output;
 use crate::cli::serve;
 use crate::cli::shell::quote;
 use crate::config::{Config, Environment};
+use crate::domain::length::{read_length, spell_length};
 use crate::domain::login::Login;
 use crate::domain::password::Password;
 use crate::gateway::{Gateway, Origin};
@@ -33,14 +35,15 @@ const PEOPLE: [(&str, &str, &str, bool); 4] = [
 /// Who of them administers.
 const ADMINISTRATOR: &str = "ada";
 
-/// A lockout that is long enough to see, and short enough to wait for.
-const POLICY: &str = "balanced lock_for=1m growth=1";
-
 #[derive(Args, Debug)]
 pub(super) struct Demo {
     /// Where people come in; another free port if this one is taken
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+
+    /// How long five wrong guesses lock somebody out
+    #[arg(long, value_name = "LENGTH", default_value = "1m", value_parser = length)]
+    lock_for: Duration,
 }
 
 impl Demo {
@@ -51,10 +54,15 @@ impl Demo {
         let upstream = serve_site().await?;
         let gateway = self.gateway(upstream, &directory, output).await?;
         let public = gateway.public_address().map_err(unusable)?;
-        say(&Places { public, directory: &directory, token: &token })?;
+        let lock_for = spell_length(self.lock_for);
+        say(&Places { public, directory: &directory, token: &token, lock_for: &lock_for })?;
         gateway.run(serve::stopped()).await;
         output.remark("The demo ended; its accounts are gone.");
         Ok(())
+    }
+
+    fn policy(&self) -> String {
+        format!("balanced lock_for={} growth=1", spell_length(self.lock_for))
     }
 
     async fn gateway(
@@ -68,7 +76,7 @@ impl Demo {
         config.store.directory = directory.to_owned();
         config.gateway.public = free(self.listen).await;
         config.gateway.admin = Some(free(([127, 0, 0, 1], 8081).into()).await);
-        config.pinned = config.pinned.with(&LOCKOUT, POLICY, "the demo");
+        config.pinned = config.pinned.with(&LOCKOUT, &self.policy(), "the demo");
         serve::start(config, &Environment::default(), "portcullis", output).await
     }
 }
@@ -111,6 +119,7 @@ struct Places<'a> {
     public: SocketAddr,
     directory: &'a Path,
     token: &'a str,
+    lock_for: &'a str,
 }
 
 fn say(places: &Places<'_>) -> Result<(), Failure> {
@@ -118,7 +127,8 @@ fn say(places: &Places<'_>) -> Result<(), Failure> {
     write!(out, "{}", welcome(places, &this_program())).map_err(unusable)
 }
 
-fn welcome(Places { public, directory, token }: &Places<'_>, program: &str) -> String {
+fn welcome(places: &Places<'_>, program: &str) -> String {
+    let Places { public, directory, token, lock_for } = places;
     let mut people = String::new();
     for (login, _, password, administers) in PEOPLE {
         let role = if administers { "   (administrator)" } else { "" };
@@ -137,7 +147,7 @@ fn welcome(Places { public, directory, token }: &Places<'_>, program: &str) -> S
          {program} user show alice\n    \
          {program} user unlock alice\n    \
          {program} audit\n\n\
-         Guess a password six times; the account opens again after a minute:\n\
+         Guess a password six times; the account opens again after {lock_for}:\n\
          \n    for n in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{{http_code}}\\n' \\\n        \
          -d login=bob -d password=guess http://{public}/.portcullis/sign-in; done\n\n\
          An API token of the administrator: {token}\n\n\
@@ -157,6 +167,11 @@ fn this_program() -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let short = program.strip_prefix(here).unwrap_or(&program);
     quote(&short.to_string_lossy())
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    let length = read_length(text).filter(|length| !length.is_zero());
+    length.ok_or_else(|| "a length is written 30s, 5m or 1h".to_owned())
 }
 
 fn unusable(error: impl std::fmt::Display) -> Failure {

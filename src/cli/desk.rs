@@ -1,17 +1,16 @@
 //! What every command works with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use crate::admin::{Actor, Admin, AdminError, Target, Warning};
+use crate::admin::{Actor, Admin, AdminError, Pins, Target, Warning};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::shell::last;
-use crate::cli::store;
+use crate::cli::store::{self, Located, Named};
 use crate::cli::when::{self, When};
 use crate::domain::account::AccountId;
 use crate::domain::time::Timestamp;
@@ -38,11 +37,26 @@ pub(super) struct Who {
     id: Option<AccountId>,
 }
 
+impl Named {
+    /// The directory that is there, open, with what is pinned in it.
+    pub(super) async fn desk(&self, output: Output) -> Result<Desk, Failure> {
+        let Located { directory, pins } = self.locate()?;
+        let directory = store::open(&directory).await?;
+        Ok(Desk::new(self.program(), directory, pins, output))
+    }
+}
+
 impl Desk {
-    pub(super) fn at(path: &Path, directory: Arc<dyn Directory>, output: Output) -> Self {
+    /// Over this directory; `program` is how this program is called on it.
+    pub(super) fn new(
+        program: String,
+        directory: Arc<dyn Directory>,
+        pins: Pins,
+        output: Output,
+    ) -> Self {
         Self {
-            program: store::program(path),
-            admin: Admin::new(directory),
+            program,
+            admin: Admin::new(directory).with_pins(pins),
             actor: Actor::Cli { user: user_name() },
             output,
             zone: TimeZone::system(),

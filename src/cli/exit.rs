@@ -4,8 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::admin::{AdminError, Target};
-use crate::cli::output::clean;
+use crate::cli::output::{clean, wants_colour};
 use crate::cli::shell::{last, quote};
+use crate::config::ConfigErrors;
 use crate::store::{CreateError, StoreError};
 
 /// What the exit codes mean, for `--help`.
@@ -13,7 +14,7 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or already as asked for
   1  failed: the audit log was altered, or something unexpected
-  2  the command, or a value in it, can't be understood
+  2  the command, or a value in it or in the configuration, can't be understood
   3  there is no such account, session, token, setting or directory
   4  refused by a rule, such as locking someone who was only invited
   5  the store can't answer; nothing was changed";
@@ -27,7 +28,7 @@ pub enum Exit {
     Done = 0,
     /// The audit log was altered, or something unexpected.
     Failed = 1,
-    /// The command, or a value in it, can't be understood.
+    /// The command, or a value in it or in the configuration, can't be understood.
     Usage = 2,
     /// There is no such account, session, token, setting or directory.
     NotFound = 3,
@@ -50,11 +51,13 @@ pub(super) struct Failure {
     exit: Exit,
     message: String,
     next: Option<String>,
+    /// What is wrong with the configuration, shown in place of the message.
+    config: Option<Box<ConfigErrors>>,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), next: None }
+        Self { exit, message: message.into(), next: None, config: None }
     }
 
     pub(super) fn unexpected(message: impl Into<String>) -> Self {
@@ -75,11 +78,19 @@ impl Failure {
         Self { next: self.next.map(|command| command.replace("LOGIN", word)), ..self }
     }
 
+    /// What went wrong, in words.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says it on standard error. `program` is how this program is called.
     pub(super) fn report(&self, program: &str) -> Exit {
         let mut err = std::io::stderr().lock();
         // If nobody can read it, the exit code still tells.
-        let _ = writeln!(err, "error: {}", clean(&self.message));
+        let _ = match &self.config {
+            Some(errors) => writeln!(err, "{}", errors.render(wants_colour(&err))),
+            None => writeln!(err, "error: {}", clean(&self.message)),
+        };
         if let Some(command) = &self.next {
             let _ = writeln!(err, "  try: {program} {}", clean(command));
         }
@@ -94,6 +105,12 @@ impl From<AdminError> for Failure {
             Some(command) => failure.try_next(command),
             None => failure,
         }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self { config: Some(Box::new(errors)), ..Self::usage("the configuration is wrong") }
     }
 }
 

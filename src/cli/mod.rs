@@ -4,9 +4,11 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod audit;
+mod check;
 mod demo;
 mod desk;
 mod exit;
+mod log;
 mod output;
 mod password;
 mod serve;
@@ -23,29 +25,26 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
-use self::desk::Desk;
 pub use self::exit::Exit;
 use self::exit::{EXIT_CODES, Failure};
 use self::output::{Output, clean};
+use self::store::Named;
 use self::user::UserCommand;
+use crate::config::LogFormat;
 
 /// Administers the accounts of services that Portcullis guards.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Cli {
-    /// The directory: the file that holds the accounts
-    #[arg(
-        long,
-        global = true,
-        display_order = 100,
-        env = store::DIRECTORY_VARIABLE,
-        hide_env_values = true,
-        value_name = "FILE",
-        default_value = store::DEFAULT_DIRECTORY
-    )]
-    directory: PathBuf,
+    /// The configuration [default: $PORTCULLIS_CONFIG, else config/portcullis.toml if it is there]
+    #[arg(long, global = true, display_order = 99, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// The file that holds the accounts [default: $PORTCULLIS_DIRECTORY, else the configuration's,
+    /// else portcullis.db]
+    #[arg(long, global = true, display_order = 100, value_name = "FILE")]
+    directory: Option<PathBuf>,
 
     /// Print JSON, for programs: its field names won't change
     #[arg(long, global = true, display_order = 101)]
@@ -61,6 +60,8 @@ enum Command {
     Demo(demo::Demo),
     /// Guard an application that can't be changed: run the gateway
     Serve(serve::Serve),
+    /// Check the configuration, and say what a gateway would do with it
+    Check(check::Check),
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
@@ -85,16 +86,19 @@ pub fn run() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    start_log();
+    // A gateway's configuration says what it logs.
+    if !matches!(cli.command, Command::Serve(_)) {
+        log::start("warn", LogFormat::Text);
+    }
     let runtime = cli.runtime().enable_all().build();
-    let program = store::program(&cli.directory);
+    let named = Named { config: cli.config.clone(), directory: cli.directory.clone() };
     let done = match runtime {
-        Ok(runtime) => runtime.block_on(cli.run()),
+        Ok(runtime) => runtime.block_on(cli.run(&named)),
         Err(error) => Err(Failure::unexpected(format!("the program can't start: {error}"))),
     };
     match done {
         Ok(()) => Exit::Done.into(),
-        Err(failure) => failure.report(&program).into(),
+        Err(failure) => failure.report(&named.program()).into(),
     }
 }
 
@@ -108,40 +112,20 @@ impl Cli {
         }
     }
 
-    async fn run(self) -> Result<(), Failure> {
+    async fn run(self, named: &Named) -> Result<(), Failure> {
         let output = Output::new(self.json);
-        // Making the first account makes the directory; nothing else does.
-        if let Command::User(UserCommand::Add(add)) = self.command {
-            return add.run(&self.directory, output).await;
-        }
-        let command = match self.command {
-            Command::Demo(demo) => return demo.run(output).await,
-            Command::Serve(serve) => return serve.run(&self.directory, output).await,
-            command => command,
-        };
-        let desk = Desk::at(&self.directory, store::open(&self.directory).await?, output);
-        match command {
-            Command::Demo(_) | Command::Serve(_) => Ok(()),
-            Command::User(command) => command.run(&desk).await,
-            Command::Audit(command) => command.run(&desk).await,
-            Command::Token(command) => command.run(&desk).await,
-            Command::Settings(command) => command.run(&desk).await,
+        match self.command {
+            Command::Demo(demo) => demo.run(output).await,
+            Command::Serve(serve) => serve.run(named, output).await,
+            Command::Check(check) => check.run(named, output).await,
+            // Making the first account makes the directory; nothing else does.
+            Command::User(UserCommand::Add(add)) => add.run(named, output).await,
+            Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Audit(command) => command.run(&named.desk(output).await?).await,
+            Command::Token(command) => command.run(&named.desk(output).await?).await,
+            Command::Settings(command) => command.run(&named.desk(output).await?).await,
         }
     }
-}
-
-/// Warnings go to standard error; `PORTCULLIS_LOG=debug` shows more.
-fn start_log() {
-    let wanted = std::env::var("PORTCULLIS_LOG").unwrap_or_else(|_| "warn".to_owned());
-    // What a store fails at is told once, by the command. Who wants to see every
-    // statement names sqlx.
-    let filter = EnvFilter::builder().parse_lossy(format!("sqlx=off,sqlx_core=off,{wanted}"));
-    // A program that embeds this one may log already.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output::wants_colour(&std::io::stderr()))
-        .try_init();
 }
 
 #[cfg(test)]

@@ -31,6 +31,11 @@ impl Output {
         Self { json, colour: wants_colour(&std::io::stdout()) }
     }
 
+    /// Whether programs read the answer.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Answers: with words for people, or with JSON where that was asked for.
     pub(super) fn answer(self, json: &impl Serialize, page: &Page) -> Result<(), Failure> {
         let text = if self.json { to_json(json)? } else { page.0.clone() };

@@ -1,17 +1,18 @@
 //! `portcullis serve`: the gateway.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use clap::Args;
 
-use crate::admin::{self, Admin};
+use crate::admin::Admin;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::log;
 use crate::cli::output::Output;
-use crate::cli::store;
-use crate::config::{self, Config, Environment};
+use crate::cli::store::{self, Named};
+use crate::config::{self, BootstrapError, Config, Environment};
 use crate::engine::Portcullis;
 use crate::gateway::{Gateway, Origin, RESERVED};
 use crate::pages::{Branding, Pages, SharedBranding};
@@ -20,19 +21,15 @@ use crate::store::sql::SqlDirectory;
 
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-
-    /// The application to guard, such as http://127.0.0.1:3000
+    /// The application to guard, such as http://127.0.0.1:3000 [default: the configuration's]
     #[arg(long, value_name = "URL", value_parser = origin)]
     upstream: Option<Origin>,
 
-    /// Where people come in
+    /// Where people come in [default: the configuration's]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 
-    /// Where probes and administrators come in
+    /// Where probes and administrators come in [default: the configuration's]
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
 
@@ -56,26 +53,25 @@ impl Serve {
         }
     }
 
-    pub(super) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+    pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         let environment = Environment::of_process();
-        let mut config = self.config(&environment)?;
-        if config.file.is_none() {
-            config.store.directory = path.to_owned();
-        }
-        let program = store::program(&config.store.directory);
-        let gateway = start(config, &environment, &program, output).await?;
+        let config = self.config(named, &environment)?;
+        log::start(&config.log.level, config.log.format);
+        let gateway = start(config, &environment, &named.program(), output).await?;
         gateway.run(stopped()).await;
         Ok(())
     }
 
     /// What the file and the environment say, and what was said here.
-    fn config(&self, environment: &Environment) -> Result<Config, Failure> {
-        let file = config::find(self.config.as_deref(), environment);
-        let read = match self.upstream.clone() {
-            Some(upstream) => config::load_for(upstream, file.as_deref(), environment),
-            None => config::load(file.as_deref(), environment),
+    fn config(&self, named: &Named, environment: &Environment) -> Result<Config, Failure> {
+        let file = named.file(environment);
+        let mut config = match self.upstream.clone() {
+            Some(upstream) => config::load_for(upstream, file.as_deref(), environment)?,
+            None => config::load(file.as_deref(), environment)?,
         };
-        let mut config = read.map_err(|errors| Failure::usage(errors.to_string()))?;
+        if let Some(directory) = &named.directory {
+            config.store.directory = directory.clone();
+        }
         config.gateway.public = self.listen.unwrap_or(config.gateway.public);
         config.gateway.admin = self.admin_listen.or(config.gateway.admin);
         Ok(config)
@@ -102,7 +98,9 @@ pub(super) async fn start(
         .build()
         .await
         .map_err(|error| Failure::new(Exit::Store, error.to_string()))?;
-    let admin = Admin::new(directory).with_gate(gate.clone());
+    let admin = Admin::new(directory)
+        .with_gate(gate.clone())
+        .with_pins(config.pinned.clone());
     welcome(&admin, environment, program, output).await?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
@@ -126,24 +124,13 @@ async fn brand(admin: &Admin, gate: &Portcullis) -> Result<SharedBranding, Failu
     tokio::spawn(async move {
         loop {
             let brand = told.borrow_and_update().clone();
-            shown.set(as_shown(&brand));
+            shown.set(Branding::from(&*brand));
             if told.changed().await.is_err() {
                 return;
             }
         }
     });
     Ok(shared)
-}
-
-fn as_shown(brand: &admin::Branding) -> Branding {
-    let shown = match &brand.name {
-        Some(name) => Branding::new(name.clone()),
-        None => Branding::default(),
-    };
-    match &brand.contact {
-        Some(contact) => shown.contact(contact.clone()),
-        None => shown,
-    }
 }
 
 async fn open(path: &Path) -> Result<SqlDirectory, Failure> {
@@ -158,9 +145,11 @@ async fn welcome(
     program: &str,
     output: Output,
 ) -> Result<(), Failure> {
-    let made = config::bootstrap(admin, environment)
-        .await
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let made = config::bootstrap(admin, environment).await;
+    let made = made.map_err(|error| match error {
+        BootstrapError::Admin(error) => error.into(),
+        other => Failure::usage(other.to_string()),
+    })?;
     if let Some(account) = made {
         let (login, id) = (account.login, account.id);
         output.remark(&format!("{login} is added as an administrator, number {id}."));

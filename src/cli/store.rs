@@ -2,22 +2,65 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::admin::Pins;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::quote;
+use crate::config::{self, CONFIG_VARIABLE, Environment};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
-/// Where the directory is looked for when nobody says where it is.
-pub(super) const DEFAULT_DIRECTORY: &str = "portcullis.db";
-
-/// The variable that says where it is.
-pub(super) const DIRECTORY_VARIABLE: &str = "PORTCULLIS_DIRECTORY";
-
 /// What every SQLite file begins with.
 const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
+
+/// Where the directory is, and what the configuration pins in it.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) directory: PathBuf,
+    pub(super) pins: Pins,
+}
+
+/// How a command line says where the directory is.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) config: Option<PathBuf>,
+    pub(super) directory: Option<PathBuf>,
+}
+
+impl Named {
+    /// The configuration file to read. One that is only found is left alone where
+    /// a directory is named: it is of another one, perhaps.
+    pub(super) fn file(&self, environment: &Environment) -> Option<PathBuf> {
+        match (&self.config, &self.directory) {
+            (None, Some(_)) => environment.path(CONFIG_VARIABLE),
+            (named, _) => config::find(named.as_deref(), environment),
+        }
+    }
+
+    /// Finds the directory: the one that is named, else the configuration's.
+    pub(super) fn locate(&self) -> Result<Located, Failure> {
+        let environment = Environment::of_process();
+        let file = self.file(&environment);
+        let read = config::read(file.as_deref(), &environment)?;
+        let directory = self.directory.clone();
+        let directory = directory.unwrap_or_else(|| read.directory());
+        Ok(Located { directory, pins: read.pinned() })
+    }
+
+    /// How to call this program again on the same directory.
+    pub(super) fn program(&self) -> String {
+        let mut program = "portcullis".to_owned();
+        let named = [("--config", &self.config), ("--directory", &self.directory)];
+        for (option, path) in named {
+            if let Some(path) = path {
+                program.push_str(&format!(" {option} {}", quote(&path.to_string_lossy())));
+            }
+        }
+        program
+    }
+}
 
 /// Opens the directory that is there. A mistyped path never makes an empty one.
 pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
@@ -78,14 +121,4 @@ fn no_directory(path: &Path) -> Failure {
          or begin a new one with its first administrator"
     );
     Failure::new(Exit::NotFound, message).try_next("user add LOGIN --admin")
-}
-
-/// How to call this program again on the same directory.
-pub(super) fn program(path: &Path) -> String {
-    let named = std::env::var_os(DIRECTORY_VARIABLE);
-    let found = named.as_deref().unwrap_or(DEFAULT_DIRECTORY.as_ref());
-    if path == Path::new(found) {
-        return "portcullis".to_owned();
-    }
-    format!("portcullis --directory {}", quote(&path.to_string_lossy()))
 }

@@ -11,7 +11,7 @@ pub(super) const PREFIX: &str = "PORTCULLIS__";
 /// The variable that names the configuration file.
 pub const CONFIG_VARIABLE: &str = "PORTCULLIS_CONFIG";
 
-/// The variable that names the directory, before the file does.
+/// The variable that sets `store.directory`, too.
 pub const DIRECTORY_VARIABLE: &str = "PORTCULLIS_DIRECTORY";
 
 /// Variables of a process. Values are left out of what `Debug` prints.
@@ -40,6 +40,12 @@ impl Environment {
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name).filter(|value| !value.is_empty());
         value.map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// A variable, unless it is empty; the inner `None` is a value that is no UTF-8.
+    pub(super) fn raw(&self, name: &str) -> Option<Option<&str>> {
+        let value = self.0.get(name).filter(|value| !value.is_empty());
+        value.map(|value| value.to_str())
     }
 
     /// The variables that set keys; `None` for a value that is no UTF-8.

@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, MaybeHeader, MaybeListen,
-    OpenPath, Window,
+    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, MaybeHeader,
+    MaybeListen, OpenPath, SupportUrl, Window,
 };
 use super::read::Reader;
 use super::value::{Count, Length, Size, Value};
@@ -259,6 +259,10 @@ sections! {
         name: Option<Line> = None, r#""Example""#;
         /// Whom people turn to who are locked.
         contact: Option<Line> = None, r#""the help desk, phone 4711""#;
+        /// The colour of links and of the button that matters.
+        accent: Option<Colour> = None, r##""#4338ca""##;
+        /// Where help is, as a link at the foot of each page.
+        support_url: Option<SupportUrl> = None, r#""https://help.example""#;
     }
 }
 

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::value::Text;
+use crate::admin::settings;
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{
@@ -365,22 +366,35 @@ macro_rules! length_or {
 length_or!(Window, NO_WINDOW, "15m");
 length_or!(LockFor, UNTIL_UNLOCKED, "5m");
 
-/// A line that people read.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Line(pub(super) String);
+/// Texts that the directory's settings read, too.
+macro_rules! setting_texts {
+    ($($(#[$doc:meta])+ $type:ident = $read:path, $allowed:literal, $wrong:literal;)+) => {$(
+        $(#[$doc])+
+        #[derive(Clone, Debug, Eq, PartialEq)]
+        pub(super) struct $type(pub(super) String);
 
-impl Text for Line {
-    fn allowed() -> Cow<'static, str> {
-        "a line of at most 200 characters".into()
-    }
+        impl Text for $type {
+            fn allowed() -> Cow<'static, str> {
+                $allowed.into()
+            }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        crate::admin::settings::line(text)
-            .map(Self)
-            .map_err(|_| "is not such a line".to_owned())
-    }
+            fn parse(text: &str) -> Result<Self, String> {
+                $read(text).map(Self).map_err(|_| $wrong.to_owned())
+            }
 
-    fn spell(&self) -> String {
-        self.0.clone()
-    }
+            fn spell(&self) -> String {
+                self.0.clone()
+            }
+        }
+    )+};
+}
+
+setting_texts! {
+    /// A line that people read.
+    Line = settings::line, "a line of at most 200 characters", "is not such a line";
+    /// A colour.
+    Colour = settings::accent, "a colour, as in \"#4338ca\"", "is not a colour";
+    /// Where help is.
+    SupportUrl = settings::support_url,
+        "an address that begins with https://, http:// or mailto:", "is not such an address";
 }

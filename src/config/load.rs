@@ -35,7 +35,7 @@ pub fn find(named: Option<&Path>, environment: &Environment) -> Option<PathBuf> 
 ///
 /// Everything that is wrong with it; a missing `upstream.url`, too.
 pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Config, ConfigErrors> {
-    read(path, environment)?.config(None)
+    read_all(path, environment, Needs::Application)?.config(None)
 }
 
 /// The same for this application, whatever the file says of one.
@@ -60,54 +60,67 @@ pub(crate) struct Checked {
     pub(super) text: String,
 }
 
+/// What has to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Needs {
+    Application,
+    Nothing,
+}
+
 /// Reads and checks what is written. The application may be left out: commands
 /// that administer people need none.
 pub(crate) fn read(
     path: Option<&Path>,
     environment: &Environment,
 ) -> Result<Checked, ConfigErrors> {
+    read_all(path, environment, Needs::Nothing)
+}
+
+fn read_all(
+    path: Option<&Path>,
+    environment: &Environment,
+    needs: Needs,
+) -> Result<Checked, ConfigErrors> {
     let name = path.map(|path| path.display().to_string());
     let text = match path.map(contents).transpose() {
         Ok(text) => text.unwrap_or_default(),
         Err(problem) => return Err(ConfigErrors::new(name, "", vec![problem])),
     };
-    let checked = parse(&text, environment);
-    let (written, places) = checked.map_err(|problems| ConfigErrors::new(name, &text, problems))?;
+    let needs = needs == Needs::Application;
+    let missing = needs.then(|| resolve::no_upstream(&text, path.is_some()));
+    let parsed = parse(&text, environment, missing);
+    let (written, places) = parsed.map_err(|problems| ConfigErrors::new(name, &text, problems))?;
     Ok(Checked { written, places, path: path.map(Path::to_owned), text })
 }
 
-/// What a text and the environment say together.
+/// What a text and the environment say together. `missing` is what is wrong if
+/// no application is named.
 pub(super) fn parse(
     text: &str,
     environment: &Environment,
+    missing: Option<Problem>,
 ) -> Result<(Written, Places), Vec<Problem>> {
     let (table, broken) = DeTable::parse_recoverable(text);
     let syntax: Vec<_> = broken.iter().map(|error| syntax(text, error)).collect();
-    let mut reader = Reader::new(Vec::new());
+    let mut reader = Reader::new();
     reader.file(table.get_ref());
     reader.environment(environment);
     let written = Written::read(&mut reader);
     let mut places = reader.finish();
-    let line = |place: &Place| match place {
-        Place::File(span) => Some(
-            text[..text.floor_char_boundary(span.start)]
-                .matches('\n')
-                .count(),
-        ),
-        _ => None,
-    };
-    // A line that is no TOML says nothing else that could be right or wrong.
-    let torn: Vec<_> = syntax
-        .iter()
-        .filter_map(|problem| line(&problem.place))
-        .collect();
-    places
-        .problems
-        .retain(|problem| line(&problem.place).is_none_or(|line| !torn.contains(&line)));
-    if syntax.is_empty() && places.problems.is_empty() {
-        places.problems = resolve::contradictions(&written, &places);
+    if syntax.is_empty() {
+        let unnamed = matches!(places.of("upstream.url"), Place::Default(_));
+        places.contradicted(resolve::contradictions(&written, &places));
+        places.problems.extend(missing.filter(|_| unnamed));
+    } else {
+        // A line that is no TOML says nothing else that could be right or wrong.
+        let torn: Vec<_> = syntax
+            .iter()
+            .filter_map(|problem| line(text, problem))
+            .collect();
+        let whole = |problem: &Problem| line(text, problem).is_none_or(|at| !torn.contains(&at));
+        places.problems.retain(whole);
+        places.problems.extend(syntax);
     }
-    places.problems.extend(syntax);
     if places.problems.is_empty() {
         return Ok((written, places));
     }
@@ -116,6 +129,13 @@ pub(super) fn parse(
         _ => (1, 0),
     });
     Err(places.problems)
+}
+
+/// How many lines are before a problem.
+fn line(text: &str, problem: &Problem) -> Option<usize> {
+    let Place::File(span) = &problem.place else { return None };
+    let start = text.floor_char_boundary(span.start);
+    Some(text[..start].matches('\n').count())
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Problem {

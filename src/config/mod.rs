@@ -26,7 +26,9 @@ pub use self::bootstrap::{
 };
 pub use self::environment::{CONFIG_VARIABLE, DIRECTORY_VARIABLE, Environment};
 pub use self::kind::LogFormat;
-pub(crate) use self::load::{Checked, read};
+#[cfg(test)]
+use self::load::Checked;
+pub(crate) use self::load::read;
 pub use self::load::{DEFAULT_FILE, find, load, load_for};
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;

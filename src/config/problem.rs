@@ -55,6 +55,16 @@ impl Problem {
         &self.what
     }
 
+    /// What is allowed there, if that is what is wrong.
+    pub fn allowed_values(&self) -> Option<&str> {
+        Some(self.allowed.as_str()).filter(|words| !words.is_empty())
+    }
+
+    /// What to do about it, where that is known.
+    pub fn mend_words(&self) -> Option<&str> {
+        self.mend.as_deref()
+    }
+
     /// Where it was written.
     pub const fn place(&self) -> &Place {
         &self.place

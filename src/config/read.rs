@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::environment::{Environment, PREFIX, variable_of};
+use super::environment::{DIRECTORY_VARIABLE, Environment, PREFIX, variable_of};
 use super::file::{Section, Written};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
@@ -33,6 +33,23 @@ impl Places {
         place.unwrap_or(Place::Default(key))
     }
 
+    /// Adds the contradictions of keys with which nothing else is wrong: a key that
+    /// can't be read has its default here, which nobody meant.
+    pub(super) fn contradicted(&mut self, found: Vec<Problem>) {
+        let wrong: Vec<_> = self
+            .problems
+            .iter()
+            .map(|problem| problem.place.clone())
+            .collect();
+        let about = |problem: &Problem| {
+            let also = problem.also.iter().map(|(place, _)| place);
+            also.chain([&problem.place])
+                .any(|place| wrong.contains(place))
+        };
+        let meant = found.into_iter().filter(|problem| !about(problem));
+        self.problems.extend(meant);
+    }
+
     /// Every key that was written.
     pub(super) fn written(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.places.iter().map(|(key, place)| (key.as_str(), place))
@@ -40,9 +57,9 @@ impl Places {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(super) fn new() -> Self {
         let sections = Written::default().sections();
-        Self { found: BTreeMap::new(), sections, places: BTreeMap::new(), problems }
+        Self { found: BTreeMap::new(), sections, places: BTreeMap::new(), problems: Vec::new() }
     }
 
     /// Notes what the file says.
@@ -73,6 +90,7 @@ impl<'a> Reader<'a> {
 
     /// Notes what the environment says: it goes before the file.
     pub(super) fn environment(&mut self, environment: &'a Environment) {
+        self.directory(environment);
         for (variable, value) in environment.of_configuration() {
             let place = Place::Variable(variable.to_owned());
             let words = variable[PREFIX.len()..].to_ascii_lowercase();
@@ -89,6 +107,30 @@ impl<'a> Reader<'a> {
                 let near = self.nearest(&name).map(|key| variable_of(&key));
                 self.problems.push(suggest(problem, near));
             }
+        }
+    }
+
+    /// The directory has a variable of its own, which is shorter.
+    fn directory(&mut self, environment: &'a Environment) {
+        const KEY: &str = "store.directory";
+        let place = Place::Variable(DIRECTORY_VARIABLE.to_owned());
+        let long = variable_of(KEY);
+        match (environment.raw(DIRECTORY_VARIABLE), environment.raw(&long)) {
+            (Some(Some(short)), None) => {
+                self.found
+                    .insert(KEY.to_owned(), (Raw::Variable(short), place));
+            }
+            (Some(None), None) => {
+                let what = format!("{DIRECTORY_VARIABLE} is not UTF-8 text");
+                self.problems
+                    .push(Problem::new(place, what).mend("name the file with --directory"));
+            }
+            (Some(short), Some(other)) if short != other => {
+                let what = format!("{DIRECTORY_VARIABLE} and {long} name two directories");
+                self.problems
+                    .push(Problem::new(place, what).mend("unset one of them"));
+            }
+            _ => {}
         }
     }
 
@@ -205,7 +247,7 @@ mod tests {
     fn words_that_are_alike_are_found() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
-        let reader = Reader::new(Vec::new());
+        let reader = Reader::new();
         for (written, meant) in [
             ("public.listen_to", Some("public.listen")),
             ("upstraem.url", Some("upstream.url")),

@@ -10,7 +10,8 @@ use super::read::Places;
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
-    ACCOUNT_DISABLING, BRANDING_CONTACT, BRANDING_NAME, LOCKOUT, Setting,
+    ACCOUNT_DISABLING, BRANDING_ACCENT, BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL,
+    LOCKOUT, Setting,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::PolicyWords;
@@ -27,13 +28,16 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
     found.collect()
 }
 
+/// Said of a key that contradicts another without being written.
+const BY_DEFAULT: &str = "this is its default";
+
 /// A contradiction of two keys, shown where either is written.
 fn between(places: &Places, one: &'static str, other: &'static str, what: String) -> Problem {
     let (first, second) = (places.of(one), places.of(other));
-    let shown = |key: &str| format!("`{key}`");
     match (&first, &second) {
-        (Place::Default(_), _) => Problem::new(second, what).also(first, "this is its default"),
-        _ => Problem::new(first, what).also(second, shown(other)),
+        (Place::Default(_), _) => Problem::new(second, what).also(first, BY_DEFAULT),
+        (_, Place::Default(_)) => Problem::new(first, what).also(second, BY_DEFAULT),
+        _ => Problem::new(first, what).also(second, format!("`{other}`")),
     }
 }
 
@@ -149,15 +153,28 @@ fn lockout(written: &Written, places: &Places) -> Vec<Problem> {
     vec![keys.fold(problem, |problem, (key, place)| problem.also(place, format!("`{key}`")))]
 }
 
+/// The one key that has to be written, shown at the file's end.
+pub(super) fn no_upstream(text: &str, is_file: bool) -> Problem {
+    let place = match is_file {
+        true => Place::File(text.len()..text.len()),
+        false => Place::Default("upstream.url"),
+    };
+    Problem::new(place, "`upstream.url` is not set: which application is guarded?").mend(
+        "write url = \"http://127.0.0.1:3000\" below [upstream], or set PORTCULLIS__UPSTREAM__URL",
+    )
+}
+
 impl Checked {
     /// What is written, settled; the application is the one that is given, or the
     /// one in the file.
     pub(crate) fn config(self, upstream: Option<Origin>) -> Result<Config, ConfigErrors> {
         let Some(origin) = upstream.or_else(|| self.written.upstream.url.clone()) else {
-            return Err(self.no_upstream());
+            let name = self.path.as_ref().map(|path| path.display().to_string());
+            let problem = no_upstream(&self.text, self.path.is_some());
+            return Err(ConfigErrors::new(name, &self.text, vec![problem]));
         };
         let pinned = self.pinned();
-        let directory = self.directory().unwrap_or_else(|| DEFAULT_DIRECTORY.into());
+        let directory = self.directory();
         let Self { written, path, .. } = self;
         let gateway = gateway(&written, origin);
         Ok(Config {
@@ -170,30 +187,17 @@ impl Checked {
         })
     }
 
-    fn no_upstream(&self) -> ConfigErrors {
-        let at = self.text.len();
-        let place = match self.path {
-            Some(_) => Place::File(at..at),
-            None => Place::Default("upstream.url"),
+    /// Where the directory is. A relative path in the file begins at the file's
+    /// folder, so that it means the same wherever a command is run; any other
+    /// begins where the command is run.
+    pub(crate) fn directory(&self) -> PathBuf {
+        let Some(directory) = self.written.store.directory.as_ref() else {
+            return DEFAULT_DIRECTORY.into();
         };
-        let problem =
-            Problem::new(place, "`upstream.url` is not set: which application is guarded?").mend(
-                "write url = \"http://127.0.0.1:3000\" below [upstream], or set \
-                 PORTCULLIS__UPSTREAM__URL",
-            );
-        let name = self.path.as_ref().map(|path| path.display().to_string());
-        ConfigErrors::new(name, &self.text, vec![problem])
-    }
-
-    /// Where the directory is, if that is written. A relative path in the file
-    /// begins at the file's folder, so that it means the same wherever a command
-    /// is run; one in the environment begins where the command is run.
-    pub(crate) fn directory(&self) -> Option<PathBuf> {
-        let directory = self.written.store.directory.as_ref()?;
-        Some(match (self.places.of("store.directory"), &self.path) {
+        match (self.places.of("store.directory"), &self.path) {
             (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(directory),
             _ => directory.clone(),
-        })
+        }
     }
 
     /// The settings of the directory that are written here.
@@ -203,11 +207,13 @@ impl Checked {
         let policy = policy.filter(|_| *lockout != Lockout::default());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 4] = [
+        let values: [(&'static Setting, Option<String>); 6] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
             (&BRANDING_NAME, branding.name.as_ref().map(line)),
             (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),
+            (&BRANDING_ACCENT, branding.accent.as_ref().map(|accent| accent.0.clone())),
+            (&BRANDING_SUPPORT_URL, branding.support_url.as_ref().map(|url| url.0.clone())),
         ];
         let written = values
             .into_iter()

@@ -18,7 +18,7 @@ fn nothing() -> Environment {
 fn check(text: &str, variables: &[(&str, &str)]) -> Result<Checked, ConfigErrors> {
     let environment = variables.iter().copied().collect();
     let name = "portcullis.toml";
-    let parsed = load::parse(text, &environment);
+    let parsed = load::parse(text, &environment, None);
     let parsed =
         parsed.map_err(|problems| ConfigErrors::new(Some(name.to_owned()), text, problems));
     let (written, places) = parsed?;
@@ -179,9 +179,16 @@ fn a_path_in_a_file_begins_at_its_folder() {
         let read = read(Some(&file), environment).unwrap_or_else(|errors| panic!("{errors}"));
         read.directory()
     };
-    assert_eq!(directory(&nothing()), Some(folder.path().join("data/people.db")));
+    assert_eq!(directory(&nothing()), folder.path().join("data/people.db"));
     let variable = [("PORTCULLIS__STORE__DIRECTORY", "here.db")];
-    assert_eq!(directory(&variable.into_iter().collect()), Some(PathBuf::from("here.db")));
+    assert_eq!(directory(&variable.into_iter().collect()), PathBuf::from("here.db"));
+    let short = [("PORTCULLIS_DIRECTORY", "short.db")];
+    assert_eq!(directory(&short.into_iter().collect()), PathBuf::from("short.db"));
+    let both = refused("", &[variable[0], short[0]]);
+    assert_eq!(
+        whats(&both),
+        ["PORTCULLIS_DIRECTORY and PORTCULLIS__STORE__DIRECTORY name two directories"]
+    );
 }
 
 #[test]
@@ -319,6 +326,17 @@ fn contradictions_name_both_keys_and_the_mend() {
 }
 
 #[test]
+fn a_contradiction_is_of_keys_that_were_meant() {
+    // Nobody said what `admin.listen` is to be; what `sessions.idle` is, somebody did.
+    let text = "[public]\nlisten = \"127.0.0.1:8081\"\n[admin]\nlisten = 8081\n\
+                [sessions]\nlifetime = \"1h\"\n";
+    let errors = refused(text, &[]);
+    let expected =
+        ["`admin.listen` is a number", "`sessions.idle` is longer than `sessions.lifetime`"];
+    assert_eq!(whats(&errors), expected);
+}
+
+#[test]
 fn values_that_could_do_harm_are_refused() {
     for line in [
         "open.paths = [\"/\"]",
@@ -358,6 +376,10 @@ fn an_application_has_to_be_named() {
     std::fs::write(&file, "[public]\n").expect("written");
     let errors = load(Some(&file), &nothing()).expect_err("no application");
     assert!(errors.to_string().contains("PORTCULLIS__UPSTREAM__URL"), "{errors}");
+    std::fs::write(&file, "[public]\nlisten = 1\n").expect("written");
+    let errors = load(Some(&file), &nothing()).expect_err("no application");
+    assert_eq!(errors.problems().len(), 2, "{errors}");
+    std::fs::write(&file, "[public]\n").expect("written");
     let origin = Origin::parse("http://127.0.0.1:9").expect("an origin");
     assert!(load_for(origin, Some(&file), &nothing()).is_ok());
     assert!(load(None, &nothing()).is_err());

@@ -239,6 +239,8 @@ pub struct Account {
     pub locks: Locks,
     /// Sessions of another generation are dead.
     pub generation: Generation,
+    /// When the generation was last raised; `None` if it never was.
+    pub sessions_ended_at: Option<Timestamp>,
     /// Raised by every change; the newer one is right.
     pub version: Version,
     /// Raised by an unlock; failed attempts of an older one are forgotten.
@@ -260,9 +262,16 @@ impl Account {
             lifecycle: self.lifecycle,
             locks: self.locks.clone(),
             generation: self.generation,
+            sessions_ended_at: self.sessions_ended_at,
             version: self.version,
             profile: Some(self.profile()),
         }
+    }
+
+    /// When the generation was last raised, if an edit at `now` makes it `after`.
+    pub(crate) fn sessions_ended_by(&self, after: &Self, now: Timestamp) -> Option<Timestamp> {
+        let raised = self.generation != after.generation;
+        if raised { Some(now) } else { self.sessions_ended_at }
     }
 
     /// What it is called.

@@ -98,6 +98,11 @@ impl TrustedProxies {
         Self(networks.into_iter().collect())
     }
 
+    /// Whether nobody is trusted.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the hop is one of them.
     pub fn contains(&self, hop: ClientAddr) -> bool {
         self.0.iter().any(|network| network.contains(&hop.ip()))

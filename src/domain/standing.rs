@@ -161,6 +161,9 @@ pub struct Standing {
     pub locks: Locks,
     /// The generation that living sessions were born in.
     pub generation: Generation,
+    /// When the generation was last raised, where the source knows it: tokens
+    /// that somebody else signed by then are dead.
+    pub sessions_ended_at: Option<Timestamp>,
     /// Newer wins.
     pub version: Version,
     /// What the account is called, where the source knows it.
@@ -209,6 +212,15 @@ impl Standing {
     #[must_use]
     pub fn in_generation(self, generation: Generation) -> Self {
         Self { generation, ..self }
+    }
+
+    /// The same, with the generation last raised at this instant.
+    ///
+    /// For people who come with tokens that somebody else signed: such a token
+    /// has no generation of its own, and is dead if it was issued by then.
+    #[must_use]
+    pub fn with_sessions_ended_at(self, at: Timestamp) -> Self {
+        Self { sessions_ended_at: Some(at), ..self }
     }
 
     /// The same, with the login that [`CurrentAccount`](crate::CurrentAccount) shows.

@@ -47,14 +47,15 @@ impl CurrentAccount {
         Some(self.0.id()).filter(|id| id.get() != 0)
     }
 
-    /// When the session was signed in, or the token made. `None` if the
+    /// When the session was signed in, or the token made or issued. `None` if the
     /// application keeps its sessions itself and did not say.
     pub fn signed_in_at(&self) -> Option<Timestamp> {
         self.0.created_at()
     }
 
     /// Whether the request may be used for this: a person's session for
-    /// everything, an API token for what it was made for.
+    /// everything, an API token for what it was made for, a token that somebody
+    /// else signed for its `scope`, where it has one.
     ///
     /// The guard does not know what a path is for. A service that takes tokens
     /// asks this in its handlers.

@@ -39,7 +39,7 @@ pub enum Admission {
 ///
 /// Dropping it leaves nothing half done; others who wait for the same answer
 /// carry the read on.
-pub struct Look(BoxFuture<'static, Result<CurrentAccount, Denial>>);
+pub struct Look(pub(super) BoxFuture<'static, Result<CurrentAccount, Denial>>);
 
 impl Future for Look {
     type Output = Result<CurrentAccount, Denial>;
@@ -56,7 +56,7 @@ impl fmt::Debug for Look {
 }
 
 /// What is known of a session without asking the store.
-enum Known {
+pub(super) enum Known {
     Pass,
     Deny(Denial),
     /// The account's standing must be read.
@@ -68,15 +68,21 @@ enum Known {
 impl Portcullis {
     /// Decides about a request by its headers, without waiting.
     ///
-    /// For sessions of ours. Where the application keeps its own, everything is
+    /// For sessions of ours, and for tokens that somebody else signed. Where the application keeps its own, everything is
     /// a [`Look`]: use [`Portcullis::admit_head`].
     pub fn admit(&self, headers: &HeaderMap) -> Admission {
         let gate = &self.0;
+        #[cfg(feature = "jwt")]
+        if let Some(admission) = self.admit_jwt_in_header(headers) {
+            return admission;
+        }
         let settings = &gate.settings;
         match credential::of(headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
             Credential::Malformed(bearer) => Admission::Deny(gate.ended(bearer, gate.clock.wall())),
+            #[cfg(feature = "jwt")]
+            Credential::None if gate.jwt.is_some() => self.admit_jwt_in_cookie(headers),
             Credential::None => Admission::Deny(gate.deny(DenialReason::NoSession)),
         }
     }
@@ -145,7 +151,7 @@ impl Gate {
     /// Judges a session that is in memory. The account's reasons go before the
     /// session's, and before not knowing: a known lock stays a lock.
     #[inline]
-    fn judge(&self, live: &Live, now: Now, on_stale: OnStale) -> Known {
+    pub(super) fn judge(&self, live: &Live, now: Now, on_stale: OnStale) -> Known {
         let verdict = live.cell.word().verdict(live.born(), now.wall);
         let settled = live.is_settled(now.wall);
         let fresh = self.is_fresh(now.monotonic) && now.monotonic <= live.cell.known_until();

@@ -11,6 +11,8 @@ use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
 use crate::engine::flight::SingleFlight;
+#[cfg(feature = "jwt")]
+use crate::engine::jwt::JwtSessions;
 use crate::engine::live::Waiting;
 use crate::engine::policy::Policy;
 use crate::engine::session::TokenHasher;
@@ -50,6 +52,8 @@ pub struct Builder {
     settings: Settings,
     session_capacity: usize,
     on_stale: OnStale,
+    #[cfg(feature = "jwt")]
+    jwt: Option<JwtSessions>,
 }
 
 impl Default for Builder {
@@ -74,6 +78,8 @@ impl Default for Builder {
             },
             session_capacity: 1_000_000,
             on_stale: OnStale::Strict,
+            #[cfg(feature = "jwt")]
+            jwt: None,
         }
     }
 }
@@ -115,6 +121,14 @@ impl Builder {
     /// The application keeps its own sessions, and this says whose a request is.
     pub fn sessions_from(mut self, source: impl SessionSource) -> Self {
         self.session_source = Some(erase(source));
+        self
+    }
+
+    /// People come with JSON web tokens that somebody else signed, beside sessions
+    /// of ours. See [`jwt`](crate::engine::jwt).
+    #[cfg(feature = "jwt")]
+    pub fn jwt_sessions(mut self, sessions: JwtSessions) -> Self {
+        self.jwt = Some(sessions);
         self
     }
 
@@ -227,6 +241,10 @@ impl Builder {
         if self.settings.session_idle < Duration::from_secs(5 * 60) {
             return Err(BuildError::IdleTooShort);
         }
+        #[cfg(feature = "jwt")]
+        if let Some(jwt) = &self.jwt {
+            jwt.check(self.directory.is_some(), self.session_source.is_some())?;
+        }
         if self.settings.session_lifetime < Duration::from_secs(1) {
             return Err(BuildError::LifetimeTooShort);
         }
@@ -282,6 +300,8 @@ impl Builder {
             source,
             session_store,
             session_source: self.session_source,
+            #[cfg(feature = "jwt")]
+            jwt: self.jwt.map(|jwt| Arc::new(jwt.into())),
             directory: self.directory,
             attempts,
             keyring,
@@ -349,6 +369,10 @@ pub enum BuildError {
     /// A session that is over when it begins.
     #[error("a session's lifetime is under a second: raise it in `session_lasts`")]
     LifetimeTooShort,
+    /// The description of foreign tokens can't be kept.
+    #[cfg(feature = "jwt")]
+    #[error(transparent)]
+    Jwt(#[from] crate::engine::jwt::InvalidJwtSessions),
     /// Nobody to guard.
     #[error("the gate does not know where accounts are: call `directory` or `accounts`")]
     NoAccounts,

@@ -139,6 +139,9 @@ struct Details {
     suspect: bool,
     version: Version,
     generation: Generation,
+    /// When the generation was last raised. Without the room for a flag: a million
+    /// cells have it.
+    sessions_ended_at: Ended,
     /// Counts pushed changes, so that a read which began before one of the same
     /// version can be told from a later one.
     pushes: u32,
@@ -149,6 +152,28 @@ struct Details {
     /// What stands against the account, where anything does: a million plain
     /// accounts pay for none of it.
     against: Against,
+}
+
+/// When an account's generation was last raised, where the source says it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Ended(Timestamp);
+
+impl Ended {
+    const NEVER: Self = Self(Timestamp::from_micros(i64::MIN));
+
+    fn at(at: Option<Timestamp>) -> Self {
+        at.map_or(Self::NEVER, Self)
+    }
+
+    fn get(self) -> Option<Timestamp> {
+        (self != Self::NEVER).then_some(self.0)
+    }
+}
+
+impl Default for Ended {
+    fn default() -> Self {
+        Self::NEVER
+    }
 }
 
 /// What stands against an account. Small where nothing does.
@@ -300,6 +325,13 @@ impl Cell {
         lock(&self.details).generation
     }
 
+    /// The generation that sessions are born in now, and when it was last raised.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn last_raise(&self) -> (Generation, Option<Timestamp>) {
+        let details = lock(&self.details);
+        (details.generation, details.sessions_ended_at.get())
+    }
+
     /// What the account is called, where the source says so.
     pub(crate) fn profile(&self) -> Option<Profile> {
         lock(&self.details).profile.clone()
@@ -313,6 +345,7 @@ impl Cell {
             Against::Standing(standing) => Some(Standing::clone(standing)),
             Against::Nothing => Some(Standing {
                 generation: details.generation,
+                sessions_ended_at: details.sessions_ended_at.get(),
                 version: details.version,
                 profile: details.profile.clone(),
                 ..Standing::default()
@@ -342,6 +375,7 @@ impl Details {
         };
         self.version = standing.version;
         self.generation = standing.generation;
+        self.sessions_ended_at = Ended::at(standing.sessions_ended_at);
         if self.profile != standing.profile {
             self.profile.clone_from(&standing.profile);
         }

@@ -62,42 +62,65 @@ pub(crate) fn of<'a>(
     session_cookie(headers, cookie)
 }
 
-fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
+/// What was found in a place where one thing should be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Found<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+/// What stands behind `Bearer`.
+pub(super) fn bearer(headers: &HeaderMap) -> Found<'_> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next()?.as_bytes();
-    let (scheme, token) = value.split_at_checked("Bearer ".len())?;
-    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-        return None;
+    let first = values.next().map_or(&[][..], |value| value.as_bytes());
+    let Some((scheme, token)) = first.split_at_checked("Bearer ".len()) else { return Found::None };
+    match scheme.eq_ignore_ascii_case(b"Bearer ") {
+        false => Found::None,
+        true if values.next().is_some() => Found::Several,
+        true => Found::One(token),
     }
-    let random = token.strip_prefix(TOKEN_PREFIX.as_bytes());
-    Some(match (random, values.next()) {
-        (Some(random), None) if random.len() == SessionToken::LEN => Credential::ApiToken(random),
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
+    let random = match bearer(headers) {
+        Found::None => return None,
+        Found::One(token) => token.strip_prefix(TOKEN_PREFIX.as_bytes()),
+        Found::Several => None,
+    };
+    Some(match random {
+        Some(random) if random.len() == SessionToken::LEN => Credential::ApiToken(random),
         _ => Credential::Malformed(Bearer::Token),
     })
 }
 
 fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credential<'a> {
-    let mut found = Credential::None;
+    match cookie_value(headers, &cookie.finder) {
+        Found::None | Found::Several => Credential::None,
+        Found::One(value) if value.len() == SessionToken::LEN => Credential::Session(value),
+        Found::One(_) => Credential::Malformed(Bearer::Session),
+    }
+}
+
+/// The value of the cookie whose name and `=` this looks for.
+pub(super) fn cookie_value<'a>(headers: &'a HeaderMap, finder: &Finder<'_>) -> Found<'a> {
+    let mut found = Found::None;
     for header in headers.get_all(COOKIE) {
         let mut rest = header.as_bytes();
         // Most of a header is other people's cookies: jump over it.
-        while let Some(at) = cookie.finder.find(rest) {
+        while let Some(at) = finder.find(rest) {
             let (before, from_name) = rest.split_at(at);
-            let after = &from_name[cookie.finder.needle().len()..];
+            let after = &from_name[finder.needle().len()..];
             let end = memchr::memchr(b';', after).unwrap_or(after.len());
             let whole = rest.len() == header.len();
             rest = &after[end..];
             if !begins_a_pair(before, whole) {
                 continue;
             }
-            if found != Credential::None {
-                return Credential::None;
+            if found != Found::None {
+                return Found::Several;
             }
-            let value = unquoted(after[..end].trim_ascii());
-            found = match value.len() {
-                SessionToken::LEN => Credential::Session(value),
-                _ => Credential::Malformed(Bearer::Session),
-            };
+            found = Found::One(unquoted(after[..end].trim_ascii()));
         }
     }
     found

@@ -212,6 +212,8 @@ impl Gate {
         self.standings.sweep();
         self.retained.run_pending_tasks();
         self.unknown_tokens.run_pending_tasks();
+        #[cfg(feature = "jwt")]
+        self.sweep_jwts();
     }
 
     async fn prune(&self) {

@@ -15,7 +15,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::SessionId;
 use crate::domain::standing::Bearer;
-use crate::engine::session::Live;
+use crate::engine::session::{Kept, Live};
 use crate::engine::{ASK_AGAIN, CurrentAccount, Gate, Portcullis, Unanswered};
 
 /// However long nothing happens, the times of a session are looked at this often.
@@ -173,9 +173,13 @@ impl Gate {
     }
 
     async fn stored_state(&self, live: &Live) -> Result<OfStore, Unanswered> {
-        if live.id().get() == 0 {
-            // The application keeps it.
-            return Ok(OfStore::Goes);
+        match live.kept {
+            Kept::ByApplication => return Ok(OfStore::Goes),
+            #[cfg(feature = "jwt")]
+            Kept::InToken if self.is_signed_out(live.id()) => return Ok(OfStore::Ended),
+            #[cfg(feature = "jwt")]
+            Kept::InToken => return Ok(OfStore::Goes),
+            Kept::InStore => {}
         }
         let stored = self.stored_session(live.key, live.bearer).await?;
         Ok(stored.map_or(OfStore::Ended, |_| OfStore::Goes))

@@ -12,7 +12,7 @@ use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::engine::account::CurrentAccount;
 use crate::engine::builder::OnStale;
 use crate::engine::cell::Cell;
-use crate::engine::session::{Live, Scopes, TokenHash, UNKNOWN_BIRTH};
+use crate::engine::session::{Kept, Live, Scopes, TokenHash, UNKNOWN_BIRTH};
 use crate::engine::sessions::Overtaken;
 use crate::engine::source::SessionClaim;
 use crate::engine::{Gate, ReadSession, Unanswered, unknown};
@@ -94,7 +94,7 @@ impl Gate {
         }
     }
 
-    async fn judge_after_session(
+    pub(super) async fn judge_after_session(
         self: Arc<Self>,
         live: Arc<Live>,
         now: Now,
@@ -245,7 +245,8 @@ impl Gate {
             user_agent: None,
         };
         let bearer = Bearer::Session;
-        let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell);
+        let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell)
+            .kept(Kept::ByApplication);
         if claim.generation.is_some() { live } else { live.of_any_generation() }
     }
 }

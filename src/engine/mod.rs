@@ -12,6 +12,8 @@ mod cell;
 mod credential;
 mod feed;
 mod flight;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod live;
 mod look;
 #[cfg(feature = "passwords")]
@@ -99,6 +101,8 @@ struct Gate {
     source: Arc<dyn ErasedSource>,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
+    #[cfg(feature = "jwt")]
+    jwt: Option<Arc<jwt::Jwts>>,
     directory: Option<Arc<dyn Directory>>,
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
@@ -233,6 +237,24 @@ impl Portcullis {
     /// Whether API tokens are taken from the `Authorization` header.
     pub fn takes_api_tokens(&self) -> bool {
         self.0.settings.api_tokens
+    }
+
+    /// Whether any bearer tokens are taken from the `Authorization` header.
+    pub fn takes_bearer_tokens(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        if self.0.jwt.as_ref().is_some_and(|jwt| jwt.in_header()) {
+            return true;
+        }
+        self.takes_api_tokens()
+    }
+
+    /// How many signatures of JSON web tokens were checked since the gate was built.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_signatures_checked(&self) -> u64 {
+        self.0
+            .jwt
+            .as_ref()
+            .map_or(0, |jwt| jwt.signatures_checked())
     }
 
     /// How many sessions are held in memory.

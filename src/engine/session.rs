@@ -21,6 +21,7 @@ pub(crate) struct Live {
     pub(crate) key: SessionKey,
     pub(crate) cell: Arc<Cell>,
     pub(crate) bearer: Bearer,
+    pub(crate) kept: Kept,
     /// Whether another generation of the account ends it: a session's does, a
     /// token's not.
     ends_with_generation: bool,
@@ -32,6 +33,18 @@ pub(crate) struct Live {
     scopes: Option<Box<Scopes>>,
     /// Used since the eviction hand last passed.
     pub(crate) used: AtomicBool,
+}
+
+/// Who keeps a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kept {
+    /// The application, which says whose each request is.
+    ByApplication,
+    /// A store, or the directory, which can be asked for it again.
+    InStore,
+    /// Whoever holds the token that somebody else signed: it says everything.
+    #[cfg(feature = "jwt")]
+    InToken,
 }
 
 /// What an API token may be used for. Behind one thin pointer, for a million
@@ -108,6 +121,7 @@ impl Live {
             key: session.key,
             cell,
             bearer,
+            kept: Kept::InStore,
             ends_with_generation: bearer == Bearer::Session,
             born: session.generation,
             created_at: session.created_at,
@@ -118,9 +132,31 @@ impl Live {
         }
     }
 
+    /// The same, kept elsewhere.
+    pub(crate) fn kept(self, kept: Kept) -> Self {
+        Self { kept, ..self }
+    }
+
     /// The same, living on whatever the account's generation.
     pub(crate) fn of_any_generation(self) -> Self {
         Self { ends_with_generation: false, ..self }
+    }
+
+    /// The same in another generation, not yet used in it.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn reborn_in(&self, generation: Generation) -> Self {
+        let scopes = self
+            .scopes
+            .as_ref()
+            .map(|scopes| Box::new(Scopes(scopes.0.clone())));
+        Self {
+            scopes,
+            born: generation,
+            last_seen_at: AtomicI64::new(self.last_seen_at().as_micros()),
+            used: AtomicBool::new(false),
+            cell: Arc::clone(&self.cell),
+            ..*self
+        }
     }
 
     /// The same, for these uses alone.

@@ -13,6 +13,7 @@ use crate::domain::lock::{End, Lockout};
 use crate::domain::session::{Session, SessionToken};
 use crate::domain::standing::{Generation, Standing};
 use crate::domain::time::Timestamp;
+use crate::engine::session::Kept;
 use crate::engine::{CurrentAccount, Portcullis, Unanswered};
 use crate::store::NewSession;
 
@@ -215,13 +216,21 @@ impl Portcullis {
 
     /// Ends one session, everywhere.
     ///
-    /// Says whether there was such a session.
+    /// Says whether there was such a session. A token that somebody else signed is
+    /// refused from now on until it expires, in this process alone: another
+    /// process, and this one after a restart, take it still. To end it everywhere,
+    /// sign the account out everywhere.
     ///
     /// # Errors
     ///
     /// If the store does not answer: then the session goes on.
     pub async fn sign_out(&self, session: &CurrentAccount) -> Result<bool, SignInError> {
-        let Some(id) = session.session_id() else { return Ok(false) };
+        let id = match session.0.kept {
+            Kept::ByApplication => return Ok(false),
+            #[cfg(feature = "jwt")]
+            Kept::InToken => return self.0.sign_out_jwt(&session.0),
+            Kept::InStore => session.0.id(),
+        };
         let note = Note {
             actor: format!("user:{}", session.key()),
             action: Action::SessionEnded,

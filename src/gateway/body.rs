@@ -198,7 +198,9 @@ impl HttpBody for RequestBody {
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
         let polled = body.poll_frame(context);
         if let Some(progress) = this.progress {
-            progress.waiting.store(polled.is_pending(), Ordering::Relaxed);
+            progress
+                .waiting
+                .store(polled.is_pending(), Ordering::Relaxed);
         }
         let Poll::Ready(frame) = polled else {
             ready!(this.patience.poll_out(context));
@@ -257,7 +259,9 @@ impl Patience {
     pub(crate) fn poll_out(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(asleep) = &mut self.asleep else {
             self.waiting = true;
-            let asleep = self.asleep.insert(Box::pin(tokio::time::sleep(self.at_most)));
+            let asleep = self
+                .asleep
+                .insert(Box::pin(tokio::time::sleep(self.at_most)));
             return asleep.as_mut().poll(context);
         };
         if !self.waiting {

@@ -84,7 +84,9 @@ impl Listener {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(limits.head_timeout)
             .keep_alive_timeout(limits.head_timeout);
-        let places = u32::try_from(limits.connections).unwrap_or(MAX_PLACES).min(MAX_PLACES);
+        let places = u32::try_from(limits.connections)
+            .unwrap_or(MAX_PLACES)
+            .min(MAX_PLACES);
         let room = Arc::new(Semaphore::new(places as usize));
         Self { socket, limits: limits.clone(), http, room, places }
     }

@@ -142,13 +142,16 @@ fn is_host(text: &[u8]) -> bool {
         Some(colon) if !text.ends_with(b"]") => (&text[..colon], Some(&text[colon + 1..])),
         _ => (text, None),
     };
-    let is_port = |port: &[u8]| {
-        (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
-    };
-    let address = name.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let address = name
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"));
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let named = match address {
-        Some(address) => std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok()),
+        Some(address) => {
+            std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok())
+        }
         None => !name.is_empty() && name.iter().all(is_name),
     };
     named && port.is_none_or(is_port)
@@ -156,8 +159,14 @@ fn is_host(text: &[u8]) -> bool {
 
 /// How much of a request there is before its body, about.
 fn size_of_head(head: &Parts) -> usize {
-    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let fields = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
     fields.sum::<usize>() + target
 }
 

@@ -275,7 +275,12 @@ mod tests {
             ("limits.connections", limits.connections.to_string()),
             ("limits.head", format!("{} KiB", limits.head_bytes / 1024)),
             ("limits.head_fields", limits.head_fields.to_string()),
-            ("limits.body", limits.body_bytes.map_or("none".to_owned(), |n| n.to_string())),
+            (
+                "limits.body",
+                limits
+                    .body_bytes
+                    .map_or("none".to_owned(), |n| n.to_string()),
+            ),
             ("limits.head_timeout", seconds(limits.head_timeout)),
             ("limits.body_idle_timeout", seconds(limits.body_idle_timeout)),
             ("limits.drain", seconds(limits.drain)),

@@ -98,10 +98,7 @@ async fn join(client: OnUpgrade, upstream: OnUpgrade, half_open: Duration) {
 }
 
 /// Passes on what comes, and then that nothing more does.
-async fn pour(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-) -> io::Result<()> {
+async fn pour(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
     tokio::io::copy(&mut from, &mut to).await?;
     to.shutdown().await
 }

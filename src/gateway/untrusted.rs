@@ -120,13 +120,8 @@ impl Untrusted {
     /// configuration.
     pub(crate) fn new(settings: &Settings) -> Self {
         let identity = &settings.upstream.identity;
-        let ours = [
-            &identity.user,
-            &identity.account,
-            &identity.email,
-            &identity.name,
-            &identity.groups,
-        ];
+        let ours =
+            [&identity.user, &identity.account, &identity.email, &identity.name, &identity.groups];
         let further = ours
             .into_iter()
             .flatten()
@@ -164,16 +159,22 @@ pub(crate) fn is_never_a_trailer(name: &HeaderName) -> bool {
 /// Takes off what is unwanted.
 pub(crate) fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
     // Usually there are none, and looking does not allocate.
-    let found: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+    let found: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| unwanted(name))
+        .cloned()
+        .collect();
     for name in found {
         headers.remove(name);
     }
 }
 
 fn is_of_identity(name: &str) -> bool {
-    let begins = |prefix: &&str| name.get(..prefix.len()).is_some_and(|head| is(head, prefix));
-    NAMES_OF_IDENTITY.iter().any(|other| is(name, other))
-        || PREFIXES_OF_IDENTITY.iter().any(begins)
+    let begins = |prefix: &&str| {
+        name.get(..prefix.len())
+            .is_some_and(|head| is(head, prefix))
+    };
+    NAMES_OF_IDENTITY.iter().any(|other| is(name, other)) || PREFIXES_OF_IDENTITY.iter().any(begins)
 }
 
 fn is_http_misspelt(name: &str) -> bool {
@@ -187,7 +188,8 @@ fn is(name: &str, class: &str) -> bool {
 
 /// A header's name is lower case ASCII already.
 fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+    name.chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
 }
 
 #[cfg(test)]
@@ -212,11 +214,33 @@ mod tests {
     #[test]
     fn ordinary_headers_pass() {
         for text in [
-            "accept", "accept-language", "authorization", "cache-control", "connection",
-            "content-length", "content-type", "cookie", "cookie2", "host", "origin", "range",
-            "referer", "sec-fetch-mode", "te", "trailer", "transfer-encoding", "traceparent",
-            "user-agent", "x-csrf-token", "x-requested-with", "x-request-id", "x-users",
-            "x_request_id", "x-correlation.id", "if-none-match", "sec-websocket-key",
+            "accept",
+            "accept-language",
+            "authorization",
+            "cache-control",
+            "connection",
+            "content-length",
+            "content-type",
+            "cookie",
+            "cookie2",
+            "host",
+            "origin",
+            "range",
+            "referer",
+            "sec-fetch-mode",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "traceparent",
+            "user-agent",
+            "x-csrf-token",
+            "x-requested-with",
+            "x-request-id",
+            "x-users",
+            "x_request_id",
+            "x-correlation.id",
+            "if-none-match",
+            "sec-websocket-key",
         ] {
             assert!(!untrusted().includes(&name(text)), "{text}");
         }

@@ -24,8 +24,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-pub(crate) use self::body::UpstreamBody;
 use self::body::Lease;
+pub(crate) use self::body::UpstreamBody;
 use self::pool::{Http1, Need, Pool};
 use crate::gateway::body::{Progress, RequestBody};
 use crate::gateway::settings::Upstream as Settings;
@@ -116,7 +116,10 @@ impl Upstream {
         let need = if is_repeatable(&request) { Need::AnyOpen } else { Need::Fresh };
         while let Some(mut sender) = self.0.pool.take(need) {
             let spare = (need == Need::AnyOpen).then(|| copy(&request));
-            let sent = self.0.in_time(progress.as_deref(), sender.try_send_request(request)).await?;
+            let sent = self
+                .0
+                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .await?;
             let mut error = match sent {
                 Ok(response) => return self.receive(response, Some(sender)),
                 Err(error) => error,
@@ -128,7 +131,10 @@ impl Upstream {
             };
         }
         let mut sender = self.0.connect_http1().await?;
-        let sent = self.0.in_time(progress.as_deref(), sender.try_send_request(request)).await?;
+        let sent = self
+            .0
+            .in_time(progress.as_deref(), sender.try_send_request(request))
+            .await?;
         match sent {
             Ok(response) => self.receive(response, Some(sender)),
             Err(error) => Err(UpstreamError::Http(error.into_error())),
@@ -143,7 +149,10 @@ impl Upstream {
         // One that was closed while it waited is found out by the first to use it.
         for _ in 0..2 {
             let mut sender = self.0.shared_http2().await?;
-            let sent = self.0.in_time(progress.as_deref(), sender.try_send_request(request)).await?;
+            let sent = self
+                .0
+                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .await?;
             let mut error = match sent {
                 Ok(response) => return self.receive(response, None),
                 Err(error) => error,
@@ -206,7 +215,8 @@ fn stays_open(response: &Response<Incoming>) -> bool {
 fn is_of_events(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
     let events = b"text/event-stream";
-    kind.and_then(|kind| kind.get(..events.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(events))
+    kind.and_then(|kind| kind.get(..events.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(events))
 }
 
 fn broke_before_the_answer(error: &TrySendError<Request<RequestBody>>) -> bool {
@@ -246,8 +256,9 @@ impl Shared {
 
     async fn connect_http1(self: &Arc<Self>) -> Result<Http1, UpstreamError> {
         let stream = self.connect().await?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(UpstreamError::Http)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(UpstreamError::Http)?;
         let home = Arc::downgrade(self);
         tokio::spawn(async move {
             // Whoever sent a request on it is told of what went wrong.

@@ -35,7 +35,7 @@ impl GuardLayer {
     pub fn new(gate: Portcullis) -> Self {
         let responder = DefaultResponseForDenial::new()
             .clear_cookie(gate.clearing_cookie())
-            .takes_tokens(gate.takes_api_tokens())
+            .takes_tokens(gate.takes_bearer_tokens())
             .loop_guard(LoopGuard::new().secure(gate.is_https()))
             .original_uri(original_uri);
         Self { shared: Arc::new(Shared { gate, responder, sign_in: None, optional: false }) }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::admin;
 use crate::pages::colour::Colour;
 
 /// The largest logo, in bytes.
@@ -65,6 +66,20 @@ impl Branding {
     #[must_use]
     pub fn support_url(self, url: SupportUrl) -> Self {
         Self { support_url: Some(url), ..self }
+    }
+}
+
+/// The directory's settings; what can't be shown is left out.
+impl From<&admin::Branding> for Branding {
+    fn from(said: &admin::Branding) -> Self {
+        let of_default = Self::default();
+        Self {
+            name: said.name.clone().unwrap_or(of_default.name),
+            accent: said.accent.as_ref().and_then(|text| text.parse().ok()),
+            logo: None,
+            contact: said.contact.clone(),
+            support_url: said.support_url.as_ref().and_then(|text| text.parse().ok()),
+        }
     }
 }
 
@@ -270,6 +285,26 @@ mod tests {
         assert_eq!(kind(b"<html>"), Err(InvalidBranding::LogoKind));
         let bytes = MAX_LOGO_BYTES + 1;
         assert_eq!(kind(&vec![b'<'; bytes]), Err(InvalidBranding::LogoTooLarge { bytes }));
+    }
+
+    #[test]
+    fn what_a_setting_takes_a_page_shows() {
+        use crate::admin::settings::{accent, support_url};
+
+        for text in ["#fd0", "#4338CA", "4338ca", "#12345", "#ggg", "", "#\u{e4}\u{e4}\u{e4}"] {
+            let taken = accent(text);
+            assert_eq!(taken.is_ok(), text.parse::<Accent>().is_ok(), "{text:?}");
+        }
+        for text in ["https://a", "mailto:a@b", "javascript:alert(1)", "https://", "http://a b"] {
+            let taken = support_url(text);
+            assert_eq!(taken.is_ok(), text.parse::<SupportUrl>().is_ok(), "{text:?}");
+        }
+        let mut said = admin::Branding::default();
+        assert_eq!(Branding::from(&said), Branding::default());
+        said.name = Some("Harbour".to_owned());
+        said.accent = Some("#fd0".to_owned());
+        let shown = Branding::from(&said);
+        assert_eq!((shown.name.as_str(), shown.accent), ("Harbour", "#fd0".parse().ok()));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use crate::admin::{Actor, Admin};
 use crate::domain::account::Account;
 use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
-use crate::domain::time::Timestamp;
 use crate::engine::{Admission, CurrentAccount, Portcullis};
 use crate::guard::ReturnTo;
 use crate::pages::assets::Names;
@@ -56,10 +55,6 @@ impl Site {
         let brand = self.brand.get();
         let names = Names::of(&brand);
         Frame { at: self.at.clone(), brand, names, home: self.home.to_string() }
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.gate.clock().wall()
     }
 
     /// The address of one of the pages.

@@ -218,4 +218,14 @@ mod tests {
         }
         assert_eq!(Deed::parse("<script>"), None);
     }
+
+    #[test]
+    fn a_lockout_without_an_end_is_for_the_administrator() {
+        let at = Timestamp::from_secs(1_795_284_720);
+        let message = Message::of_refusal(SignInError::LockedOut { end: End::Never, at });
+        assert!(message.ask && message.opening.is_none());
+        let end = End::At(at.after(std::time::Duration::from_secs(60)));
+        let message = Message::of_refusal(SignInError::LockedOut { end, at });
+        assert!(!message.ask && message.opening.is_some());
+    }
 }

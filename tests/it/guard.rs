@@ -26,11 +26,11 @@ use tower::ServiceExt;
 
 /// What a response says, read to its end.
 #[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     denial: Option<Denial>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -46,7 +46,7 @@ impl Answer {
     }
 
     /// The value of a header that is there once or not at all.
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let first = values
             .next()
@@ -69,7 +69,7 @@ impl Answer {
     }
 }
 
-async fn ask(app: &Router, request: Request<Body>) -> Answer {
+pub(crate) async fn ask(app: &Router, request: Request<Body>) -> Answer {
     Answer::read(app.clone().oneshot(request).await.expect("axum can't fail")).await
 }
 
@@ -88,7 +88,7 @@ async fn perhaps(me: Option<CurrentAccount>) -> String {
 }
 
 /// Serves on a free port, for as long as the test's runtime lives.
-async fn serve(app: Router) -> SocketAddr {
+pub(crate) async fn serve(app: Router) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a free port");

@@ -4,15 +4,21 @@
 
 #[cfg(feature = "gateway")]
 mod cli;
+#[cfg(feature = "gateway")]
+mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
 mod gateway;
 mod guard;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod layering;
 mod live;
 #[cfg(feature = "gateway")]
 mod manual;
+#[cfg(feature = "pages")]
+mod pages;
 #[cfg(feature = "gateway")]
 mod readme;
 mod refusals;

@@ -49,6 +49,7 @@ macro_rules! suite {
                 a_deleted_login_is_never_given_out_again
                 a_change_is_written_whole
                 the_stores_own_facts_are_not_for_edits
+                the_last_raise_of_a_generation_is_known
                 deciding_on_nothing_changes_nothing
                 a_taken_address_changes_nothing
                 an_accounts_password_is_replaced

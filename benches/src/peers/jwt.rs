@@ -21,7 +21,7 @@ use crate::{
     variant::router,
 };
 
-const SECRET: &[u8; 32] = b"a secret of thirty-two bytes....";
+pub(crate) const SECRET: &[u8; 32] = b"a secret of thirty-two bytes....";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Claims {
@@ -51,7 +51,7 @@ pub(crate) fn populated(count: usize) -> Result<(Router, Clients)> {
 }
 
 /// Names the provider; one named already is as good.
-fn install_provider() -> Result<()> {
+pub(crate) fn install_provider() -> Result<()> {
     static INSTALLED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     let provider = &jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
     let installed = *INSTALLED.get_or_init(|| provider.install_default().is_ok());

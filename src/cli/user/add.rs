@@ -1,7 +1,5 @@
 //! `portcullis user add`: makes an account, and the directory with the first.
 
-use std::path::Path;
-
 use clap::Args;
 
 use crate::admin::NewPerson;
@@ -9,6 +7,7 @@ use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
 use crate::cli::shell::last;
+use crate::cli::store::{Located, Named};
 use crate::cli::view::OutcomeView;
 use crate::cli::{password, store};
 use crate::domain::login::Login;
@@ -43,11 +42,13 @@ pub(in crate::cli) struct Add {
 }
 
 impl Add {
-    pub(in crate::cli) async fn run(self, path: &Path, output: Output) -> Result<(), Failure> {
+    pub(in crate::cli) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         // All that can be wrong with the words, before a file is made.
         let person = self.person()?;
-        let first = !store::exists(path)?;
-        let desk = Desk::at(path, store::open_or_create(path).await?, output);
+        let Located { directory: path, pins } = named.locate()?;
+        let first = !store::exists(&path)?;
+        let directory = store::open_or_create(&path).await?;
+        let desk = Desk::new(named.program(), directory, pins, output);
         if first {
             desk.output
                 .remark(&format!("A new directory begins at {}.", path.display()));

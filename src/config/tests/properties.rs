@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::file::{Admin, Limits, Lockout, Sessions};
 use crate::config::kind::{
-    Header, HostName, HostTold, Line, LockFor, LogLevel, MaybeHeader, MaybeListen, OpenPath, Window,
+    Colour, Header, HostName, HostTold, Line, LockFor, LogLevel, MaybeHeader, MaybeListen,
+    OpenPath, SupportUrl, Window,
 };
 use crate::config::value::{Count, Length, Size};
 use crate::domain::lock::LiveSessions;
@@ -104,6 +105,8 @@ prop_compose! {
         hosts in vec("[a-z]{1,8}(\\.[a-z]{2,5})?", 0..3),
         proxies in vec(any::<(u32, u8)>(), 0..3),
         branding in (option::of(line()), option::of(line())),
+        accent in option::of("#[0-9a-f]{6}|#[0-9a-f]{3}"),
+        help in option::of("(https?://|mailto:)[!-~]{1,20}"),
         disabling in option::of(any::<bool>()),
     ) -> Written {
         let mut written = Written::default();
@@ -123,6 +126,8 @@ prop_compose! {
         };
         written.clients.trusted_proxies = proxies.into_iter().map(network).collect();
         (written.branding.name, written.branding.contact) = branding;
+        written.branding.accent = accent.map(Colour);
+        written.branding.support_url = help.map(SupportUrl);
         written.accounts.disabling = disabling;
         written
     }
@@ -164,10 +169,10 @@ proptest! {
     #[test]
     fn what_is_written_is_read_back(written in written()) {
         let text = written.render();
-        match load::parse(&text, &nothing()) {
+        match load::parse(&text, &nothing(), None) {
             Ok((read, _)) => prop_assert_eq!(read, written),
             Err(problems) => {
-                let mut reader = super::super::read::Reader::new(Vec::new());
+                let mut reader = super::super::read::Reader::new();
                 let table = toml::de::DeTable::parse(&text).expect("TOML");
                 reader.file(table.get_ref());
                 prop_assert_eq!(Written::read(&mut reader), written);

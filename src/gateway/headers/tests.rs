@@ -12,7 +12,11 @@ fn with_cookies(lines: &[&[u8]]) -> HeaderMap {
 }
 
 fn cookies(headers: &HeaderMap) -> Vec<&[u8]> {
-    headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect()
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect()
 }
 
 #[test]
@@ -37,7 +41,12 @@ fn our_cookies_go_and_the_others_stay() {
     for (before, after) in cases {
         let mut headers = with_cookies(before);
         remove_our_cookies(&mut headers);
-        let shown = || before.iter().map(|line| String::from_utf8_lossy(line)).collect::<Vec<_>>();
+        let shown = || {
+            before
+                .iter()
+                .map(|line| String::from_utf8_lossy(line))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(cookies(&headers), *after, "{:?}", shown());
     }
 }

@@ -29,13 +29,32 @@ fn peer(ip: &str) -> Peer {
 
 #[test]
 fn a_request_names_one_host() {
-    for host in ["app.example", "app.example:8080", "127.0.0.1:1", "[::1]", "[::1]:443", "my_app-1"] {
+    for host in ["app.example", "app.example:8080", "127.0.0.1:1", "[::1]", "[::1]:443", "my_app-1"]
+    {
         assert!(look(&mut head("/", &[("host", host)])).is_ok(), "{host}");
     }
     for host in [
-        "", " ", "a b", "u@app.example", "u:p@app.example", "app.example/x", "app.example:",
-        "app.example:x", "app.example:123456", "app.example:80:80", "[::1", "::1", "[g]", "a,b",
-        "a?b", "a#b", "a%2fb", "app.example:+80", "[::1]x", "[]", ":80",
+        "",
+        " ",
+        "a b",
+        "u@app.example",
+        "u:p@app.example",
+        "app.example/x",
+        "app.example:",
+        "app.example:x",
+        "app.example:123456",
+        "app.example:80:80",
+        "[::1",
+        "::1",
+        "[g]",
+        "a,b",
+        "a?b",
+        "a#b",
+        "a%2fb",
+        "app.example:+80",
+        "[::1]x",
+        "[]",
+        ":80",
     ] {
         assert!(look(&mut head("/", &[("host", host)])).is_err(), "{host:?}");
     }
@@ -54,16 +73,50 @@ fn a_request_names_one_host() {
 #[test]
 fn a_path_is_read_in_one_way_only() {
     for path in [
-        "/", "/a/b", "/a%20b", "/a%2Fb", "/a;v=1/b", "//a", "/a//b", "/...", "/.well-known/x",
-        "/a.b/c..d", "/100%25", "/%E2%82%AC", "/\u{20ac}", "/a%252Fb", "/~user/%7Euser",
+        "/",
+        "/a/b",
+        "/a%20b",
+        "/a%2Fb",
+        "/a;v=1/b",
+        "//a",
+        "/a//b",
+        "/...",
+        "/.well-known/x",
+        "/a.b/c..d",
+        "/100%25",
+        "/%E2%82%AC",
+        "/\u{20ac}",
+        "/a%252Fb",
+        "/~user/%7Euser",
     ] {
         assert!(check_path(path).is_ok(), "{path}");
     }
     for path in [
-        "/..", "/.", "/a/../b", "/a/./b", "/a/..", "/%2e%2e/b", "/%2E./b", "/.%2e/b", "/a/..;/b",
-        "/a/..;v=1/b", "/.;/b", "/%252e%252e/b", "/%25252e%25252e/b", "/..%2Fb", "/a%2f..%2fb",
-        "/a%5cb", "/a\\b", "/a%00b", "/a%0ab", "/a%0d%0ab", "/a%7fb", "/a%255cb", "/..%3Bx/b",
-        "/%252525252e", "/a%2500",
+        "/..",
+        "/.",
+        "/a/../b",
+        "/a/./b",
+        "/a/..",
+        "/%2e%2e/b",
+        "/%2E./b",
+        "/.%2e/b",
+        "/a/..;/b",
+        "/a/..;v=1/b",
+        "/.;/b",
+        "/%252e%252e/b",
+        "/%25252e%25252e/b",
+        "/..%2Fb",
+        "/a%2f..%2fb",
+        "/a%5cb",
+        "/a\\b",
+        "/a%00b",
+        "/a%0ab",
+        "/a%0d%0ab",
+        "/a%7fb",
+        "/a%255cb",
+        "/..%3Bx/b",
+        "/%252525252e",
+        "/a%2500",
     ] {
         assert!(check_path(path).is_err(), "{path}");
     }
@@ -71,7 +124,11 @@ fn a_path_is_read_in_one_way_only() {
 
 #[test]
 fn one_header_tells_the_address_and_only_trusted_proxies_write_it() {
-    let forwarded = [("host", "a"), ("x-forwarded-for", "203.0.113.9, 10.0.0.2"), ("x-forwarded-proto", "https")];
+    let forwarded = [
+        ("host", "a"),
+        ("x-forwarded-for", "203.0.113.9, 10.0.0.2"),
+        ("x-forwarded-proto", "https"),
+    ];
     let mut from_outside = head("/", &forwarded);
     let client = look(&mut from_outside).expect("fine");
     assert_eq!(client, "192.0.2.7".parse::<IpAddr>().expect("an address").into());
@@ -83,8 +140,12 @@ fn one_header_tells_the_address_and_only_trusted_proxies_write_it() {
         settings.client_address.trusted_proxies = TrustedProxies::new(proxies);
     });
     let mut through = head("/", &forwarded);
-    through.headers.insert("connection", "x-forwarded-for".parse().expect("a value"));
-    let client = behind.look(&mut through, false, &peer("10.0.0.1")).expect("fine");
+    through
+        .headers
+        .insert("connection", "x-forwarded-for".parse().expect("a value"));
+    let client = behind
+        .look(&mut through, false, &peer("10.0.0.1"))
+        .expect("fine");
     assert_eq!(client, "203.0.113.9".parse::<IpAddr>().expect("an address").into());
     assert_eq!(through.headers["x-forwarded-for"], "203.0.113.9, 10.0.0.2, 10.0.0.1");
     assert_eq!(through.headers["x-forwarded-proto"], "https");
@@ -104,7 +165,8 @@ fn bodies_are_announced_and_upgrades_have_none() {
     options.method = Method::OPTIONS;
     options.version = Version::HTTP_2;
     assert!(screen.look(&mut options, true, &peer("192.0.2.7")).is_err());
-    let mut upgrade = head("/", &[("host", "a"), ("upgrade", "websocket"), ("content-length", "5")]);
+    let mut upgrade =
+        head("/", &[("host", "a"), ("upgrade", "websocket"), ("content-length", "5")]);
     assert!(screen.look(&mut upgrade, true, &peer("192.0.2.7")).is_err());
     for coding in ["gzip, chunked", "xchunked", "chunked, chunked", "\"chunked\""] {
         let mut coded = head("/", &[("host", "a"), ("transfer-encoding", coding)]);
@@ -120,7 +182,10 @@ fn resolved(path: &[u8], decodings: usize) -> Vec<Vec<u8>> {
     }
     let mut names: Vec<Vec<u8>> = Vec::new();
     for segment in path.split(|byte| matches!(byte, b'/' | b'\\')) {
-        let name = segment.split(|byte| *byte == b';').next().unwrap_or_default();
+        let name = segment
+            .split(|byte| *byte == b';')
+            .next()
+            .unwrap_or_default();
         match name {
             b".." => drop(names.pop()),
             b"." => {}

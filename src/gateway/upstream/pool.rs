@@ -84,7 +84,8 @@ impl Pool {
 
     /// Closes those that nobody has used for this long.
     pub(super) fn sweep(&self, keep: Duration) {
-        self.idle().retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
+        self.idle()
+            .retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
     }
 
     pub(super) fn len(&self) -> usize {

@@ -36,7 +36,10 @@ async fn application(answers: &'static [&'static [u8]]) -> (Upstream, Arc<Atomic
 }
 
 fn request(method: &str) -> Request<RequestBody> {
-    let request = Request::builder().method(method).uri("/").header("host", "a");
+    let request = Request::builder()
+        .method(method)
+        .uri("/")
+        .header("host", "a");
     request.body(RequestBody::none()).expect("a request")
 }
 
@@ -74,9 +77,15 @@ async fn one_that_is_to_be_closed_is_not() {
 
 #[tokio::test]
 async fn only_what_does_no_harm_is_sent_twice() {
-    for (method, repeatable) in
-        [("GET", true), ("HEAD", true), ("OPTIONS", true), ("DELETE", true), ("PUT", true), ("POST", false), ("PATCH", false)]
-    {
+    for (method, repeatable) in [
+        ("GET", true),
+        ("HEAD", true),
+        ("OPTIONS", true),
+        ("DELETE", true),
+        ("PUT", true),
+        ("POST", false),
+        ("PATCH", false),
+    ] {
         assert_eq!(is_repeatable(&request(method)), repeatable, "{method}");
     }
 }

@@ -124,6 +124,7 @@ impl State {
             lifecycle: new.lifecycle,
             locks: Locks::default(),
             generation: Generation::default(),
+            sessions_ended_at: None,
             version: Version::new(1),
             attempts_generation: 0,
             has_password: new.password_hash.is_some(),
@@ -166,6 +167,7 @@ impl State {
         let account = Account {
             id,
             login: before.login.clone(),
+            sessions_ended_at: before.sessions_ended_by(&edit, at),
             version: before.version.next(),
             has_password: record.password_hash.is_some(),
             created_at: before.created_at,

@@ -108,6 +108,7 @@ fn edited(before: &Account, edit: Account, new_password: bool, now: Timestamp) -
     Account {
         id: before.id,
         login: before.login.clone(),
+        sessions_ended_at: before.sessions_ended_by(&edit, now),
         version: before.version.next(),
         has_password: before.has_password || new_password,
         created_at: before.created_at,
@@ -128,6 +129,7 @@ fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<S
         lifecycle,
         locks: Locks::default(),
         generation: Generation::default(),
+        sessions_ended_at: None,
         version: Version::default().next(),
         attempts_generation: 0,
         has_password: password_hash.is_some(),
@@ -218,7 +220,8 @@ async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
          disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
-         password_hash = COALESCE($15, password_hash), updated_at = $16 WHERE id = $1",
+         password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17 \
+         WHERE id = $1",
     )
     .bind(account.id.get())
     .bind(&account.name)
@@ -236,6 +239,7 @@ async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     .bind(stored(account.attempts_generation))
     .bind(hash)
     .bind(account.updated_at.as_micros())
+    .bind(account.sessions_ended_at.map(Timestamp::as_micros))
     .execute(&mut **tx)
     .await
     .map_err(Fault::from);

@@ -18,8 +18,8 @@ use crate::store::keyring::AuditLink;
 /// The columns of an account, as [`account`] reads them.
 macro_rules! account_columns {
     () => {
-        "id, login, name, email, admin, lifecycle, locks, generation, version, \
-         attempts_generation, CAST(CASE WHEN password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), \
+        "id, login, name, email, admin, lifecycle, locks, generation, \
+         sessions_ended_at, version, attempts_generation, CAST(CASE WHEN password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), \
          created_at, updated_at, last_sign_in_at"
     };
 }
@@ -65,6 +65,7 @@ pub(super) fn account_from(columns: &mut Columns<'_>) -> Fallible<Account> {
         lifecycle: columns.word(Lifecycle::from_word)?,
         locks: columns.json::<Locks>()?,
         generation: Generation::new(columns.number()?),
+        sessions_ended_at: columns.time_if_any()?,
         version: Version::new(columns.number()?),
         attempts_generation: columns.number()?,
         has_password: columns.flag()?,

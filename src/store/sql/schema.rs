@@ -11,8 +11,10 @@ use crate::store::StoreError;
 /// Migrations by number, oldest first; the last is the schema this program knows.
 pub(super) type Migrations = [(i64, &'static str)];
 
-pub(super) const DIRECTORY: &Migrations =
-    &[(1, include_str!("migrations/directory/0001_begin.sql"))];
+pub(super) const DIRECTORY: &Migrations = &[
+    (1, include_str!("migrations/directory/0001_begin.sql")),
+    (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
+];
 
 pub(super) const ATTEMPTS: &Migrations = &[(1, include_str!("migrations/attempts/0001_begin.sql"))];
 

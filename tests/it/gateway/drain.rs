@@ -36,7 +36,9 @@ impl Stand {
         settings.public = ([127, 0, 0, 1], 0).into();
         settings.admin = None;
         settings.limits.drain = drain;
-        let gateway = Gateway::bind(test.gate(), settings, Router::new()).await.expect("a port");
+        let gateway = Gateway::bind(test.gate(), settings, Router::new())
+            .await
+            .expect("a port");
         let address = gateway.public_address().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(gateway.run(async move { drop(stopped.await) }));
@@ -147,7 +149,8 @@ async fn a_tunnel_that_ends_by_itself_is_not_waited_for() {
 #[tokio::test]
 async fn places_are_for_connections_and_tunnels_alike() {
     let upstream = application().await;
-    let stand = super::Stand::over(upstream.address, |settings| settings.limits.connections = 2).await;
+    let stand =
+        super::Stand::over(upstream.address, |settings| settings.limits.connections = 2).await;
     let (_, cookie) = stand.signed_in("alice").await;
     let mut sockets = Vec::new();
     for _ in 0..2 {
@@ -158,7 +161,13 @@ async fn places_are_for_connections_and_tunnels_alike() {
     }
     let mut third = RawClient::to(stand.address).await;
     third.send(get(stand.address, "/", &cookie)).await;
-    assert!(third.until_silent(Duration::from_millis(200)).await.is_empty(), "it has no place");
+    assert!(
+        third
+            .until_silent(Duration::from_millis(200))
+            .await
+            .is_empty(),
+        "it has no place"
+    );
     sockets.pop();
     assert_eq!(third.answer().await.expect("an answer").status(), 200);
 }
@@ -179,9 +188,16 @@ impl Program {
         );
         std::fs::write(&file, text).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        command.args(["serve", "--config", "gateway.toml"]).current_dir(folder);
-        command.env_remove("PORTCULLIS_DIRECTORY").env_remove("PORTCULLIS_CONFIG");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .args(["serve", "--config", "gateway.toml"])
+            .current_dir(folder);
+        command
+            .env_remove("PORTCULLIS_DIRECTORY")
+            .env_remove("PORTCULLIS_CONFIG");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut child = command.spawn().expect("the program");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
@@ -193,7 +209,9 @@ impl Program {
     }
 
     fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args([signal, &self.child.id().to_string()])
+            .status();
         assert!(sent.expect("kill").success());
     }
 
@@ -202,8 +220,14 @@ impl Program {
     fn peak(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("a peak");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 
     async fn exit(&mut self) -> Option<i32> {
@@ -271,7 +295,10 @@ async fn much_goes_through_little_memory() {
         if request.line.starts_with("GET") {
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {MUCH}\r\n\r\n");
             let parts = std::iter::repeat_n(Act::Send(part.clone()), MUCH / part.len());
-            return [Act::Send(head.into_bytes())].into_iter().chain(parts).collect();
+            return [Act::Send(head.into_bytes())]
+                .into_iter()
+                .chain(parts)
+                .collect();
         }
         vec![Act::Send(OK.to_vec())]
     })
@@ -284,16 +311,30 @@ async fn much_goes_through_little_memory() {
     down.send(get(program.address, "/", &cookie)).await;
     // Slowly at first: what comes meanwhile has to wait somewhere.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(down.answer_within(Duration::from_secs(60)).await.expect("an answer").body.len(), MUCH);
+    assert_eq!(
+        down.answer_within(Duration::from_secs(60))
+            .await
+            .expect("an answer")
+            .body
+            .len(),
+        MUCH
+    );
 
     let mut up = RawClient::to(program.address).await;
     let head = get(program.address, "/", &cookie).replace("GET", "POST");
-    up.send(head.replace("\r\n\r\n", &format!("\r\nContent-Length: {MUCH}\r\n\r\n"))).await;
+    up.send(head.replace("\r\n\r\n", &format!("\r\nContent-Length: {MUCH}\r\n\r\n")))
+        .await;
     let part = vec![b'x'; 1 << 20];
     for _ in 0..MUCH / part.len() {
         up.send(&part).await;
     }
-    assert_eq!(up.answer_within(Duration::from_secs(60)).await.expect("an answer").status(), 200);
+    assert_eq!(
+        up.answer_within(Duration::from_secs(60))
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
     let grown = program.peak() - before;
     assert!(grown < 16 << 10, "it took {grown} KiB more");
 }

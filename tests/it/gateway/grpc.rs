@@ -72,7 +72,9 @@ impl UnaryService<String> for Hello {
             if text == "fail" {
                 return Err(Status::failed_precondition("not today"));
             }
-            let user = user.as_ref().map_or("nobody", |user| user.to_str().unwrap_or("?"));
+            let user = user
+                .as_ref()
+                .map_or("nobody", |user| user.to_str().unwrap_or("?"));
             Ok(Response::new(format!("hello {user}, {text}")))
         }
         .boxed()
@@ -85,7 +87,9 @@ impl StreamingService<String> for Hello {
     type Future = Future<Response<Self::ResponseStream>>;
 
     fn call(&mut self, request: Request<Streaming<String>>) -> Self::Future {
-        let answers = request.into_inner().map(|text| text.map(|text| format!("hello {text}")));
+        let answers = request
+            .into_inner()
+            .map(|text| text.map(|text| format!("hello {text}")));
         let end = stream::once(async { Err(Status::out_of_range("no more")) });
         async move { Ok(Response::new(answers.chain(end).boxed())) }.boxed()
     }
@@ -98,7 +102,8 @@ impl NamedService for Hello {
 impl tower::Service<http::Request<tonic::body::Body>> for Hello {
     type Response = http::Response<tonic::body::Body>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn std::future::Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future =
+        Pin<Box<dyn std::future::Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -117,10 +122,16 @@ impl tower::Service<http::Request<tonic::body::Body>> for Hello {
 }
 
 async fn serve() -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
     let address = listener.local_addr().expect("an address");
     let incoming = tonic::transport::server::TcpIncoming::from(listener);
-    tokio::spawn(Server::builder().add_service(Hello).serve_with_incoming(incoming));
+    tokio::spawn(
+        Server::builder()
+            .add_service(Hello)
+            .serve_with_incoming(incoming),
+    );
     address
 }
 
@@ -135,7 +146,9 @@ fn from<T>(message: T, cookie: &str) -> Request<T> {
     let mut request = Request::new(message);
     let cookie = MetadataValue::try_from(cookie).expect("a value");
     request.metadata_mut().insert("cookie", cookie);
-    request.metadata_mut().insert("x-portcullis-user", MetadataValue::from_static("root"));
+    request
+        .metadata_mut()
+        .insert("x-portcullis-user", MetadataValue::from_static("root"));
     request
 }
 
@@ -151,17 +164,23 @@ async fn calls_and_streams_come_through_with_their_trailers() {
 
     for n in 0..3 {
         client.ready().await.expect("a connection");
-        let answer = client.unary(from(n.to_string(), &cookie), path("Once"), Text).await;
+        let answer = client
+            .unary(from(n.to_string(), &cookie), path("Once"), Text)
+            .await;
         assert_eq!(answer.expect("an answer").into_inner(), format!("hello alice, {n}"));
     }
     client.ready().await.expect("a connection");
-    let failed = client.unary(from("fail".to_owned(), &cookie), path("Once"), Text).await;
+    let failed = client
+        .unary(from("fail".to_owned(), &cookie), path("Once"), Text)
+        .await;
     let failed = failed.expect_err("a failure");
     assert_eq!((failed.code(), failed.message()), (Code::FailedPrecondition, "not today"));
 
     client.ready().await.expect("a connection");
     let names = stream::iter(["a", "b", "c"].map(str::to_owned));
-    let answers = client.streaming(from(names, &cookie), path("Many"), Text).await;
+    let answers = client
+        .streaming(from(names, &cookie), path("Many"), Text)
+        .await;
     let mut answers = answers.expect("answers").into_inner();
     for name in ["a", "b", "c"] {
         assert_eq!(answers.message().await.expect("one"), Some(format!("hello {name}")));
@@ -171,7 +190,9 @@ async fn calls_and_streams_come_through_with_their_trailers() {
 
     stand.test.lock(&alice).await;
     client.ready().await.expect("a connection");
-    let refused = client.unary(from(String::new(), &cookie), path("Once"), Text).await;
+    let refused = client
+        .unary(from(String::new(), &cookie), path("Once"), Text)
+        .await;
     assert_eq!(refused.expect_err("a refusal").code(), Code::PermissionDenied);
 }
 
@@ -181,7 +202,9 @@ async fn a_stream_of_a_locked_account_is_cut() {
     let (alice, cookie) = stand.signed_in("alice").await;
     let mut client = client(&stand).await;
     let names = stream::iter(["a".to_owned()]).chain(stream::pending());
-    let answers = client.streaming(from(names, &cookie), path("Many"), Text).await;
+    let answers = client
+        .streaming(from(names, &cookie), path("Many"), Text)
+        .await;
     let mut answers = answers.expect("answers").into_inner();
     assert_eq!(answers.message().await.expect("one"), Some("hello a".to_owned()));
     stand.test.lock(&alice).await;

@@ -81,7 +81,9 @@ fn bytes(lines: &[&str], words: &Words) -> Vec<u8> {
 fn repeated(text: &str) -> String {
     let Some((before, rest)) = text.split_once('{') else { return text.to_owned() };
     let (what, rest) = rest.split_once('}').expect("a closing brace");
-    let (what, times) = what.rsplit_once('*').expect("a known word, or a number of times");
+    let (what, times) = what
+        .rsplit_once('*')
+        .expect("a known word, or a number of times");
     let times: usize = times.parse().expect("a number of times");
     format!("{before}{}{}", what.repeat(times), repeated(rest))
 }
@@ -124,9 +126,14 @@ fn case(block: &'static str, words: &Words) -> Case {
     let (name, rest) = block.split_once('\n').expect("a name");
     let (sent, rest) = rest.split_once("<<<").expect("an answer");
     let (statuses, seen) = rest.split_once('\n').unwrap_or((rest, ""));
-    let statuses = statuses.split_whitespace().map(|status| status.parse().expect("a status"));
+    let statuses = statuses
+        .split_whitespace()
+        .map(|status| status.parse().expect("a status"));
     let lines: Vec<&str> = seen.lines().collect();
-    let seen = lines.split(|line| *line == "+++").map(whole_head).filter(|lines| lines.len() > 1);
+    let seen = lines
+        .split(|line| *line == "+++")
+        .map(whole_head)
+        .filter(|lines| lines.len() > 1);
     Case {
         name,
         sent: bytes(&sent.lines().collect::<Vec<_>>(), words),
@@ -137,7 +144,10 @@ fn case(block: &'static str, words: &Words) -> Case {
 
 /// Without empty lines at the end, except for the one that ends a head.
 fn whole_head(lines: &[&'static str]) -> Vec<&'static str> {
-    let end = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
+    let end = lines
+        .iter()
+        .rposition(|line| !line.is_empty())
+        .map_or(0, |last| last + 1);
     let mut lines = lines[..end].to_vec();
     if !lines.contains(&"") {
         lines.push("");
@@ -158,7 +168,10 @@ async fn statuses(scene: &Scene, case: &Case) -> Vec<u16> {
         }
     }
     // Nothing more may come: an answer to what nobody asked.
-    let more = client.rest(Duration::from_millis(10)).await.unwrap_or_default();
+    let more = client
+        .rest(Duration::from_millis(10))
+        .await
+        .unwrap_or_default();
     if let Some((more, _)) = wire::first_answer(&more, false, false) {
         statuses.push(more.status());
     }
@@ -178,7 +191,11 @@ async fn every_case_of_the_table() {
             wrong.push(format!("{}: {statuses:?} instead of {:?}", case.name, case.statuses));
         }
         let shown = |requests: &[wire::Message]| {
-            requests.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n---\n")
+            requests
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n---\n")
         };
         let expected: Vec<_> = case
             .seen
@@ -196,10 +213,28 @@ async fn every_case_of_the_table() {
 /// Names that matter, names that nobody may send, and nonsense.
 fn any_name() -> impl Strategy<Value = Vec<u8>> {
     let known = proptest::sample::select(vec![
-        "Host", "Content-Length", "Transfer-Encoding", "Connection", "Cookie", "Upgrade", "TE",
-        "Trailer", "Expect", "X-Forwarded-For", "X_Forwarded_For", "X-Portcullis-User",
-        "x.portcullis.user", "Remote-User", "Content_Length", "Transfer.Encoding", "Accept",
-        "X-Tenant", "Authorization", "Keep-Alive", "Sec-WebSocket-Version", "Origin",
+        "Host",
+        "Content-Length",
+        "Transfer-Encoding",
+        "Connection",
+        "Cookie",
+        "Upgrade",
+        "TE",
+        "Trailer",
+        "Expect",
+        "X-Forwarded-For",
+        "X_Forwarded_For",
+        "X-Portcullis-User",
+        "x.portcullis.user",
+        "Remote-User",
+        "Content_Length",
+        "Transfer.Encoding",
+        "Accept",
+        "X-Tenant",
+        "Authorization",
+        "Keep-Alive",
+        "Sec-WebSocket-Version",
+        "Origin",
     ]);
     prop_oneof![
         6 => known.prop_map(|name| name.as_bytes().to_vec()),
@@ -210,10 +245,28 @@ fn any_name() -> impl Strategy<Value = Vec<u8>> {
 
 fn any_value() -> impl Strategy<Value = Vec<u8>> {
     let known = proptest::sample::select(vec![
-        "0", "3", "5", "+5", "5, 5", "chunked", "gzip, chunked", "Chunked", "identity",
-        "keep-alive, Upgrade", "close, X-Portcullis-User, Host", "websocket", "h2c",
-        "portcullis=stolen", "theme=dark; __Host-portcullis=x", "100-continue", "trailers", "root",
-        "a.example", "*/*", "x\r\n y", "x\nContent-Length: 3",
+        "0",
+        "3",
+        "5",
+        "+5",
+        "5, 5",
+        "chunked",
+        "gzip, chunked",
+        "Chunked",
+        "identity",
+        "keep-alive, Upgrade",
+        "close, X-Portcullis-User, Host",
+        "websocket",
+        "h2c",
+        "portcullis=stolen",
+        "theme=dark; __Host-portcullis=x",
+        "100-continue",
+        "trailers",
+        "root",
+        "a.example",
+        "*/*",
+        "x\r\n y",
+        "x\nContent-Length: 3",
     ]);
     prop_oneof![
         6 => known.prop_map(|value| value.as_bytes().to_vec()),
@@ -223,39 +276,56 @@ fn any_value() -> impl Strategy<Value = Vec<u8>> {
 
 fn any_request() -> impl Strategy<Value = Vec<u8>> {
     let line = proptest::sample::select(vec![
-        "GET / HTTP/1.1", "POST /a%2Fb HTTP/1.1", "OPTIONS / HTTP/1.1", "HEAD /x?y HTTP/1.1",
-        "PUT / HTTP/1.0", "DELETE /a/../b HTTP/1.1", "GET http://a.example/ HTTP/1.1", "GET /",
-        "POST * HTTP/1.1", "BREW /pot HTTP/1.1",
+        "GET / HTTP/1.1",
+        "POST /a%2Fb HTTP/1.1",
+        "OPTIONS / HTTP/1.1",
+        "HEAD /x?y HTTP/1.1",
+        "PUT / HTTP/1.0",
+        "DELETE /a/../b HTTP/1.1",
+        "GET http://a.example/ HTTP/1.1",
+        "GET /",
+        "POST * HTTP/1.1",
+        "BREW /pot HTTP/1.1",
     ]);
     let body = proptest::sample::select(vec![
-        "", "abc", "abcde", "3\r\nabc\r\n0\r\n\r\n", "5;x=y\r\nabcde\r\n0\r\nX-Portcullis-User: root\r\nCookie: portcullis=x\r\n\r\n",
-        "ffffffffffffffff\r\nabc", "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n", "3\nabc\n0\n\n",
+        "",
+        "abc",
+        "abcde",
+        "3\r\nabc\r\n0\r\n\r\n",
+        "5;x=y\r\nabcde\r\n0\r\nX-Portcullis-User: root\r\nCookie: portcullis=x\r\n\r\n",
+        "ffffffffffffffff\r\nabc",
+        "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+        "3\nabc\n0\n\n",
     ]);
     let headers = proptest::collection::vec((any_name(), any_value()), 0..7);
-    (line, headers, body, any::<bool>(), any::<bool>()).prop_map(|(line, headers, body, host, cookie)| {
-        let mut bytes = format!("{line}\r\n").into_bytes();
-        if host {
-            bytes.extend_from_slice(b"Host: a.example\r\n");
-        }
-        if cookie {
-            bytes.extend_from_slice(b"{cookie}\r\n");
-        }
-        for (name, value) in headers {
-            bytes.extend_from_slice(&name);
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(&value);
+    (line, headers, body, any::<bool>(), any::<bool>()).prop_map(
+        |(line, headers, body, host, cookie)| {
+            let mut bytes = format!("{line}\r\n").into_bytes();
+            if host {
+                bytes.extend_from_slice(b"Host: a.example\r\n");
+            }
+            if cookie {
+                bytes.extend_from_slice(b"{cookie}\r\n");
+            }
+            for (name, value) in headers {
+                bytes.extend_from_slice(&name);
+                bytes.extend_from_slice(b": ");
+                bytes.extend_from_slice(&value);
+                bytes.extend_from_slice(b"\r\n");
+            }
             bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(body.as_bytes());
-        bytes
-    })
+            bytes.extend_from_slice(body.as_bytes());
+            bytes
+        },
+    )
 }
 
 fn with_cookie(bytes: &[u8], cookie: &str) -> Vec<u8> {
     let mark = b"{cookie}";
     match bytes.windows(mark.len()).position(|window| window == mark) {
-        Some(at) => [&bytes[..at], b"Cookie: ", cookie.as_bytes(), &bytes[at + mark.len()..]].concat(),
+        Some(at) => {
+            [&bytes[..at], b"Cookie: ", cookie.as_bytes(), &bytes[at + mark.len()..]].concat()
+        }
         None => bytes.to_vec(),
     }
 }
@@ -266,12 +336,17 @@ async fn passed(scene: &Scene, bytes: &[u8]) -> usize {
     client.send(bytes).await;
     let all = client.until_silent(Duration::from_millis(30)).await;
     let mark = b"x-application: yes\r\n";
-    all.windows(mark.len()).filter(|window| window == mark).count()
+    all.windows(mark.len())
+        .filter(|window| window == mark)
+        .count()
 }
 
 fn is_ours(cookie: &str) -> bool {
     let name = cookie.trim().to_lowercase();
-    let name = name.strip_prefix("__host-").or(name.strip_prefix("__secure-")).unwrap_or(&name);
+    let name = name
+        .strip_prefix("__host-")
+        .or(name.strip_prefix("__secure-"))
+        .unwrap_or(&name);
     name.starts_with("portcullis")
 }
 
@@ -293,13 +368,23 @@ fn check_seen(scene: &Scene, token: &str) -> Result<usize, TestCaseError> {
                     || class == "x-tenant";
                 prop_assert!(!theirs, "{} came through", name);
                 if class.starts_with("x-portcullis") {
-                    prop_assert!(value == "alice" || value.parse::<u64>().is_ok(), "{}: {}", name, value);
+                    prop_assert!(
+                        value == "alice" || value.parse::<u64>().is_ok(),
+                        "{}: {}",
+                        name,
+                        value
+                    );
                 }
                 prop_assert!(!value.contains(token), "the token came through in {}", name);
                 let ours = class == "cookie" && value.split(';').any(is_ours);
                 prop_assert!(!ours, "a cookie of ours came through: {}", value);
             }
-            prop_assert!(request.trailers.iter().all(|(name, _)| !name.eq_ignore_ascii_case("cookie")));
+            prop_assert!(
+                request
+                    .trailers
+                    .iter()
+                    .all(|(name, _)| !name.eq_ignore_ascii_case("cookie"))
+            );
         }
         count += requests.len();
     }
@@ -313,8 +398,15 @@ fn check_seen(scene: &Scene, token: &str) -> Result<usize, TestCaseError> {
 fn whatever_is_sent_only_whole_requests_come_through() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let scene = runtime.block_on(Scene::new());
-    let token = scene.words.cookie.split_once('=').expect("a cookie").1.to_owned();
-    let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+    let token = scene
+        .words
+        .cookie
+        .split_once('=')
+        .expect("a cookie")
+        .1
+        .to_owned();
+    let config =
+        ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(first in any_request(), second in any_request())| {
         scene.upstream.forget();
         let bytes = with_cookie(&[first, second].concat(), &scene.words.cookie);

@@ -40,7 +40,12 @@ fn fields(fields: &[(&str, &str)]) -> Vec<u8> {
     for (name, value) in fields {
         block.push(0);
         for text in [name, value] {
-            block.push(u8::try_from(text.len()).ok().filter(|n| *n < 127).expect("short"));
+            block.push(
+                u8::try_from(text.len())
+                    .ok()
+                    .filter(|n| *n < 127)
+                    .expect("short"),
+            );
             block.extend(text.bytes());
         }
     }
@@ -60,7 +65,9 @@ enum Said {
 
 /// Sends these fields, and this body and trailers if there are any.
 async fn say(stand: &Stand, head: &[(&str, &str)], body: Option<(&[u8], &[(&str, &str)])>) -> Said {
-    let mut stream = TcpStream::connect(stand.address).await.expect("a connection");
+    let mut stream = TcpStream::connect(stand.address)
+        .await
+        .expect("a connection");
     let mut bytes = PREFACE.to_vec();
     bytes.extend(frame(SETTINGS, 0, 0, &[]));
     let last = if body.is_none() { END_STREAM } else { 0 };
@@ -151,8 +158,16 @@ async fn nothing_is_smuggled_in_fields() {
     .map(with)
     .to_vec();
     for path in [
-        "", "x", "*", "/..", "/a/%2e%2e/b", "/a b", "/\r\nx: y", "/a HTTP/1.1\r\nHost: evil\r\n\r\nGET /b",
-        "http://evil.example/", "/a\0",
+        "",
+        "x",
+        "*",
+        "/..",
+        "/a/%2e%2e/b",
+        "/a b",
+        "/\r\nx: y",
+        "/a HTTP/1.1\r\nHost: evil\r\n\r\nGET /b",
+        "http://evil.example/",
+        "/a\0",
     ] {
         refused.push(vec![method, (":path", path), scheme, authority, cookie]);
     }
@@ -219,9 +234,17 @@ async fn fields_come_through_as_http1_has_them() {
     let (_, cookie) = stand.signed_in("alice").await;
     let host = stand.address.to_string();
     let head = [
-        (":method", "POST"), (":path", "/a?b"), (":scheme", "https"), (":authority", host.as_str()),
-        ("cookie", "a=1"), ("cookie", cookie.as_str()), ("cookie", "b=2"), ("te", "trailers"),
-        ("trailer", "x-sum, x-portcullis-user"), ("x_forwarded_for", "6.6.6.6"), ("expect", "100-continue"),
+        (":method", "POST"),
+        (":path", "/a?b"),
+        (":scheme", "https"),
+        (":authority", host.as_str()),
+        ("cookie", "a=1"),
+        ("cookie", cookie.as_str()),
+        ("cookie", "b=2"),
+        ("te", "trailers"),
+        ("trailer", "x-sum, x-portcullis-user"),
+        ("x_forwarded_for", "6.6.6.6"),
+        ("expect", "100-continue"),
     ];
     let trailers: &[(&str, &str)] =
         &[("x-sum", "1"), ("x-portcullis-user", "root"), ("cookie", "portcullis=x")];
@@ -237,7 +260,9 @@ async fn fields_come_through_as_http1_has_them() {
 }
 
 async fn open(stand: &Stand) -> SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(stand.address).await.expect("a connection");
+    let stream = TcpStream::connect(stand.address)
+        .await
+        .expect("a connection");
     let (sender, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
             .await
@@ -308,7 +333,9 @@ async fn an_application_in_http2_has_no_websockets() {
     let (_, cookie) = stand.signed_in("alice").await;
     let mut client = RawClient::to(stand.address).await;
     let head = format!("GET / HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n", stand.address);
-    client.send(head + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n").await;
+    client
+        .send(head + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+        .await;
     let answer = client.answer().await.expect("an answer");
     assert_eq!(answer.status(), 501);
     assert!(answer.text().contains("upstream.http2"));

@@ -53,13 +53,20 @@ async fn a_handshake_goes_through_as_it_is() {
 #[tokio::test]
 async fn a_handshake_that_is_refused_is_an_answer_like_any_other() {
     for status in ["403 Forbidden", "426 Upgrade Required", "200 OK"] {
-        let answer = format!("HTTP/1.1 {status}\r\nSec-WebSocket-Version: 13\r\nContent-Length: 2\r\n\r\nno");
+        let answer = format!(
+            "HTTP/1.1 {status}\r\nSec-WebSocket-Version: 13\r\nContent-Length: 2\r\n\r\nno"
+        );
         let (_stand, upstream, mut client) = handshake(ASKS, vec![send(&answer)]).await;
         let refused = client.answer().await.expect("an answer");
         assert_eq!(format!("{} ", refused.status()), status[..4]);
-        assert_eq!((refused.text().as_str(), refused.header("sec-websocket-version")), ("no", "13"));
+        assert_eq!(
+            (refused.text().as_str(), refused.header("sec-websocket-version")),
+            ("no", "13")
+        );
         // No tunnel is open: what comes now is a request, and without a session.
-        client.send("GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+        client
+            .send("GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            .await;
         assert_eq!(client.answer().await.expect("an answer").status(), 401);
         assert_eq!(upstream.requests().len(), 1);
     }
@@ -112,7 +119,11 @@ async fn nothing_of_a_tunnel_is_left() {
     let answer = format!("{SWITCH}\r\n");
     let (stand, upstream, client) = handshake(ASKS, vec![send(&answer), Act::Echo]).await;
     drop(client);
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
     assert!(soon(|| upstream.connections() == 1).await && upstream.open_at_most(0).await);
     let before = tasks();
     let (_, cookie) = stand.signed_in("bob").await;

@@ -50,7 +50,9 @@ async fn answered(method: &str, acts: Vec<Act>) -> Option<(u16, String)> {
     let upstream = Recorder::acting(move |_| acts.clone()).await;
     let scene = Scene::before(&upstream).await;
     let mut client = scene.client().await;
-    client.send(scene.head(&format!("{method} /")) + "\r\n").await;
+    client
+        .send(scene.head(&format!("{method} /")) + "\r\n")
+        .await;
     let answer = client.answer_to(method).await?;
     assert!(upstream.open_at_most(1).await);
     Some((answer.status(), answer.text()))
@@ -70,15 +72,65 @@ async fn answers_that_are_none_are_told_with_the_setting() {
         ("half a head", vec![send("HTTP/1.1 200 OK\r\nX-A: "), Act::Close], 502, "upstream.url"),
         ("a huge head", vec![send(&huge)], 502, "upstream.url"),
         ("never", vec![Act::Hang], 504, "upstream.response_timeout"),
-        ("half a head, and then never", vec![send("HTTP/1.1 200"), Act::Hang], 504, "upstream.response_timeout"),
-        ("101 unasked", vec![send("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"), Act::Hang], 502, "upstream.url"),
-        ("two lengths", vec![send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!")], 502, "upstream.url"),
-        ("a length and chunks", vec![send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")], 502, "upstream.url"),
-        ("an odd length", vec![send("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok")], 502, "upstream.url"),
-        ("a space before the colon", vec![send("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok")], 502, "upstream.url"),
-        ("a folded line", vec![send("HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok")], 502, "upstream.url"),
-        ("NUL", vec![send("HTTP/1.1 200 OK\r\nX-A: \0\r\nContent-Length: 2\r\n\r\nok")], 502, "upstream.url"),
-        ("a status of four digits", vec![send("HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok")], 502, "upstream.url"),
+        (
+            "half a head, and then never",
+            vec![send("HTTP/1.1 200"), Act::Hang],
+            504,
+            "upstream.response_timeout",
+        ),
+        (
+            "101 unasked",
+            vec![
+                send("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
+                Act::Hang,
+            ],
+            502,
+            "upstream.url",
+        ),
+        (
+            "two lengths",
+            vec![send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok!")],
+            502,
+            "upstream.url",
+        ),
+        (
+            "a length and chunks",
+            vec![send(
+                "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            )],
+            502,
+            "upstream.url",
+        ),
+        (
+            "an odd length",
+            vec![send("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok")],
+            502,
+            "upstream.url",
+        ),
+        (
+            "a space before the colon",
+            vec![send("HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok")],
+            502,
+            "upstream.url",
+        ),
+        (
+            "a folded line",
+            vec![send("HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 2\r\n\r\nok")],
+            502,
+            "upstream.url",
+        ),
+        (
+            "NUL",
+            vec![send("HTTP/1.1 200 OK\r\nX-A: \0\r\nContent-Length: 2\r\n\r\nok")],
+            502,
+            "upstream.url",
+        ),
+        (
+            "a status of four digits",
+            vec![send("HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok")],
+            502,
+            "upstream.url",
+        ),
     ];
     for (name, acts, status, setting) in cases {
         let (found, text) = answered("GET", acts).await.expect(name);
@@ -91,9 +143,21 @@ async fn answers_that_are_none_are_told_with_the_setting() {
 async fn answers_that_break_off_break_off() {
     let cases = [
         ("closes mid-body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", Act::Close),
-        ("closes mid-chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nok", Act::Close),
-        ("closes between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", Act::Close),
-        ("an odd chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\nok\r\n", Act::Hang),
+        (
+            "closes mid-chunk",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nok",
+            Act::Close,
+        ),
+        (
+            "closes between chunks",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+            Act::Close,
+        ),
+        (
+            "an odd chunk",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxx\r\nok\r\n",
+            Act::Hang,
+        ),
         ("falls silent", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", Act::Hang),
     ];
     for (name, answer, then) in cases {
@@ -108,14 +172,46 @@ async fn answers_that_are_odd_but_clear_come_through() {
         ("to the end of the connection", "GET", "HTTP/1.1 200 OK\r\n\r\nok", 200, "ok"),
         ("HTTP/1.0", "GET", "HTTP/1.0 200 OK\r\n\r\nok", 200, "ok"),
         ("no reason", "GET", "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nok", 200, "ok"),
-        ("a status of its own", "GET", "HTTP/1.1 599 Odd\r\nContent-Length: 2\r\n\r\nok", 599, "ok"),
-        ("100 and 103 first", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, "ok"),
-        ("one length twice", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok", 200, "ok"),
-        ("204 with a length", "GET", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", 204, ""),
-        ("304 with a length", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", 304, ""),
+        (
+            "a status of its own",
+            "GET",
+            "HTTP/1.1 599 Odd\r\nContent-Length: 2\r\n\r\nok",
+            599,
+            "ok",
+        ),
+        (
+            "100 and 103 first",
+            "GET",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+            200,
+            "ok",
+        ),
+        (
+            "one length twice",
+            "GET",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+            200,
+            "ok",
+        ),
+        (
+            "204 with a length",
+            "GET",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n",
+            204,
+            "",
+        ),
+        (
+            "304 with a length",
+            "GET",
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n",
+            304,
+            "",
+        ),
     ];
     for (name, method, answer, status, text) in cases {
-        let found = answered(method, vec![send(answer), Act::Close]).await.expect(name);
+        let found = answered(method, vec![send(answer), Act::Close])
+            .await
+            .expect(name);
         assert_eq!((found.0, found.1.as_str()), (status, text), "{name}");
     }
 }
@@ -137,7 +233,9 @@ async fn a_body_where_none_can_be_is_nobodys_next_answer() {
         let scene = Scene::before(&upstream).await;
         let mut client = scene.client().await;
         for _ in 0..20 {
-            client.send(scene.head(&format!("{method} /first")) + "\r\n").await;
+            client
+                .send(scene.head(&format!("{method} /first")) + "\r\n")
+                .await;
             client.answer_to(method).await.expect("an answer");
             client.send(scene.get("/second")).await;
             let second = client.answer().await.expect("an answer");
@@ -148,7 +246,8 @@ async fn a_body_where_none_can_be_is_nobodys_next_answer() {
 
 #[tokio::test]
 async fn a_length_is_kept_for_head() {
-    let upstream = Recorder::saying(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\nETag: \"x\"\r\n\r\n").await;
+    let upstream =
+        Recorder::saying(b"HTTP/1.1 200 OK\r\nContent-Length: 12345\r\nETag: \"x\"\r\n\r\n").await;
     let scene = Scene::before(&upstream).await;
     let mut client = scene.client().await;
     for _ in 0..3 {
@@ -172,7 +271,9 @@ async fn the_answer_is_the_applications_own() {
     let upstream = Recorder::saying(&[head.as_bytes(), gzip].concat()).await;
     let scene = Scene::before(&upstream).await;
     let mut client = scene.client().await;
-    client.send(scene.head("GET /") + "Accept-Encoding: gzip\r\n\r\n").await;
+    client
+        .send(scene.head("GET /") + "Accept-Encoding: gzip\r\n\r\n")
+        .await;
     let answer = client.answer().await.expect("an answer");
     assert_eq!(answer.body, gzip);
     assert_eq!(answer.header("server"), "app/1");
@@ -195,11 +296,20 @@ async fn trailers_come_back_to_whoever_asks() {
     .await;
     let scene = Scene::before(&upstream).await;
     let mut client = scene.client().await;
-    client.send(scene.head("GET /") + "TE: trailers\r\nConnection: TE\r\n\r\n").await;
+    client
+        .send(scene.head("GET /") + "TE: trailers\r\nConnection: TE\r\n\r\n")
+        .await;
     let answer = client.answer().await.expect("an answer");
     assert_eq!(answer.trailers, [("x-sum".to_owned(), "1".to_owned())]);
     client.send(scene.get("/")).await;
-    assert!(client.answer().await.expect("an answer").trailers.is_empty());
+    assert!(
+        client
+            .answer()
+            .await
+            .expect("an answer")
+            .trailers
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -247,7 +357,9 @@ async fn what_may_have_been_acted_on_is_not_sent_twice() {
 async fn a_connection_is_used_again_after_every_kind_of_answer() {
     let upstream = Recorder::acting(|request| {
         vec![match request.line.split(' ').nth(1) {
-            Some("/chunks") => send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+            Some("/chunks") => {
+                send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n")
+            }
             Some("/none") => send("HTTP/1.1 204 No Content\r\n\r\n"),
             _ => Act::Send(OK.to_vec()),
         }]
@@ -268,7 +380,9 @@ async fn a_connection_is_used_again_after_every_kind_of_answer() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_takes_its_request_along() {
-    for answer in [vec![Act::Hang], vec![send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), Act::Hang]] {
+    for answer in
+        [vec![Act::Hang], vec![send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"), Act::Hang]]
+    {
         let upstream = Recorder::acting(move |_| answer.clone()).await;
         let stand = Stand::over(upstream.address, |_| {}).await;
         let (_, cookie) = stand.signed_in("alice").await;
@@ -301,19 +415,28 @@ async fn slow_clients_are_told_or_left() {
     assert_eq!(silent.rest(SOON).await.expect("an end"), b"");
     // A body that stops.
     let mut stops = scene.client().await;
-    stops.send(scene.head("POST /") + "Accept: application/json\r\nContent-Length: 10\r\n\r\nhalf").await;
+    stops
+        .send(scene.head("POST /") + "Accept: application/json\r\nContent-Length: 10\r\n\r\nhalf")
+        .await;
     let answer = stops.answer().await.expect("an answer");
     assert_eq!(answer.status(), 408);
     assert!(answer.text().contains("limits.body_idle_timeout"), "{}", answer.text());
     // A body that only trickles comes through.
     let mut trickles = scene.client().await;
-    trickles.send(scene.head("POST /") + "Content-Length: 10\r\n\r\n").await;
+    trickles
+        .send(scene.head("POST /") + "Content-Length: 10\r\n\r\n")
+        .await;
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(60)).await;
         trickles.send("x").await;
     }
     assert_eq!(trickles.answer().await.expect("an answer").status(), 200);
-    assert!(upstream.requests().iter().all(|request| request.body == b"xxxxxxxxxx"));
+    assert!(
+        upstream
+            .requests()
+            .iter()
+            .all(|request| request.body == b"xxxxxxxxxx")
+    );
 }
 
 #[tokio::test]
@@ -323,7 +446,12 @@ async fn refusals_speak_to_people_and_to_programs() {
     let long = "x".repeat(33_000);
     let cases = [
         (scene.head("POST /"), "Content-Length: 100001\r\n\r\n".to_owned(), 413, "limits.body"),
-        (scene.head("POST /"), "Content-Length: 5\r\n\r\nhi".to_owned(), 408, "limits.body_idle_timeout"),
+        (
+            scene.head("POST /"),
+            "Content-Length: 5\r\n\r\nhi".to_owned(),
+            408,
+            "limits.body_idle_timeout",
+        ),
         (scene.head("GET /"), format!("X-A: {long}\r\n\r\n"), 431, "limits.head"),
         (scene.head("GET /"), "\r\n".to_owned(), 504, "upstream.response_timeout"),
     ];
@@ -398,7 +526,9 @@ async fn long_uploads_take_their_time() {
     let scene = Scene::before(&upstream).await;
     let mut client = scene.client().await;
     // Far longer than the upstream may take to answer, once it has the request.
-    client.send(scene.head("PUT /") + "Transfer-Encoding: chunked\r\n\r\n").await;
+    client
+        .send(scene.head("PUT /") + "Transfer-Encoding: chunked\r\n\r\n")
+        .await;
     for _ in 0..10 {
         client.send("5\r\nhello\r\n").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -416,7 +546,11 @@ async fn nothing_is_left_behind() {
     })
     .await;
     let scene = Scene::before(&upstream).await;
-    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
     let before = tasks();
     for round in 0..20 {
         for path in ["/", "/hang", "/close"] {

@@ -116,6 +116,7 @@ pub(super) async fn a_change_is_written_whole(world: World) {
     everything(&mut expected);
     expected.version = before.version.next();
     expected.updated_at = noon().after(minutes(1));
+    expected.sessions_ended_at = Some(noon().after(minutes(1)));
     assert_eq!(changed.before, before);
     assert_eq!(changed.account, expected);
     assert_eq!(directory.account(before.id).await.expect("answers"), Some(expected));
@@ -135,6 +136,37 @@ pub(super) async fn the_stores_own_facts_are_not_for_edits(world: World) {
     .await;
     assert_eq!(after, Account { version: before.version.next(), ..before.clone() });
     assert_eq!(directory.account(before.id).await.expect("answers"), Some(after));
+}
+
+pub(super) async fn the_last_raise_of_a_generation_is_known(world: World) {
+    let directory = &*world.directory;
+    let alice = add(directory, person("alice")).await;
+    assert_eq!(alice.sessions_ended_at, None);
+    let rename = |account: &mut Account| account.name.push('a');
+    let raise = |account: &mut Account| account.generation = account.generation.next();
+    let unraised = edit(directory, alice.id, rename).await;
+    assert_eq!(unraised.sessions_ended_at, None);
+    world.clock.advance(minutes(1));
+    let raised = edit(directory, alice.id, raise).await;
+    assert_eq!(raised.sessions_ended_at, Some(noon().after(minutes(1))));
+    world.clock.advance(minutes(1));
+    let renamed = edit(directory, alice.id, |account| {
+        rename(account);
+        account.sessions_ended_at = None;
+    });
+    assert_eq!(renamed.await.sessions_ended_at, raised.sessions_ended_at, "the store's own fact");
+    let read = directory
+        .account(alice.id)
+        .await
+        .expect("answers")
+        .expect("an account");
+    assert_eq!(read.sessions_ended_at, raised.sessions_ended_at);
+    assert_eq!(read.standing().sessions_ended_at, raised.sessions_ended_at);
+    let head = directory
+        .feed_after(Default::default(), 10)
+        .await
+        .expect("answers");
+    assert_eq!(head.accounts.last().map(|(_, told)| told), Some(&read.standing()));
 }
 
 pub(super) async fn deciding_on_nothing_changes_nothing(world: World) {

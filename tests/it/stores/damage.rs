@@ -51,6 +51,32 @@ async fn a_newer_schema_is_left_alone() {
     assert!(matches!(error, StoreError::SchemaTooNew { found: 4711, .. }), "{error}");
 }
 
+/// A directory of before the instant was kept is brought up: of what was raised, the
+/// last change is the latest that it can be.
+#[tokio::test]
+async fn an_older_schema_is_brought_up() {
+    let (_folder, file) = closed().await;
+    let mut conn = outsider(&file).await;
+    for older in [
+        "ALTER TABLE accounts DROP COLUMN sessions_ended_at",
+        "DELETE FROM portcullis_schema WHERE number = 3",
+        "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
+    ] {
+        run(&mut conn, older).await;
+    }
+    drop(conn);
+    let directory = SqlDirectory::open(&file).await.expect("opens");
+    let of = async |id: i64| {
+        let found = directory.account(id.try_into().expect("a number")).await;
+        found
+            .expect("answers")
+            .expect("an account")
+            .sessions_ended_at
+    };
+    assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
+    assert_eq!(of(8).await, None);
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_left_alone() {
     let (_folder, file) = closed().await;

@@ -1,10 +1,12 @@
 //! What tests share: a small HTTP client, and programs that run as processes.
 
 mod browser;
+mod driver;
 mod process;
 mod recorder;
 pub(crate) mod wire;
 
 pub(crate) use self::browser::{Answer, Browser};
+pub(crate) use self::driver::drive;
 pub(crate) use self::process::{Example, portcullis, target};
 pub(crate) use self::recorder::{Act, OK, RawClient, Recorder, soon};

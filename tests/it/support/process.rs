@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::Browser;
 
-/// An example that serves; it ends when this is dropped.
+/// An example, or another program, that serves; it ends when this is dropped.
 pub(crate) struct Example {
     child: Child,
     address: SocketAddr,
@@ -23,16 +23,21 @@ impl Example {
         command
             .args(["portcullis.db", "127.0.0.1:0"])
             .current_dir(folder);
+        Self::of(command)
+    }
+
+    /// Starts a program that prints where it listens.
+    pub(crate) fn of(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command
             .spawn()
-            .unwrap_or_else(|e| panic!("{} (cargo test builds it): {e}", program.display()));
+            .unwrap_or_else(|e| panic!("{command:?} (cargo test builds it): {e}"));
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.and_then(|address| address.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("{name} printed {line:?}"));
+        let address = address.unwrap_or_else(|| panic!("{command:?} printed {line:?}"));
         Self { child, address, _stdout: stdout }
     }
 
@@ -42,6 +47,14 @@ impl Example {
 
     pub(crate) fn browser(&self) -> Browser {
         Browser::at(self.address)
+    }
+
+    /// Asks it to end, as a supervisor does, and says how it did.
+    pub(crate) fn terminate(mut self) -> std::process::ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.expect("kill").success(), "nothing to end");
+        self.child.wait().expect("an end")
     }
 }
 

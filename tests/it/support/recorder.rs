@@ -193,7 +193,9 @@ impl RawClient {
         let mut ended = false;
         let found = timeout(time, async {
             loop {
-                if let Some((answer, length)) = wire::first_answer(&self.unread, ended, self.bodiless) {
+                if let Some((answer, length)) =
+                    wire::first_answer(&self.unread, ended, self.bodiless)
+                {
                     self.unread.drain(..length);
                     return Some(answer);
                 }
@@ -205,7 +207,9 @@ impl RawClient {
         });
         match found.await {
             Ok(found) => found,
-            Err(_) => panic!("no answer in time, only {:?}", self.unread.escape_ascii().to_string()),
+            Err(_) => {
+                panic!("no answer in time, only {:?}", self.unread.escape_ascii().to_string())
+            }
         }
     }
 
@@ -220,6 +224,9 @@ impl RawClient {
     pub(crate) async fn rest(&mut self, time: Duration) -> Option<Vec<u8>> {
         let mut rest = std::mem::take(&mut self.unread);
         // A reset ends it, too.
-        timeout(time, self.stream.read_to_end(&mut rest)).await.ok().map(|_| rest)
+        timeout(time, self.stream.read_to_end(&mut rest))
+            .await
+            .ok()
+            .map(|_| rest)
     }
 }

@@ -15,7 +15,11 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn status(&self) -> u16 {
-        let status = self.line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = self
+            .line
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         status.unwrap_or_else(|| panic!("no status in {:?}", self.line))
     }
 
@@ -30,7 +34,11 @@ impl Message {
     /// All values of a header.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let named = |(other, _): &&(String, String)| other.eq_ignore_ascii_case(name);
-        self.headers.iter().filter(named).map(|(_, value)| value.as_str()).collect()
+        self.headers
+            .iter()
+            .filter(named)
+            .map(|(_, value)| value.as_str())
+            .collect()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -44,8 +52,10 @@ impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.line)?;
         for fields in [&self.headers, &self.trailers] {
-            let mut lines: Vec<String> =
-                fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            let mut lines: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect();
             lines.sort();
             for line in lines {
                 writeln!(f, "{}", line.as_bytes().escape_ascii())?;
@@ -101,8 +111,15 @@ fn request(bytes: &[u8]) -> Result<Option<(Message, usize)>, String> {
 /// Every line ends with CR LF, and neither stands anywhere else.
 fn check_lines(head: &[u8]) -> Result<(), String> {
     let lines = head.split(|byte| *byte == b'\n');
-    let (last, lines) = lines.collect::<Vec<_>>().split_last().map(|(l, r)| (*l, r.to_vec())).expect("one");
-    let fine = |line: &&[u8]| line.strip_suffix(b"\r").is_some_and(|rest| !rest.contains(&b'\r') && !rest.contains(&0));
+    let (last, lines) = lines
+        .collect::<Vec<_>>()
+        .split_last()
+        .map(|(l, r)| (*l, r.to_vec()))
+        .expect("one");
+    let fine = |line: &&[u8]| {
+        line.strip_suffix(b"\r")
+            .is_some_and(|rest| !rest.contains(&b'\r') && !rest.contains(&0))
+    };
     if last.is_empty() && lines.iter().all(fine) { Ok(()) } else { Err("odd line ends".to_owned()) }
 }
 
@@ -119,7 +136,11 @@ fn read_body(message: &mut Message, rest: &[u8], default: usize) -> Result<Optio
     let (codings, lengths) = (message.all("transfer-encoding"), message.all("content-length"));
     let length = match (codings.as_slice(), lengths.as_slice()) {
         ([], []) => default,
-        ([], [length]) if length.parse::<usize>().is_ok_and(|n| n.to_string() == **length) => {
+        ([], [length])
+            if length
+                .parse::<usize>()
+                .is_ok_and(|n| n.to_string() == **length) =>
+        {
             length.parse().expect("a number")
         }
         (["chunked"], []) => return read_chunks(message, rest),
@@ -133,15 +154,20 @@ fn read_body(message: &mut Message, rest: &[u8], default: usize) -> Result<Optio
 fn read_chunks(message: &mut Message, bytes: &[u8]) -> Result<Option<usize>, String> {
     let mut at = 0;
     loop {
-        let Some(end) = bytes[at..].windows(2).position(|pair| pair == b"\r\n") else { return Ok(None) };
+        let Some(end) = bytes[at..].windows(2).position(|pair| pair == b"\r\n") else {
+            return Ok(None);
+        };
         let size = std::str::from_utf8(&bytes[at..at + end]).map_err(|_| "odd chunk size")?;
-        let size = usize::from_str_radix(size, 16).map_err(|_| format!("odd chunk size {size:?}"))?;
+        let size =
+            usize::from_str_radix(size, 16).map_err(|_| format!("odd chunk size {size:?}"))?;
         at += end + 2;
         if size == 0 {
             break;
         }
         let Some(chunk) = bytes.get(at..at + size + 2) else { return Ok(None) };
-        let data = chunk.strip_suffix(b"\r\n").ok_or("a chunk without an end")?;
+        let data = chunk
+            .strip_suffix(b"\r\n")
+            .ok_or("a chunk without an end")?;
         message.body.extend_from_slice(data);
         at += size + 2;
     }
@@ -172,7 +198,8 @@ pub(crate) fn first_answer(bytes: &[u8], ended: bool, bodiless: bool) -> Option<
         return Some((message, head));
     }
     let announced = message.headers.iter().any(|(name, _)| {
-        name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding")
+        name.eq_ignore_ascii_case("content-length")
+            || name.eq_ignore_ascii_case("transfer-encoding")
     });
     if !announced && !ended {
         return None;

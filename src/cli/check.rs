@@ -1,0 +1,173 @@
+//! `portcullis check`: what a gateway would do with the configuration.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Output, Page, cell};
+use crate::cli::store::{self, Named};
+use crate::config::{self, Config, ConfigErrors, Environment, Place};
+use crate::domain::length::spell_length;
+use crate::gateway::Origin;
+
+/// How long the application may take to take a connection.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// Print a file with every key at its default, and check nothing
+    #[arg(long)]
+    reference: bool,
+
+    /// Don't ask whether the application answers
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Check {
+    pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
+        if self.reference {
+            let text = config::reference();
+            return output.secret(&json!({ "reference": text }), &text);
+        }
+        let environment = Environment::of_process();
+        let file = named.file(&environment);
+        let read = config::load(file.as_deref(), &environment);
+        let mut config = match read {
+            Ok(config) => config,
+            Err(errors) if output.is_json() => return refuse(&errors, output),
+            Err(errors) => return Err(errors.into()),
+        };
+        if let Some(directory) = &named.directory {
+            config.store.directory = directory.clone();
+        }
+        let mut warnings = warnings(&config);
+        if !self.offline {
+            warnings.extend(upstream_is_silent(&config.gateway.upstream.origin).await);
+        }
+        output.answer(&view(&config, &warnings), &page(&config, &warnings))
+    }
+}
+
+/// What is wrong, for programs: on standard output, like every answer.
+fn refuse(errors: &ConfigErrors, output: Output) -> Result<(), Failure> {
+    let problem = |problem: &config::Problem| {
+        let variable = match problem.place() {
+            Place::Variable(name) => Some(name),
+            _ => None,
+        };
+        json!({
+            "what": problem.what(),
+            "allowed": problem.allowed_values(),
+            "mend": problem.mend_words(),
+            "file": errors.file().filter(|_| variable.is_none()),
+            "line": errors.line(problem),
+            "variable": variable,
+        })
+    };
+    let problems: Vec<_> = errors.problems().iter().map(problem).collect();
+    let count = problems.len();
+    output.answer(&json!({ "ok": false, "problems": problems, "warnings": [] }), &Page::new())?;
+    let words = format!("the configuration is wrong in {count} places: mend them and check again");
+    Err(Failure::new(Exit::Usage, words))
+}
+
+/// What would run, for programs: the field names won't change.
+fn view(config: &Config, warnings: &[String]) -> Value {
+    let Config { gateway, gate, store, pinned, log, .. } = config;
+    let pin = |(name, value, by)| json!({ "name": name, "value": value, "by": by });
+    let pins: Vec<_> = pinned.iter().map(pin).collect();
+    json!({
+        "ok": true,
+        "problems": [],
+        "warnings": warnings,
+        "file": config.file,
+        "public": gateway.public,
+        "public_url": gateway.public_url.as_ref().map(Origin::to_string),
+        "admin": gateway.admin,
+        "upstream": gateway.upstream.origin.to_string(),
+        "directory": store.directory,
+        "session_lifetime_seconds": gate.session_lifetime.as_secs(),
+        "session_idle_seconds": gate.session_idle.as_secs(),
+        "open_paths": gateway.open_paths,
+        "pinned": pins,
+        "log": log.level,
+    })
+}
+
+/// The same for people.
+fn page(config: &Config, warnings: &[String]) -> Page {
+    let Config { gateway, gate, store, pinned, log, .. } = config;
+    let file = config.file.as_ref().map(|path| path.display().to_string());
+    let seen = gateway.public_url.as_ref().map(Origin::to_string);
+    let admin = gateway.admin.map(|address| address.to_string());
+    let [lifetime, idle] = [gate.session_lifetime, gate.session_idle].map(spell_length);
+    let or = |value: Option<String>, other: &str| value.unwrap_or_else(|| other.to_owned());
+    let mut rows = vec![
+        ("File", or(file, "none")),
+        ("Public", gateway.public.to_string()),
+        ("Seen as", or(seen, "whatever name people use, over http")),
+        ("Admin", or(admin, "off")),
+        ("Upstream", gateway.upstream.origin.to_string()),
+        ("Directory", store.directory.display().to_string()),
+        ("Sessions", format!("{lifetime} at most, {idle} unused")),
+        ("Log", log.level.clone()),
+    ];
+    rows.extend(gateway.open_paths.iter().map(|path| ("Open", path.clone())));
+    let pin = |(name, value, by)| ("Pinned", format!("{name} = {value}, by {by}"));
+    rows.extend(pinned.iter().map(pin));
+    let rows = rows.iter().map(|(name, value)| [cell(name), cell(value)]);
+    let page = Page::new().table(["WHAT", "VALUE"], 1, rows.collect());
+    let warn = |page: Page, words: &String| page.line(&format!("warning: {words}"));
+    let page = warnings.iter().fold(page, warn);
+    page.line("The configuration is right.")
+}
+
+/// What can be meant, and often is not.
+fn warnings(config: &Config) -> Vec<String> {
+    let gateway = &config.gateway;
+    let proxies = &gateway.client_address.trusted_proxies;
+    let mut warnings = Vec::new();
+    if gateway.is_https() && proxies.is_empty() {
+        warnings.push(
+            "`public.url` is https, so something before the gateway ends TLS, and \
+             `clients.trusted_proxies` is empty: everybody seems to come from there"
+                .to_owned(),
+        );
+    }
+    if !gateway.public.ip().is_loopback() && !gateway.is_https() {
+        warnings.push(
+            "`public.listen` is reached from other machines, and `public.url` is not https: \
+             passwords cross the network in the clear"
+                .to_owned(),
+        );
+    }
+    match store::exists(&config.store.directory) {
+        Ok(true) => {}
+        Ok(false) => warnings.push(format!(
+            "there is no directory at {} yet: the gateway begins one, and nobody can sign in \
+             until an administrator is added",
+            config.store.directory.display()
+        )),
+        Err(failure) => warnings.push(failure.message().to_owned()),
+    }
+    warnings
+}
+
+/// Why the application can't be reached now, if it can't.
+async fn upstream_is_silent(origin: &Origin) -> Option<String> {
+    let authority = origin.authority();
+    let usual = if origin.is_https() { 443 } else { 80 };
+    let host = authority.host().trim_matches(['[', ']']);
+    let port = authority.port_u16().unwrap_or(usual);
+    let connect = TcpStream::connect((host, port));
+    let why = match tokio::time::timeout(PATIENCE, connect).await {
+        Ok(Ok(_)) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {}", spell_length(PATIENCE)),
+    };
+    Some(format!("the application at {origin} can't be reached now: {why}"))
+}

@@ -50,6 +50,7 @@
 //! | WebSockets and event streams | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
 //! | locking people from a shell | [`manual::command_line`] |
+//! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
 //! | testing a guarded service | [`testing`] |
 //!
 //! # Order of layers

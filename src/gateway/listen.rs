@@ -93,8 +93,8 @@ impl Listener {
 
     /// Serves until `stop` is done. Then nobody new comes in, connections that wait
     /// for a request are closed, and what is open may end by itself for as long as
-    /// the limits say. Says whether all did; what did not is cut, except that
-    /// tunnels are whoever's who opened them.
+    /// the limits say. Says whether all did; connections that did not are cut.
+    /// Tunnels have places too, and are waited for, but cut by whoever opened them.
     pub(crate) async fn serve(self, service: impl Answer, stop: impl Future<Output = ()>) -> bool {
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();

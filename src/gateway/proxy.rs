@@ -185,15 +185,15 @@ impl Shared {
     }
 
     fn refusal(&self, error: UpstreamError) -> Refusal {
-        match &error {
-            UpstreamError::Http(http) => match body_error(http) {
-                Some(BodyError::TooLarge) => return Refusal::TooLarge,
-                Some(BodyError::Idle) => return Refusal::SlowClient,
+        if let UpstreamError::Http(http) = &error
+            && let Some(of_client) = body_error(http)
+        {
+            return match of_client {
+                BodyError::TooLarge => Refusal::TooLarge,
+                BodyError::Idle => Refusal::SlowClient,
                 // The client went away, or what it sent is no body.
-                Some(_) => return Refusal::Malformed("the body came to no end"),
-                None => {}
-            },
-            _ => {}
+                _ => Refusal::Malformed("the body came to no end"),
+            };
         }
         tracing::warn!(error = %error, "upstream unavailable");
         let address = self.upstream.settings().origin.to_string();

@@ -15,7 +15,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+};
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -203,7 +205,7 @@ fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
 
 /// Whether the upstream means to take another request on this connection.
 fn stays_open(response: &Response<Incoming>) -> bool {
-    let closes = |value: &http::HeaderValue| {
+    let closes = |value: &HeaderValue| {
         let mut options = value.as_bytes().split(|byte| *byte == b',');
         options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
     };
@@ -213,7 +215,7 @@ fn stays_open(response: &Response<Incoming>) -> bool {
 }
 
 fn is_of_events(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let events = b"text/event-stream";
     kind.and_then(|kind| kind.get(..events.len()))
         .is_some_and(|kind| kind.eq_ignore_ascii_case(events))

@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod clients;
 mod demo;
 mod drain;
 mod grpc;

@@ -196,7 +196,7 @@ fn resolved(path: &[u8], decodings: usize) -> Vec<Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     /// Property: a path that passes has as many segments and the same ones for a
     /// server that resolves dot segments as for one that doesn't, however often

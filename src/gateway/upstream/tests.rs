@@ -108,3 +108,23 @@ async fn an_answer_with_two_lengths_is_none() {
     let answer = send(&upstream, "GET").await;
     assert!(matches!(answer, Err(UpstreamError::Ambiguous)), "{answer:?}");
 }
+
+/// A socket whose queue is full: to whoever connects it says nothing at all.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_has_its_time_too() {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+    let socket = socket.listen(1).expect("a queue");
+    let address = socket.local_addr().expect("an address");
+    let mut queued = Vec::new();
+    while let Ok(Ok(one)) = timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
+        queued.push(one);
+        assert!(queued.len() < 100, "the queue has no end");
+    }
+    let mut settings =
+        Settings::new(Origin::parse(&format!("http://{address}")).expect("an origin"));
+    settings.connect_timeout = Duration::from_millis(50);
+    let answer = send(&Upstream::new(settings), "GET").await;
+    assert!(matches!(answer, Err(UpstreamError::ConnectTimeout(_))), "{answer:?}");
+}

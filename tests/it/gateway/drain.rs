@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use portcullis::gateway::{Gateway, Origin, Settings};
@@ -91,7 +91,7 @@ async fn what_waits_is_closed_at_once_and_what_works_may_finish() {
     tokio::time::sleep(Duration::from_millis(50)).await;
 
     let address = stand.address;
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     stand.stop.send(()).expect("still running");
     for idle in [&mut used, &mut unused] {
         assert!(idle.rest(Duration::from_millis(300)).await.is_some(), "it is not closed");
@@ -116,7 +116,7 @@ async fn what_would_go_on_for_ever_is_cut_at_the_end() {
     assert_eq!(socket.answer().await.expect("an answer").status(), 101);
     assert!(soon(|| upstream.requests().len() == 2).await);
 
-    let began = Instant::now();
+    let began = tokio::time::Instant::now();
     stand.stop.send(()).expect("still running");
     // Until then it goes on.
     tokio::time::sleep(Duration::from_millis(200)).await;

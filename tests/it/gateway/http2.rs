@@ -34,8 +34,10 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// Fields as literals that nothing is done to on the way.
-fn fields(fields: &[(&str, &str)]) -> Vec<u8> {
+fn fields(fields: Fields<'_>) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
@@ -64,7 +66,7 @@ enum Said {
 }
 
 /// Sends these fields, and this body and trailers if there are any.
-async fn say(stand: &Stand, head: &[(&str, &str)], body: Option<(&[u8], &[(&str, &str)])>) -> Said {
+async fn say(stand: &Stand, head: Fields<'_>, body: Option<(&[u8], Fields<'_>)>) -> Said {
     let mut stream = TcpStream::connect(stand.address)
         .await
         .expect("a connection");
@@ -246,7 +248,7 @@ async fn fields_come_through_as_http1_has_them() {
         ("x_forwarded_for", "6.6.6.6"),
         ("expect", "100-continue"),
     ];
-    let trailers: &[(&str, &str)] =
+    let trailers: Fields<'_> =
         &[("x-sum", "1"), ("x-portcullis-user", "root"), ("cookie", "portcullis=x")];
     assert_eq!(say(&stand, &head, Some((b"hello", trailers))).await, Said::Ok);
     let seen = &upstream.requests()[0];

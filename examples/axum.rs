@@ -16,11 +16,10 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
-use axum::http::header::USER_AGENT;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
-use portcullis::{CurrentAccount, GuardLayer, Portcullis};
+use portcullis::{CurrentAccount, GuardLayer, Portcullis, Visitor};
 
 use self::page::Credentials;
 
@@ -72,22 +71,16 @@ async fn sign_in(
     headers: HeaderMap,
     typed: Form<Credentials>,
 ) -> Response {
-    let program = headers
-        .get(USER_AGENT)
-        .and_then(|name| name.to_str().ok())
-        .unwrap_or("unknown");
+    // A browser that the person signed in from before has guesses of its own.
+    let visitor = Visitor::from(peer).with_headers(&headers);
     // Reserves a guess before the password is looked at: a thousand parallel
     // requests share the few that there are.
-    let checked = match gate.attempt(&typed.login, peer).await {
-        Ok(attempt) => {
-            attempt
-                .by_program(program)
-                .check_password(&typed.password)
-                .await
-        }
+    let checked = match gate.attempt(&typed.login, visitor).await {
+        Ok(attempt) => attempt.check_password(&typed.password).await,
         Err(refused) => Err(refused),
     };
     match checked {
+        // With the cookies of the session and of the browser.
         Ok(session) => (session, typed.back()).into_response(),
         Err(refused) => page::refusal(refused, &typed),
     }

@@ -49,6 +49,7 @@
 //! | how many guesses there are | [`LockoutPolicy`] |
 //! | WebSockets and event streams | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
+//! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |
 //! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
 //! | testing a guarded service | [`testing`] |
@@ -81,6 +82,7 @@ pub mod testing;
 pub use crate::domain::account::{Account, AccountId, AccountKey};
 pub use crate::domain::client::{ClientAddr, TrustedProxies};
 pub use crate::domain::denial::{Denial, DenialReason};
+pub use crate::domain::device::{Device, DeviceId};
 pub use crate::domain::policy::{InvalidPolicy, LockoutPolicy};
 pub use crate::domain::profile::Profile;
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
@@ -89,7 +91,7 @@ pub use crate::domain::time::{Clock, Timestamp};
 pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions};
 pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
-    SignInError, SignedIn,
+    SignInError, SignedIn, Visitor,
 };
 pub use crate::guard::{Guard, GuardLayer, ReturnTo};
 pub use crate::store::StatusSource;

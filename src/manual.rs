@@ -2,6 +2,7 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
+//! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
@@ -13,6 +14,8 @@ pub mod command_line {}
 #[doc = include_str!("manual/concepts.md")]
 pub mod concepts {}
 
+#[doc = include_str!("manual/configuration.md")]
+pub mod configuration {}
 #[doc = include_str!("manual/gateway.md")]
 pub mod gateway {}
 

@@ -42,7 +42,7 @@ use crate::domain::login::Login;
 use crate::domain::policy::MAX_LIMIT;
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
-use crate::engine::{Builder, CurrentAccount, OnStale, Portcullis, SignInError};
+use crate::engine::{Builder, CurrentAccount, OnStale, Portcullis, SignInError, SignedIn, Visitor};
 use crate::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
 use crate::store::{Directory, NewAccount};
 
@@ -148,6 +148,27 @@ impl TestGate {
             .await
             .expect("may sign in");
         cookie(&self.gate, signed_in.token().expose())
+    }
+
+    /// Signs somebody in from a browser that brings these cookies, if it has any,
+    /// and gives its `Cookie` header as it is then: with the session, and with the
+    /// device that it is known by.
+    ///
+    /// # Errors
+    ///
+    /// As [`Portcullis::attempt`] and [`Attempt::succeed`](crate::Attempt::succeed):
+    /// a lockout refuses a browser that is not known.
+    pub async fn sign_in_from(
+        &self,
+        account: &Account,
+        cookies: &str,
+    ) -> Result<String, SignInError> {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(http::header::COOKIE, cookies.parse().expect("a header"));
+        let here = std::net::IpAddr::from([127, 0, 0, 1]);
+        let visitor = Visitor::from(here).with_headers(&headers);
+        let attempt = self.gate.attempt(account.login.as_str(), visitor).await?;
+        Ok(all_cookies(&attempt.succeed(account.id).await?))
     }
 
     /// Locks somebody until they are unlocked.
@@ -298,6 +319,16 @@ pub async fn current_account(test: &TestGate, account: &Account) -> CurrentAccou
 
 fn cookie(gate: &Portcullis, token: &str) -> String {
     format!("{}={token}", gate.cookie_name())
+}
+
+/// What a browser sends back that is given this.
+fn all_cookies(signed_in: &SignedIn) -> String {
+    let pair = |cookie: &http::HeaderValue| {
+        let text = cookie.to_str().expect("visible ASCII");
+        text.split(';').next().unwrap_or_default().to_owned()
+    };
+    let pairs: Vec<String> = signed_in.set_cookies().map(pair).collect();
+    pairs.join("; ")
 }
 
 fn created() -> Note {

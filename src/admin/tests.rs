@@ -31,7 +31,7 @@ pub(super) fn account(number: i64) -> Account {
 
 /// The account among two other administrators.
 pub(super) fn facts(account: &Account) -> Facts<'_> {
-    Facts { account, other_active_admins: 2, now: NOW }
+    Facts { account, other_active_admins: 2, devices: &[], now: NOW }
 }
 
 pub(super) fn administrator(number: i64) -> Actor {
@@ -117,6 +117,7 @@ mod operations {
             expires_at: START.after(Duration::from_secs(3600)),
             opened_from: None,
             user_agent: None,
+            device: None,
         };
         let opened = directory.open_session(new).await.expect("a store");
         opened.expect("signed in")

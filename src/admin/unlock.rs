@@ -51,7 +51,7 @@ fn rule(facts: &Facts<'_>, actor: &Actor, which: UnlockKind) -> Result<Ruling, A
     Transition::Unlock.check(facts.account.lifecycle)?;
     let locks = &facts.account.locks;
     let admin_lock = which.lifts_admin_lock() && locks.admin_lock_at(facts.now).is_some();
-    let lockout = which.lifts_lockout() && locks.lockout_at(facts.now).is_some();
+    let lockout = which.lifts_lockout() && locks.any_lockout_at(facts.now);
     if !admin_lock && !lockout {
         return Ok(Ruling::Keep);
     }
@@ -62,7 +62,7 @@ fn rule(facts: &Facts<'_>, actor: &Actor, which: UnlockKind) -> Result<Ruling, A
     }
     // Whoever lifts all wants the person in: failures short of a lockout go too.
     if which.lifts_lockout() {
-        account.locks.lockout = None;
+        account.locks.lift_lockouts();
         account.attempts_generation += 1;
     }
     Ok(Ruling::write(account, actor.note(Action::AccountUnlocked, None)))

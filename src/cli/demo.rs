@@ -96,7 +96,7 @@ async fn populate(path: &Path) -> Result<String, Failure> {
     let request = TokenRequest { name: "demo".to_owned(), ..TokenRequest::default() };
     let owner = Target::from(ADMINISTRATOR);
     let made = admin.create_token(&actor, &owner, request).await?;
-    Ok(made.secret.expose().to_owned())
+    Ok(made.secret.expose())
 }
 
 async fn serve_site() -> Result<SocketAddr, Failure> {

@@ -30,19 +30,24 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// The configuration file to read. One that is only found is left alone where
-    /// a directory is named: it is of another one, perhaps.
+    /// The configuration file of a gateway, if there is one.
     pub(super) fn file(&self, environment: &Environment) -> Option<PathBuf> {
+        config::find(self.config.as_deref(), environment)
+    }
+
+    /// The one that says where the directory is. What is only found is left alone
+    /// where a directory is named: it is of another one, perhaps.
+    fn file_of_directory(&self, environment: &Environment) -> Option<PathBuf> {
         match (&self.config, &self.directory) {
             (None, Some(_)) => environment.path(CONFIG_VARIABLE),
-            (named, _) => config::find(named.as_deref(), environment),
+            _ => self.file(environment),
         }
     }
 
     /// Finds the directory: the one that is named, else the configuration's.
     pub(super) fn locate(&self) -> Result<Located, Failure> {
         let environment = Environment::of_process();
-        let file = self.file(&environment);
+        let file = self.file_of_directory(&environment);
         let read = config::read(file.as_deref(), &environment)?;
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());

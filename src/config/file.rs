@@ -188,6 +188,9 @@ sections! {
         when_stale: OnStale = OnStale::Strict, r#""best-effort""#;
         /// How many sessions are kept in memory; others are read again when they come.
         capacity: Count<1000, 100_000_000> = Count(1_000_000), "200000";
+        /// Whether people sign in and work from devices that they signed in from before, while
+        /// strangers are locked out of their account. See the manual's page on concepts.
+        known_devices: bool = true, "false";
     }
 
     /// How much of anything is taken, and how long anything may take.
@@ -201,7 +204,7 @@ sections! {
         /// The body of a request. Left out: any.
         body: Option<Size<0, { 1 << 50 }>> = None, r#""100MiB""#;
         /// How long a client may take to send a request's head.
-        head_timeout: Length<1, 3600> = Length::secs(10), r#""30s""#;
+        head_timeout: Length<1, 3600> = Length::secs(30), r#""10s""#;
         /// How long a client may send or take nothing in the middle of a body.
         body_idle_timeout: Length<1, DAY> = Length::secs(60), r#""5m""#;
         /// How long requests may go on after the gateway was told to stop.

@@ -70,6 +70,8 @@ pub struct GateSettings {
     pub session_idle: Duration,
     /// How many sessions are kept in memory.
     pub session_capacity: usize,
+    /// Whether known devices are spared by the lockouts of strangers.
+    pub known_devices: bool,
     /// How long what is known is used while the directory can't be asked.
     pub max_stale: Duration,
     /// What happens then.
@@ -113,6 +115,7 @@ impl GateSettings {
             .api_tokens(self.api_tokens)
             .session_lasts(self.session_lifetime, self.session_idle)
             .session_capacity(self.session_capacity)
+            .known_devices(self.known_devices)
             .max_stale(self.max_stale, self.when_stale);
         match pinned.lockout() {
             Some(policy) => builder.lockout(policy.clone()),

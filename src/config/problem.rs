@@ -128,6 +128,11 @@ impl ConfigErrors {
         } else if !problem.allowed.is_empty() {
             notes.push(format!("allowed: {}", problem.allowed));
         }
+        if let Place::Variable(name) = &problem.place
+            && !problem.what.contains(name)
+        {
+            notes.push(format!("{name} is where this is set"));
+        }
         for (place, words) in &problem.also {
             match place {
                 Place::File(span) => {

@@ -149,7 +149,11 @@ fn lockout(written: &Written, places: &Places) -> Vec<Problem> {
     let mut keys = Lockout::keys(places).into_iter();
     let Some((key, first)) = keys.next() else { return Vec::new() };
     let what = format!("the policy in [lockout] contradicts itself: {invalid}");
-    let problem = Problem::new(first, what).allowed(format!("`{key}`"));
+    let beside = match &first {
+        Place::File(_) => format!("`{key}`"),
+        _ => String::new(),
+    };
+    let problem = Problem::new(first, what).allowed(beside);
     vec![keys.fold(problem, |problem, (key, place)| problem.also(place, format!("`{key}`")))]
 }
 
@@ -289,6 +293,7 @@ pub(super) fn gate(written: &Written, https: bool) -> GateSettings {
         session_lifetime: sessions.lifetime.0,
         session_idle: sessions.idle.0,
         session_capacity: whole(sessions.capacity.0),
+        known_devices: sessions.known_devices,
         max_stale: sessions.max_stale.0,
         when_stale: sessions.when_stale,
         https,

@@ -50,6 +50,10 @@ actions! {
     AccountLockedOut => "account.locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
+    /// A known device was forgotten.
+    DeviceForgotten => "device.forgotten",
+    /// A known device used its own guesses up.
+    DeviceLockedOut => "device.locked_out",
     /// A password was set.
     PasswordSet => "password.set",
     /// One session was ended.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::device::DeviceId;
 use crate::domain::time::Timestamp;
 
 /// The longest reason that is kept, in characters.
@@ -206,6 +207,15 @@ pub struct Disablement {
     pub author: String,
 }
 
+/// The lockout of one known device: its own budget of guesses is used up.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DeviceLockout {
+    /// Which device.
+    pub device: DeviceId,
+    /// How long it is a stranger's like any other.
+    pub lockout: Lockout,
+}
+
 /// Everything that is laid on an account. Kept until lifted, also when over:
 /// what refuses at an instant is asked with that instant.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -216,6 +226,13 @@ pub struct Locks {
     pub lockout: Option<Lockout>,
     /// The permanent one.
     pub disablement: Option<Disablement>,
+    /// The devices that were known when `lockout` was laid, less those forgotten
+    /// since: sessions on them go on while it lasts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spared: Vec<DeviceId>,
+    /// Known devices that are locked out by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_lockouts: Vec<DeviceLockout>,
 }
 
 impl Locks {
@@ -235,6 +252,56 @@ impl Locks {
     pub fn session_lockout_at(&self, now: Timestamp) -> Option<&Lockout> {
         self.lockout_at(now)
             .filter(|lockout| lockout.live_sessions == LiveSessions::Refuse)
+    }
+
+    /// The lockout of one device by itself, if it is on at `now`.
+    pub fn device_lockout_at(&self, device: DeviceId, now: Timestamp) -> Option<&Lockout> {
+        let of_device = |one: &&DeviceLockout| one.device == device && one.lockout.is_on(now);
+        self.device_lockouts
+            .iter()
+            .find(of_device)
+            .map(|one| &one.lockout)
+    }
+
+    /// Whether the account or one of its devices is locked out at `now`.
+    pub fn any_lockout_at(&self, now: Timestamp) -> bool {
+        let devices = self.device_lockouts.iter().map(|one| &one.lockout);
+        self.lockout
+            .iter()
+            .chain(devices)
+            .any(|lockout| lockout.is_on(now))
+    }
+
+    /// Whether a session on this device goes on while the account is locked out:
+    /// the device is known, and its own guesses are not used up.
+    pub fn spares(&self, device: DeviceId, now: Timestamp) -> bool {
+        self.spared.contains(&device) && self.device_lockout_at(device, now).is_none()
+    }
+
+    /// Lays a lockout that spares sessions on these devices.
+    pub fn lock_out(&mut self, lockout: Lockout, known: &[DeviceId]) {
+        self.lockout = Some(lockout);
+        self.spared = known.to_vec();
+    }
+
+    /// Lays a lockout on one device, and drops those that are over.
+    pub fn lock_device_out(&mut self, device: DeviceId, lockout: Lockout, now: Timestamp) {
+        self.device_lockouts
+            .retain(|one| one.device != device && one.lockout.is_on(now));
+        self.device_lockouts.push(DeviceLockout { device, lockout });
+    }
+
+    /// Lifts the lockout, and those of devices.
+    pub fn lift_lockouts(&mut self) {
+        self.lockout = None;
+        self.spared.clear();
+        self.device_lockouts.clear();
+    }
+
+    /// Knows nothing of this device any more.
+    pub fn forget_device(&mut self, device: DeviceId) {
+        self.spared.retain(|spared| *spared != device);
+        self.device_lockouts.retain(|one| one.device != device);
     }
 
     /// Lays an admin lock by the rules for locking the locked: an equal or

@@ -9,6 +9,7 @@ pub mod account;
 pub mod attempts;
 pub mod client;
 pub mod denial;
+pub mod device;
 pub mod event;
 pub mod length;
 pub mod lock;

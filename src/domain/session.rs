@@ -7,6 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::AccountKey;
+use crate::domain::device::DeviceId;
 use crate::domain::standing::Generation;
 use crate::domain::time::Timestamp;
 
@@ -174,6 +175,8 @@ pub struct Session {
     pub opened_from: Option<String>,
     /// The program that opened it, as it called itself.
     pub user_agent: Option<String>,
+    /// The known device that it was signed in on, if it was one.
+    pub device: Option<DeviceId>,
 }
 
 #[cfg(test)]

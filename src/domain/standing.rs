@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::denial::{DenialReason, LockKind};
+use crate::domain::device::DeviceId;
 use crate::domain::lock::{AdminLock, Disablement, End, Lockout, Locks, Reason};
 use crate::domain::profile::Profile;
 use crate::domain::time::Timestamp;
@@ -272,9 +273,30 @@ impl Standing {
         self.refusal(self.lock(None, now))
     }
 
+    /// Why this sign-in does not open a session now; one from a known device with a
+    /// budget of its own comes in past a lockout.
+    pub(crate) fn refusal_to_enter(
+        &self,
+        past_lockout: bool,
+        now: Timestamp,
+    ) -> Option<DenialReason> {
+        if past_lockout { self.lasting_refusal(now) } else { self.sign_in_refusal(now) }
+    }
+
     /// Why a live session or token of this account is refused now, if so.
     pub fn refusal_of(&self, bearer: Bearer, now: Timestamp) -> Option<DenialReason> {
+        self.refusal_on(bearer, None, now)
+    }
+
+    /// The same of a session on a known device, which a lockout may spare.
+    pub fn refusal_on(
+        &self,
+        bearer: Bearer,
+        device: Option<DeviceId>,
+        now: Timestamp,
+    ) -> Option<DenialReason> {
         let lockout = match bearer {
+            Bearer::Session if device.is_some_and(|device| self.locks.spares(device, now)) => None,
             Bearer::Session => self.locks.session_lockout_at(now),
             Bearer::Token => None,
         };
@@ -439,6 +461,40 @@ mod tests {
         standing.locks.lockout = Some(lockout(LiveSessions::Refuse));
         assert!(standing.refusal_of(Bearer::Session, NOW).is_some());
         assert_eq!(standing.refusal_of(Bearer::Token, NOW), None);
+    }
+
+    #[test]
+    fn a_lockout_spares_sessions_on_known_devices_whose_guesses_are_left() {
+        let [laptop, phone] = [1, 2].map(|byte| DeviceId::from_random([byte; 8]));
+        let mut standing = Standing::active();
+        standing
+            .locks
+            .lock_out(lockout(LiveSessions::Refuse), &[laptop, phone]);
+        let on = |standing: &Standing, device| standing.refusal_on(Bearer::Session, device, NOW);
+        assert_eq!(on(&standing, Some(laptop)), None);
+        assert!(on(&standing, None).is_some());
+        let stranger = DeviceId::from_random([3; 8]);
+        assert!(on(&standing, Some(stranger)).is_some());
+
+        standing
+            .locks
+            .lock_device_out(laptop, lockout(LiveSessions::Refuse), NOW);
+        assert!(on(&standing, Some(laptop)).is_some(), "its own guesses are used up");
+        assert_eq!(on(&standing, Some(phone)), None);
+        let over = NOW.after(Duration::from_secs(60));
+        standing
+            .locks
+            .lock_device_out(phone, lockout(LiveSessions::Refuse), over);
+        assert_eq!(standing.locks.device_lockouts.len(), 1, "what is over is not kept");
+        standing.locks.forget_device(phone);
+        assert!(on(&standing, Some(phone)).is_some(), "forgotten");
+
+        let mut both = Standing::locked();
+        both.locks
+            .lock_out(lockout(LiveSessions::Refuse), &[laptop]);
+        assert!(on(&both, Some(laptop)).is_some(), "an admin lock spares nobody");
+        both.locks.lift_lockouts();
+        assert_eq!(both.locks.spared, []);
     }
 
     #[test]

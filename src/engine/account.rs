@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::account::{AccountId, AccountKey};
+use crate::domain::device::DeviceId;
 use crate::domain::profile::Profile;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Bearer, Generation};
@@ -45,6 +46,11 @@ impl CurrentAccount {
     /// logs. `None` if the application keeps its sessions itself.
     pub fn session_id(&self) -> Option<SessionId> {
         Some(self.0.id()).filter(|id| id.get() != 0)
+    }
+
+    /// The known device that the session was signed in on, if it was one.
+    pub fn device(&self) -> Option<DeviceId> {
+        self.0.device
     }
 
     /// When the session was signed in, or the token made or issued. `None` if the

@@ -194,7 +194,8 @@ impl Gate {
     }
 
     pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
-        let (reason, dead) = live.cell.refusal(live.bearer, live.born(), now)?;
+        let device = live.device.filter(|_| self.settings.known_devices);
+        let (reason, dead) = live.cell.refusal(live.bearer, device, live.born(), now)?;
         Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
 

@@ -11,15 +11,19 @@ use std::time::Duration;
 use crate::domain::account::AccountId;
 use crate::domain::account::{Account, AccountKey};
 use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
-use crate::domain::client::ClientAddr;
 use crate::domain::denial::DenialReason;
+use crate::domain::device::DeviceId;
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
 use crate::domain::standing::Standing;
+use crate::engine::devices::Offer;
+#[cfg(feature = "passwords")]
+use crate::engine::passwords::Asker;
 use crate::engine::sign_in::{SignInError, SignedIn};
+use crate::engine::visitor::Visitor;
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
 use crate::store::{Edit, Facts};
@@ -39,7 +43,10 @@ impl Portcullis {
     /// Reserves a guess for this login, **before** the password is looked at.
     ///
     /// The login is what the person typed: a login or an e-mail address, in any
-    /// spelling, also of nobody. `from` is where the request comes from.
+    /// spelling, also of nobody. `from` is where the request comes from: an
+    /// address, or a [`Visitor`] with what its headers say. Whoever comes from a
+    /// known device of the account has guesses of their own, which strangers can't
+    /// use up.
     ///
     /// # Errors
     ///
@@ -52,42 +59,90 @@ impl Portcullis {
     pub async fn attempt(
         &self,
         login: &str,
-        from: impl Into<ClientAddr>,
+        from: impl Into<Visitor>,
     ) -> Result<Attempt, SignInError> {
-        let gate = &self.0;
+        let (gate, visitor) = (&self.0, from.into());
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
-        let name = account
-            .as_ref()
-            .map_or(typed, |account| (&account.login).into());
-        let key = gate.keyring.attempt_key(&name);
-        let generation = account
-            .as_ref()
-            .map_or(0, |account| account.attempts_generation);
-        let policy = gate.policy();
-        let reserve = gate.attempts.reserve(key, &policy, generation);
-        match gate.ask(reserve).await? {
-            Reservation::Granted(ticket) => {
-                let attempt = Attempt {
-                    gate: self.clone(),
-                    key,
-                    ticket: Some(ticket),
-                    account,
-                    from: from.into(),
-                    user_agent: None,
-                };
-                attempt.unless_locked_out().await
-            }
-            Reservation::Busy => Err(SignInError::Busy),
-            Reservation::LockedOut(lockout) => {
-                gate.record_lockout(account.as_ref(), &lockout).await?;
-                Err(SignInError::locked_out(&lockout, gate.clock.wall()))
-            }
+        let known = gate.recognize(&visitor, account.as_ref()).await?;
+        let (counter, ticket) = gate.reserve(typed, account.as_ref(), known).await?;
+        let ticket = Some(ticket);
+        let attempt = Attempt { gate: self.clone(), counter, ticket, account, known, visitor };
+        match counter.device {
+            Some(_) => Ok(attempt),
+            None => attempt.unless_locked_out().await,
         }
     }
 }
 
+/// The counter that a guess is taken from: the account's, which all strangers
+/// share, or that of one known device.
+#[derive(Clone, Copy)]
+struct Counter {
+    key: AttemptKey,
+    device: Option<DeviceId>,
+}
+
 impl Gate {
+    /// Takes a guess from the known device's own counter. Where that is used up,
+    /// or there is none, from the account's.
+    async fn reserve(
+        &self,
+        typed: TypedLogin,
+        account: Option<&Account>,
+        known: Option<DeviceId>,
+    ) -> Result<(Counter, Ticket), SignInError> {
+        if let Some((account, device)) = account.zip(known) {
+            let key = self.keyring.device_attempt_key(account.id, device);
+            let counter = Counter { key, device: Some(device) };
+            match self.reserve_from(counter, Some(account)).await {
+                Err(SignInError::LockedOut { .. }) => {}
+                decided => return decided,
+            }
+        }
+        let name = account.map_or(typed, |account| (&account.login).into());
+        let counter = Counter { key: self.keyring.attempt_key(&name), device: None };
+        self.reserve_from(counter, account).await
+    }
+
+    async fn reserve_from(
+        &self,
+        counter: Counter,
+        account: Option<&Account>,
+    ) -> Result<(Counter, Ticket), SignInError> {
+        let now = self.clock.wall();
+        let by_itself = account.zip(counter.device);
+        let by_itself = by_itself.and_then(|(a, device)| a.locks.device_lockout_at(device, now));
+        if let Some(lockout) = by_itself {
+            // Known to the directory, whatever the attempt store lost.
+            return Err(SignInError::locked_out(lockout, now));
+        }
+        let generation = account.map_or(0, |account| account.attempts_generation);
+        let policy = self.policy();
+        let reserve = self.attempts.reserve(counter.key, &policy, generation);
+        match self.ask(reserve).await? {
+            Reservation::Granted(ticket) => Ok((counter, ticket)),
+            Reservation::Busy => Err(SignInError::Busy),
+            Reservation::LockedOut(lockout) => {
+                self.record(counter, account, &lockout).await?;
+                Err(SignInError::locked_out(&lockout, self.clock.wall()))
+            }
+        }
+    }
+
+    /// Writes down what a counter laid, before anybody is told of it.
+    async fn record(
+        &self,
+        counter: Counter,
+        account: Option<&Account>,
+        lockout: &Lockout,
+    ) -> Result<(), Unanswered> {
+        match counter.device {
+            None => self.record_lockout(account, lockout).await,
+            Some(device) => self.record_device_lockout(account, device, lockout).await,
+        }
+    }
+
     async fn resolve(&self, typed: &TypedLogin) -> Result<Option<Account>, Unanswered> {
         match &self.directory {
             Some(directory) => self.ask(directory.resolve(typed.clone())).await,
@@ -107,7 +162,8 @@ impl Gate {
         if account.locks.lockout.as_ref() == Some(lockout) {
             return Ok(());
         }
-        let decide = |facts: Facts<'_>| write_lockout(facts, lockout);
+        let spare = self.settings.known_devices;
+        let decide = |facts: Facts<'_>| write_lockout(facts, lockout, spare);
         let changed = self
             .ask(directory.change(account.id, Box::new(decide)))
             .await?;
@@ -131,15 +187,16 @@ impl Gate {
 }
 
 /// An unlock that came meanwhile forgets the lockout, and one that is written
-/// already is not written again.
-fn write_lockout(facts: Facts<'_>, lockout: &Lockout) -> Option<Edit> {
+/// already is not written again. Sessions on known devices are spared, or nobody's.
+fn write_lockout(facts: Facts<'_>, lockout: &Lockout, spare: bool) -> Option<Edit> {
     let unlocked_since = facts.account.attempts_generation > lockout.id.generation;
     let written = facts.account.locks.lockout.as_ref() == Some(lockout);
     if unlocked_since || written || !lockout.is_on(facts.now) {
         return None;
     }
     let mut account = facts.account.clone();
-    account.locks.lockout = Some(lockout.clone());
+    let spared = if spare { facts.devices } else { &[] };
+    account.locks.lock_out(lockout.clone(), spared);
     let reason = format!("{} failed sign-ins", lockout.failures);
     let note = Note {
         actor: "engine".to_owned(),
@@ -157,16 +214,14 @@ fn write_lockout(facts: Facts<'_>, lockout: &Lockout) -> Option<Edit> {
 #[must_use = "an attempt that is dropped counts as failed"]
 pub struct Attempt {
     gate: Portcullis,
-    key: AttemptKey,
+    counter: Counter,
     /// Taken when the attempt is settled.
     ticket: Option<Ticket>,
     account: Option<Account>,
-    from: ClientAddr,
-    user_agent: Option<String>,
+    /// The device of the account that the visitor proved to come from.
+    known: Option<DeviceId>,
+    visitor: Visitor,
 }
-
-/// Longer names of programs are cut.
-const MAX_USER_AGENT_CHARS: usize = 200;
 
 /// A failed attempt, counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -208,8 +263,7 @@ impl Attempt {
     /// The same, by a program that calls itself so, in its `User-Agent`. It is
     /// kept with the session, for people who look through theirs.
     pub fn by_program(mut self, user_agent: &str) -> Self {
-        let visible = user_agent.chars().filter(|c| !c.is_control());
-        self.user_agent = Some(visible.take(MAX_USER_AGENT_CHARS).collect());
+        self.visitor.name_program(user_agent);
         self
     }
 
@@ -221,10 +275,7 @@ impl Attempt {
     pub async fn fail(mut self) -> Result<Failure, SignInError> {
         let remaining = match self.settle(Outcome::Failed).await? {
             Settled::LockedOut(lockout) => {
-                self.gate
-                    .0
-                    .record_lockout(self.account.as_ref(), &lockout)
-                    .await?;
+                self.record(&lockout).await?;
                 0
             }
             Settled::Recorded { remaining } => remaining,
@@ -247,10 +298,28 @@ impl Attempt {
     ) -> Result<SignedIn, SignInError> {
         let account = account.into();
         self.clear_to_enter(&account).await?;
-        let from = Some(self.from);
+        let (from, user_agent) = (self.visitor.address(), self.visitor.user_agent());
+        let (user_agent, offer) = (user_agent.map(str::to_owned), self.offer(&account));
         self.gate
-            .open_session_of(account, from, self.user_agent.take())
+            .open_session_of(account, Some(from), user_agent, offer)
             .await
+    }
+
+    /// What the client's device is offered to be known by, if it would keep it. A
+    /// device of one account is none of another's.
+    fn offer(&self, account: &AccountKey) -> Option<Offer> {
+        let gate = &self.gate.0;
+        let offered = gate.settings.known_devices && gate.directory.is_some();
+        if !offered || !self.visitor.has_cookies() {
+            return None;
+        }
+        let own = self
+            .account
+            .as_ref()
+            .is_some_and(|own| own.key() == *account);
+        let known = self.known.filter(|_| own);
+        let past_lockout = known.is_some() && self.counter.device.is_some();
+        Some(Offer { known, past_lockout })
     }
 
     /// As [`Attempt::succeed`], for an application that keeps its own sessions:
@@ -331,7 +400,11 @@ impl Attempt {
     async fn is_right(&self, password: &str) -> Result<bool, Unanswered> {
         let hash = self.stored_hash().await?;
         let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
-        let checked = passwords.verify_within(PATIENCE, &typed, hash.as_deref());
+        let asker = match self.counter.device {
+            Some(device) => Asker::Device(device),
+            None => Asker::Stranger(Some(self.visitor.address().prefix())),
+        };
+        let checked = passwords.verify_for(asker, PATIENCE, &typed, hash.as_deref());
         checked.await.map_err(|_| {
             tracing::warn!("sign-in put off");
             Unanswered
@@ -363,13 +436,15 @@ impl Attempt {
             return Err(SignInError::Refused { reason, at: now });
         }
         if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
-            self.gate
-                .0
-                .record_lockout(self.account.as_ref(), &lockout)
-                .await?;
+            self.record(&lockout).await?;
             return Err(SignInError::locked_out(&lockout, now));
         }
         Ok(standing.unwrap_or_default())
+    }
+
+    async fn record(&self, lockout: &Lockout) -> Result<(), Unanswered> {
+        let account = self.account.as_ref();
+        self.gate.0.record(self.counter, account, lockout).await
     }
 
     /// A store failed before anything was decided: that is nobody's wrong guess.
@@ -381,7 +456,11 @@ impl Attempt {
 
     async fn settle(&mut self, outcome: Outcome) -> Result<Settled, SignInError> {
         let Some(ticket) = self.ticket else { return Ok(Settled::Stale) };
-        let settled = self.gate.0.settle(self.key, ticket, outcome).await?;
+        let settled = self
+            .gate
+            .0
+            .settle(self.counter.key, ticket, outcome)
+            .await?;
         // Only now: a future that is dropped before is settled by the drop.
         self.ticket = None;
         Ok(settled)
@@ -393,12 +472,13 @@ impl Drop for Attempt {
     /// know that it is not in flight any more.
     fn drop(&mut self) {
         let Some(ticket) = self.ticket.take() else { return };
-        let (gate, key, account) = (Arc::clone(&self.gate.0), self.key, self.account.take());
+        let (gate, counter, account) =
+            (Arc::clone(&self.gate.0), self.counter, self.account.take());
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Ok(Settled::LockedOut(lockout)) = gate.settle(key, ticket, Outcome::Failed).await
-            {
-                let _ = gate.record_lockout(account.as_ref(), &lockout).await;
+            let settled = gate.settle(counter.key, ticket, Outcome::Failed).await;
+            if let Ok(Settled::LockedOut(lockout)) = settled {
+                let _ = gate.record(counter, account.as_ref(), &lockout).await;
             }
         });
     }
@@ -407,7 +487,7 @@ impl Drop for Attempt {
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
-            .field("key", &self.key)
+            .field("key", &self.counter.key)
             .finish_non_exhaustive()
     }
 }

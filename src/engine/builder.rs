@@ -70,6 +70,7 @@ impl Default for Builder {
                 cookie: SessionCookie::new(false),
                 https: false,
                 api_tokens: false,
+                known_devices: true,
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
                 max_stale: Duration::from_secs(10),
@@ -157,6 +158,16 @@ impl Builder {
     /// for the service to ask.
     pub fn api_tokens(mut self, taken: bool) -> Self {
         self.settings.api_tokens = taken;
+        self
+    }
+
+    /// Whether a device that somebody signed in from has a budget of guesses of its
+    /// own, so that strangers who guess can't shut the owner out. Default: yes; it
+    /// takes a directory, and sign-ins that come with their headers
+    /// ([`Visitor::with_headers`](crate::Visitor::with_headers)). Without it a
+    /// lockout refuses everybody alike.
+    pub fn known_devices(mut self, known: bool) -> Self {
+        self.settings.known_devices = known;
         self
     }
 

@@ -21,6 +21,7 @@ use std::sync::atomic::Ordering;
 
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
+use crate::domain::device::DeviceId;
 use crate::domain::lock::{End, LiveSessions};
 use crate::domain::profile::Profile;
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
@@ -294,19 +295,23 @@ impl Cell {
     }
 
     /// Why a session of this generation, or what belongs to none, is refused now,
-    /// with the account's own reasons first, and whether it is dead for good.
+    /// with the account's own reasons first, and whether it is dead for good. A
+    /// session on a known device may be spared by a lockout.
     pub(crate) fn refusal(
         &self,
         bearer: Bearer,
+        device: Option<DeviceId>,
         born: Option<Generation>,
         now: Timestamp,
     ) -> Option<(DenialReason, bool)> {
         let details = lock(&self.details);
         let dead = born.is_some_and(|born| born != details.generation);
+        // What is dead is not spared: it is told of the lockout.
+        let device = device.filter(|_| !dead);
         let account = match &details.against {
             Against::Nothing => None,
             Against::NoSuchAccount => return Some((DenialReason::Deleted, true)),
-            Against::Standing(standing) => standing.refusal_of(bearer, now),
+            Against::Standing(standing) => standing.refusal_on(bearer, device, now),
         };
         match account {
             Some(reason) => Some((reason, dead || reason == DenialReason::Deleted)),

@@ -181,6 +181,7 @@ impl Reader {
             last_seen_at: NOW,
             opened_from: None,
             user_agent: None,
+            device: None,
         }
     }
 

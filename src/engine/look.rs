@@ -31,6 +31,7 @@ fn as_session(token: ApiToken) -> Stored {
         last_seen_at: token.last_used_at.unwrap_or(token.created_at),
         opened_from: None,
         user_agent: None,
+        device: None,
     };
     (session, Some(Box::new(Scopes(token.scopes))))
 }
@@ -243,6 +244,7 @@ impl Gate {
             last_seen_at: now,
             opened_from: None,
             user_agent: None,
+            device: None,
         };
         let bearer = Bearer::Session;
         let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell)

@@ -10,6 +10,7 @@ mod attempts;
 mod builder;
 mod cell;
 mod credential;
+mod devices;
 mod feed;
 mod flight;
 #[cfg(feature = "jwt")]
@@ -26,6 +27,7 @@ mod sign_out;
 mod source;
 mod standings;
 mod sync;
+mod visitor;
 
 #[cfg(all(test, portcullis_loom))]
 mod interleavings;
@@ -47,6 +49,7 @@ pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
+pub use self::visitor::Visitor;
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
@@ -119,6 +122,7 @@ struct Settings {
     cookie: SessionCookie,
     https: bool,
     api_tokens: bool,
+    known_devices: bool,
     session_lifetime: Duration,
     session_idle: Duration,
     max_stale: Duration,

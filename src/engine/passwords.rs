@@ -2,8 +2,10 @@
 //!
 //! Each hash takes 19 MiB and some tens of milliseconds of one core. So that a
 //! flood of sign-ins can't take all memory, at most twice as many as there are
-//! cores run at once; the permit moves into the blocking work, so that it is not
-//! given back early when the request that asked is gone.
+//! cores run at once, and as many wait; the turn moves into the blocking work, so
+//! that it is not given back early when the request that asked is gone.
+
+mod queue;
 
 use std::fmt;
 use std::num::NonZero;
@@ -12,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(super) use self::queue::Asker;
+use self::queue::{Queue, Turn};
 use crate::domain::password::Password;
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
@@ -39,7 +42,7 @@ const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1\
 pub struct Passwords(Arc<Shared>);
 
 struct Shared {
-    permits: Arc<Semaphore>,
+    queue: Queue,
     verifications: AtomicU64,
 }
 
@@ -52,8 +55,8 @@ impl Passwords {
 
     /// At most so many hashes at once.
     pub fn with_limit(at_once: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(at_once.max(1)));
-        Self(Arc::new(Shared { permits, verifications: AtomicU64::new(0) }))
+        let queue = Queue::new(at_once.max(1));
+        Self(Arc::new(Shared { queue, verifications: AtomicU64::new(0) }))
     }
 
     /// Hashes a password that is to be stored.
@@ -63,9 +66,12 @@ impl Passwords {
     /// If the system has no memory or no random bytes to give. When the future
     /// is dropped, the work runs to its end and the result is thrown away.
     pub async fn hash(&self, password: &Password) -> Result<String, HashingError> {
-        let permit = self.permit().await.ok_or(HashingError)?;
+        let turn = self
+            .turn_of_the_house()
+            .await
+            .map_err(|Busy| HashingError)?;
         let password = password.clone();
-        run(permit, move || hash(&password))
+        run(turn, move || hash(&password))
             .await
             .ok_or(HashingError)?
     }
@@ -75,14 +81,17 @@ impl Passwords {
     /// Does the same work where there is no hash, or an unreadable one: nobody
     /// can tell from the time whether an account or a password exists. When the
     /// future is dropped, the work runs to its end.
+    ///
+    /// Waits for its turn as long as that takes.
     pub async fn verify(&self, password: &Password, stored: Option<&str>) -> bool {
-        match self.permit().await {
-            Some(permit) => self.verify_with(permit, password, stored).await,
-            None => false,
+        match self.0.queue.hand_for_stranger().await {
+            Ok(turn) => self.verify_with(turn, password, stored).await,
+            Err(Busy) => false,
         }
     }
 
-    /// The same, giving up when no turn comes within `patience`.
+    /// The same, giving up when there is no place to wait or no turn comes
+    /// within `patience`.
     ///
     /// # Errors
     ///
@@ -93,10 +102,21 @@ impl Passwords {
         password: &Password,
         stored: Option<&str>,
     ) -> Result<bool, Busy> {
-        match tokio::time::timeout(patience, self.permit()).await {
-            Ok(Some(permit)) => Ok(self.verify_with(permit, password, stored).await),
-            Ok(None) | Err(_) => Err(Busy),
-        }
+        self.verify_for(Asker::Stranger(None), patience, password, stored)
+            .await
+    }
+
+    /// The same, for somebody in particular.
+    pub(super) async fn verify_for(
+        &self,
+        asker: Asker,
+        patience: Duration,
+        password: &Password,
+        stored: Option<&str>,
+    ) -> Result<bool, Busy> {
+        let turn = tokio::time::timeout(patience, self.0.queue.turn(asker)).await;
+        let turn = turn.map_err(|_| Busy)??;
+        Ok(self.verify_with(turn, password, stored).await)
     }
 
     /// How many passwords were checked so far, right, wrong and nobody's.
@@ -104,21 +124,16 @@ impl Passwords {
         self.0.verifications.load(Ordering::Relaxed)
     }
 
-    /// A turn; none if the limit is gone.
-    pub(super) async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0.permits).acquire_owned().await.ok()
+    /// A turn that no stranger can take away.
+    pub(super) async fn turn_of_the_house(&self) -> Result<Turn, Busy> {
+        self.0.queue.hand().await
     }
 
-    async fn verify_with(
-        &self,
-        permit: OwnedSemaphorePermit,
-        password: &Password,
-        stored: Option<&str>,
-    ) -> bool {
+    async fn verify_with(&self, turn: Turn, password: &Password, stored: Option<&str>) -> bool {
         self.0.verifications.fetch_add(1, Ordering::Relaxed);
         let password = password.clone();
         let stored = stored.map(str::to_owned);
-        run(permit, move || verify(&password, stored.as_deref()))
+        run(turn, move || verify(&password, stored.as_deref()))
             .await
             .unwrap_or(false)
     }
@@ -133,7 +148,7 @@ impl Default for Passwords {
 impl fmt::Debug for Passwords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Passwords")
-            .field("free", &self.0.permits.available_permits())
+            .field("queue", &self.0.queue)
             .field("verifications", &self.verifications())
             .finish()
     }
@@ -149,14 +164,14 @@ pub struct HashingError;
 #[error("too many passwords are being checked: try again in a moment")]
 pub struct Busy;
 
-/// Runs blocking work; the permit is held until it is done. `None` if the
+/// Runs blocking work; the turn is held until it is done. `None` if the
 /// runtime is shutting down.
 async fn run<T: Send + 'static>(
-    permit: OwnedSemaphorePermit,
+    turn: Turn,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let work = move || {
-        let _permit = permit;
+        let _turn = turn;
         work()
     };
     tokio::task::spawn_blocking(work).await.ok()
@@ -265,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permit_outlives_the_request_that_took_it() {
+    async fn a_turn_outlives_the_request_that_took_it() {
         let passwords = Passwords::with_limit(1);
         let typed = Password::typed("correct horse");
         let gone = {
@@ -277,7 +292,7 @@ mod tests {
         }
         gone.abort();
         let _ = gone.await;
-        let none_free = passwords.0.permits.available_permits() == 0;
+        let none_free = passwords.0.queue.free_hands() == 0;
         assert!(none_free, "the work still runs");
         assert!(
             passwords
@@ -290,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn waiting_ends() {
         let passwords = Passwords::with_limit(1);
-        let _held = passwords.permit().await;
+        let _held = passwords.turn_of_the_house().await;
         let typed = Password::typed("correct horse");
         let answer = passwords
             .verify_within(Duration::from_millis(5), &typed, None)

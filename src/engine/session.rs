@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use siphasher::sip128::SipHasher13;
 
+use crate::domain::device::DeviceId;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
@@ -29,6 +30,8 @@ pub(crate) struct Live {
     created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     last_seen_at: AtomicI64,
+    /// The known device that it was signed in on. Only refusals ask for it.
+    pub(crate) device: Option<DeviceId>,
     /// What an API token may be used for; a session has none and needs none.
     scopes: Option<Box<Scopes>>,
     /// Used since the eviction hand last passed.
@@ -127,6 +130,7 @@ impl Live {
             created_at: session.created_at,
             expires_at: session.expires_at,
             last_seen_at: AtomicI64::new(session.last_seen_at.as_micros()),
+            device: session.device,
             scopes: None,
             used: AtomicBool::new(false),
         }

@@ -13,6 +13,7 @@ use crate::domain::lock::{End, Lockout};
 use crate::domain::session::{Session, SessionToken};
 use crate::domain::standing::{Generation, Standing};
 use crate::domain::time::Timestamp;
+use crate::engine::devices::Offer;
 use crate::engine::session::Kept;
 use crate::engine::{CurrentAccount, Portcullis, Unanswered};
 use crate::store::NewSession;
@@ -23,13 +24,26 @@ pub struct SignedIn {
     token: SessionToken,
     session: Session,
     cookie: HeaderValue,
+    device_cookie: Option<HeaderValue>,
 }
 
 impl SignedIn {
-    pub(crate) fn new(gate: &Portcullis, token: SessionToken, session: Session) -> Self {
+    fn new(
+        gate: &Portcullis,
+        token: SessionToken,
+        session: Session,
+        device: Option<SessionToken>,
+    ) -> Self {
         let lifetime = session.expires_at.since(session.created_at);
         let cookie = gate.cookie(token.expose(), lifetime);
-        Self { token, session, cookie }
+        let device_cookie = device.and_then(|secret| gate.device_cookie(&session, secret));
+        Self { token, session, cookie, device_cookie }
+    }
+
+    /// Every `Set-Cookie` header for the client: the session's, and that of the
+    /// device, which is known by it from now on. Secrets.
+    pub fn set_cookies(&self) -> impl Iterator<Item = &HeaderValue> {
+        std::iter::once(&self.cookie).chain(&self.device_cookie)
     }
 
     /// The `Set-Cookie` header that hands the session to the client. A secret.
@@ -68,10 +82,13 @@ impl Portcullis {
     }
 
     fn cookie(&self, value: &str, lifetime: Duration) -> HeaderValue {
+        self.set_cookie(self.0.settings.cookie.name(), value, lifetime)
+    }
+
+    pub(super) fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) -> HeaderValue {
         let secure = if self.0.settings.https { "; Secure" } else { "" };
         let text = format!(
-            "{}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            self.0.settings.cookie.name(),
+            "{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
             lifetime.as_secs(),
         );
         let mut header =
@@ -166,7 +183,7 @@ impl SignInError {
 
 impl Portcullis {
     /// Opens a session without an attempt: after a sign-in that was checked
-    /// elsewhere, or in a test.
+    /// elsewhere, or in a test. It is on no known device.
     ///
     /// The account's standing is read again inside the store's transaction.
     ///
@@ -179,7 +196,7 @@ impl Portcullis {
         account: impl Into<AccountKey>,
         from: Option<ClientAddr>,
     ) -> Result<SignedIn, SignInError> {
-        self.open_session_of(account.into(), from, None).await
+        self.open_session_of(account.into(), from, None, None).await
     }
 
     pub(super) async fn open_session_of(
@@ -187,8 +204,10 @@ impl Portcullis {
         account: AccountKey,
         from: Option<ClientAddr>,
         user_agent: Option<String>,
+        offer: Option<Offer>,
     ) -> Result<SignedIn, SignInError> {
         let gate = &self.0;
+        let (device, secret) = offer.map(Offer::make).transpose()?.unzip();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
         let token = SessionToken::from_random(random);
@@ -199,9 +218,10 @@ impl Portcullis {
             expires_at: now.after(gate.settings.session_lifetime),
             opened_from: from.map(|from| from.to_string()),
             user_agent,
+            device,
         };
         match gate.ask(gate.session_store.open_session(new)).await? {
-            Ok(session) => Ok(SignedIn::new(self, token, session)),
+            Ok(session) => Ok(SignedIn::new(self, token, session, secret)),
             Err(reason) => Err(SignInError::of_refusal(reason, now)),
         }
     }

@@ -43,7 +43,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for CurrentAccount {
     }
 }
 
-/// Hands the session to the client.
+/// Hands the session to the client, and makes its device known.
 impl IntoResponseParts for SignedIn {
     type Error = std::convert::Infallible;
 
@@ -51,12 +51,11 @@ impl IntoResponseParts for SignedIn {
         self,
         mut response: ResponseParts,
     ) -> Result<ResponseParts, Self::Error> {
-        response
-            .headers_mut()
-            .append(SET_COOKIE, self.set_cookie().clone());
-        response
-            .headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let headers = response.headers_mut();
+        for cookie in self.set_cookies() {
+            headers.append(SET_COOKIE, cookie.clone());
+        }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(response)
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::session::{Session, SessionId};
 use crate::domain::time::Timestamp;
 use crate::engine::CurrentAccount;
 use crate::pages::answer::{self, Problem, page as write};
+use crate::pages::device;
 use crate::pages::form::{self, Fields};
 use crate::pages::origin;
 use crate::pages::program;
@@ -55,6 +56,7 @@ struct AccountPage {
     person: Person,
     sessions: Vec<Row>,
     others: usize,
+    devices: Vec<device::Row>,
 }
 
 /// The account of whoever asks, and what is live of it.
@@ -78,8 +80,9 @@ async fn show(site: &Site, me: &CurrentAccount, request: &Parts) -> Result<Accou
     let mut sessions: Vec<_> = rows.collect();
     sessions.sort_by_key(|row| !row.is_this);
     let message = deed(request).map(Deed::message);
-    let person = Person::of(&account);
-    Ok(AccountPage { frame: site.frame(), message, person, sessions, others })
+    let devices = device::known(site, me, &account, now).await?;
+    let (frame, person) = (site.frame(), Person::of(&account));
+    Ok(AccountPage { frame, message, person, sessions, others, devices })
 }
 
 /// What was done just now. Only our own redirects say so: a link of somebody

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
@@ -34,12 +34,12 @@ const AS_PICTURE: HeaderValue =
 struct Asset {
     name: String,
     content_type: &'static str,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
-static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("pages", "css", CSS, STYLE));
-static JS: LazyLock<Asset> = LazyLock::new(|| Asset::new("pages", "js", JAVASCRIPT, SCRIPT));
-static MARK: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", SVG, ICON));
+static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "css", CSS, STYLE));
+static JS: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "js", JAVASCRIPT, SCRIPT));
+static MARK: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("icon", "svg", SVG, ICON));
 
 /// The names that a page links to.
 #[derive(Clone, Debug)]
@@ -86,28 +86,48 @@ pub(super) fn serve(name: &str, branding: &Branding, headers: &HeaderMap) -> Res
 fn colours(accent: Accent) -> Asset {
     let (light, dark) = accent.shades();
     let rule = format!(":root{{--accent:light-dark({light},{dark})}}\n");
-    Asset::new("colours", "css", CSS, rule.as_bytes())
+    Asset::new("colours", "css", CSS, rule.into())
 }
 
 fn picture(logo: &Logo) -> Asset {
-    let extension = match logo.content_type() {
-        SVG => "svg",
-        "image/png" => "png",
-        "image/jpeg" => "jpg",
-        _ => "webp",
-    };
-    Asset::new("logo", extension, logo.content_type(), logo.bytes())
+    let Picture { name, content_type, bytes } = logo.picture().clone();
+    Asset { name, content_type, bytes }
+}
+
+/// What a logo is served as; made once, and not for each page.
+#[derive(Clone, Eq, PartialEq)]
+pub(super) struct Picture {
+    name: String,
+    pub(super) content_type: &'static str,
+    pub(super) bytes: Bytes,
+}
+
+impl Picture {
+    pub(super) fn new(content_type: &'static str, bytes: Vec<u8>) -> Self {
+        let extension = match content_type {
+            SVG => "svg",
+            "image/png" => "png",
+            "image/jpeg" => "jpg",
+            _ => "webp",
+        };
+        let Asset { name, content_type, bytes } =
+            Asset::new("logo", extension, content_type, bytes.into());
+        Self { name, content_type, bytes }
+    }
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, content_type: &'static str, bytes: &[u8]) -> Self {
+    fn fixed(stem: &str, extension: &str, kind: &'static str, bytes: &'static [u8]) -> Self {
+        Self::new(stem, extension, kind, Bytes::from_static(bytes))
+    }
+
+    fn new(stem: &str, extension: &str, content_type: &'static str, bytes: Bytes) -> Self {
         let mut hash = String::new();
-        for byte in &Sha256::digest(bytes)[..8] {
+        for byte in &Sha256::digest(&bytes)[..8] {
             // Writing into a text can't fail.
             let _ = write!(hash, "{byte:02x}");
         }
-        let name = format!("{stem}.{hash}.{extension}");
-        Self { name, content_type, bytes: bytes.to_vec() }
+        Self { name: format!("{stem}.{hash}.{extension}"), content_type, bytes }
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
@@ -159,8 +179,8 @@ mod tests {
 
     #[test]
     fn a_name_changes_with_its_content() {
-        let one = Asset::new("a", "css", CSS, b"a{}");
-        let two = Asset::new("a", "css", CSS, b"b{}");
+        let one = Asset::fixed("a", "css", CSS, b"a{}");
+        let two = Asset::fixed("a", "css", CSS, b"b{}");
         assert_ne!(one.name, two.name);
         assert!(one.name.starts_with("a.") && one.name.ends_with(".css"), "{}", one.name);
     }

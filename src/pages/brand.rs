@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::admin;
+use crate::pages::assets::Picture;
 use crate::pages::colour::Colour;
 
 /// The largest logo, in bytes.
@@ -157,10 +158,7 @@ impl fmt::Display for Accent {
 /// It is served to browsers as a picture and never as a page: scripts in an SVG
 /// don't run.
 #[derive(Clone, Eq, PartialEq)]
-pub struct Logo {
-    bytes: Arc<[u8]>,
-    content_type: &'static str,
-}
+pub struct Logo(Picture);
 
 impl Logo {
     /// Takes a picture's bytes; its kind is told by how they begin.
@@ -168,29 +166,33 @@ impl Logo {
     /// # Errors
     ///
     /// If they are none of the four kinds, or too many.
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Result<Self, InvalidBranding> {
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Self, InvalidBranding> {
         let bytes = bytes.into();
         if bytes.len() > MAX_LOGO_BYTES {
             return Err(InvalidBranding::LogoTooLarge { bytes: bytes.len() });
         }
         let content_type = kind_of(&bytes).ok_or(InvalidBranding::LogoKind)?;
-        Ok(Self { bytes, content_type })
+        Ok(Self(Picture::new(content_type, bytes)))
     }
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// What they are, as in `Content-Type`.
     pub const fn content_type(&self) -> &'static str {
-        self.content_type
+        self.0.content_type
+    }
+
+    pub(super) const fn picture(&self) -> &Picture {
+        &self.0
     }
 }
 
 impl fmt::Debug for Logo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Logo({}, {} bytes)", self.content_type, self.bytes.len())
+        write!(f, "Logo({}, {} bytes)", self.content_type(), self.bytes().len())
     }
 }
 

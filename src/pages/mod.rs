@@ -33,7 +33,7 @@
 //! |---|---|
 //! | `sign-in` | asks for login and password; says why somebody was refused, and when a lockout opens |
 //! | `sign-out` | one button |
-//! | `account` | shows who is signed in, and where else; ends sessions |
+//! | `account` | shows who is signed in, where else, and on which devices; ends and forgets |
 //! | `account/password` | changes the own password |
 //! | `assets/…` | the stylesheet, the script, the logo |
 //!
@@ -45,6 +45,7 @@ mod answer;
 mod assets;
 mod brand;
 mod colour;
+mod device;
 mod form;
 mod origin;
 mod password;
@@ -90,7 +91,8 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Pages for the people in this gate's directory.
+    /// Pages for the people in this gate's directory, with the gate's own
+    /// sessions. Where the application keeps its own, it has pages of its own.
     ///
     /// # Panics
     ///
@@ -167,6 +169,7 @@ impl Pages {
             .route("/account/password", get(password::page).post(password::change))
             .route("/account/end-session", post(account::end_session))
             .route("/account/end-others", post(account::end_others))
+            .route("/account/forget-device", post(device::forget))
             // Only the routes above are guarded.
             .route_layer(guard)
             .route("/sign-in", get(sign_in::page).post(sign_in::submit))

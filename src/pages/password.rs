@@ -15,14 +15,13 @@ use http::{HeaderValue, StatusCode};
 
 use crate::admin::{AdminError, Target};
 use crate::domain::account::Account;
-use crate::domain::client::ClientAddr;
 use crate::domain::password::{InvalidPassword, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password};
-use crate::engine::{CurrentAccount, SignInError, SignedIn};
+use crate::engine::{CurrentAccount, SignInError, SignedIn, Visitor};
 use crate::pages::account::{Person, detail, done, posted};
 use crate::pages::answer::{self, Problem, page as write};
+use crate::pages::form::Fields;
 use crate::pages::site::{Frame, Site};
 use crate::pages::words::{Deed, Message};
-use crate::pages::{form::Fields, sign_in::user_agent};
 
 #[derive(Template)]
 #[template(path = "password.html")]
@@ -110,7 +109,8 @@ async fn set(
     let typed = Typed::read(fields)?;
     let new = typed.check().map_err(Refused::Typed)?;
     let from = site.client(request).ok_or_else(Problem::no_address)?;
-    check_current(site, account, from, &typed.current).await?;
+    let visitor = Visitor::from(from).with_headers(&request.headers);
+    check_current(site, account, visitor.clone(), &typed.current).await?;
     let actor = site.actor(account, request);
     let changed = site
         .admin
@@ -120,14 +120,14 @@ async fn set(
         AdminError::Password(invalid) => Refused::Typed(Errors::of_new(invalid)),
         _ => Refused::Problem(Problem::unavailable()),
     })?;
-    Ok(sign_in_anew(site, account, request, from, &typed.new).await)
+    Ok(sign_in_anew(site, account, visitor, &typed.new).await)
 }
 
 /// One guess, counted like those at the sign-in page.
 async fn check_current(
     site: &Site,
     account: &Account,
-    from: ClientAddr,
+    from: Visitor,
     current: &str,
 ) -> Result<(), Refused> {
     let checked = async {
@@ -142,12 +142,10 @@ async fn check_current(
 async fn sign_in_anew(
     site: &Site,
     account: &Account,
-    request: &Parts,
-    from: ClientAddr,
+    from: Visitor,
     password: &str,
 ) -> Option<SignedIn> {
     let attempt = site.gate.attempt(account.login.as_str(), from).await.ok()?;
-    let attempt = attempt.by_program(user_agent(&request.headers));
     attempt.check_password(password).await.ok()
 }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::engine::{CurrentAccount, SignInError, SignedIn};
+use crate::domain::lock::End;
+use crate::engine::{CurrentAccount, SignInError, SignedIn, Visitor};
 use crate::guard::{Notice, ReturnTo};
 use crate::pages::answer::{self, MessagePage, Problem, sign_in_form, wants_json};
 use crate::pages::form::{self, Fields};
@@ -140,15 +141,9 @@ impl Typed {
 
 async fn attempt(site: &Site, request: &Parts, typed: &Typed) -> Result<SignedIn, Refused> {
     let from = site.client(request).ok_or(Refused::NoAddress)?;
-    let attempt = site.gate.attempt(&typed.login, from).await?;
-    let attempt = attempt.by_program(user_agent(&request.headers));
+    let visitor = Visitor::from(from).with_headers(&request.headers);
+    let attempt = site.gate.attempt(&typed.login, visitor).await?;
     Ok(attempt.check_password(&typed.password).await?)
-}
-
-/// What a browser calls itself.
-pub(super) fn user_agent(headers: &HeaderMap) -> &str {
-    let name = headers.get(USER_AGENT);
-    name.and_then(|name| name.to_str().ok()).unwrap_or_default()
 }
 
 /// Hands out the new session. The one that the browser had is of no more use.
@@ -187,7 +182,7 @@ fn refuse(site: &Site, request: &Parts, typed: Typed, refused: SignInError) -> R
         _ if wants_json(request) => refused.into_response(),
         SignInError::Refused { reason, at } => {
             let Statement { title, words, ask } = Statement::of_reason(reason);
-            let end = reason.lock_end().and_then(|end| end.instant());
+            let end = reason.lock_end().and_then(End::instant);
             let opening = end.and_then(|end| Moment::to_come(end, at));
             let opening = opening.map(|moment| ("It opens", moment));
             let onward = ("sign-in", "Sign in as somebody else");

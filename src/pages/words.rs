@@ -135,16 +135,20 @@ pub(super) enum Deed {
     SessionEnded,
     SessionGone,
     OthersEnded,
+    DeviceForgotten,
+    DeviceGone,
 }
 
 impl Deed {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
         Self::SignedOut,
         Self::PasswordChanged,
         Self::PasswordChangedElsewhere,
         Self::SessionEnded,
         Self::SessionGone,
         Self::OthersEnded,
+        Self::DeviceForgotten,
+        Self::DeviceGone,
     ];
 
     /// The value of the `notice` parameter.
@@ -156,6 +160,8 @@ impl Deed {
             Self::SessionEnded => "session-ended",
             Self::SessionGone => "session-gone",
             Self::OthersEnded => "others-ended",
+            Self::DeviceForgotten => "device-forgotten",
+            Self::DeviceGone => "device-gone",
         }
     }
 
@@ -175,6 +181,10 @@ impl Deed {
             }
             Self::SessionGone => "That session had ended already.",
             Self::OthersEnded => "You are signed out everywhere else.",
+            Self::DeviceForgotten => {
+                "That device is forgotten. It is known again when you sign in on it."
+            }
+            Self::DeviceGone => "That device was forgotten already.",
         };
         Message::new(Tone::Done, words)
     }

@@ -6,8 +6,11 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
+use crate::domain::account::AccountId;
+use crate::domain::device::DeviceId;
 use crate::domain::event::AuditRecord;
 use crate::domain::login::TypedLogin;
+use crate::domain::session::SessionToken;
 
 /// The keys of one directory, all made from one secret of 32 bytes.
 ///
@@ -17,6 +20,7 @@ use crate::domain::login::TypedLogin;
 pub struct Keyring {
     audit: [u8; 32],
     attempts: [u8; 32],
+    devices: [u8; 32],
 }
 
 impl Keyring {
@@ -26,12 +30,40 @@ impl Keyring {
         Self {
             audit: derive(secret, b"portcullis audit chain"),
             attempts: derive(secret, b"portcullis attempts"),
+            devices: derive(secret, b"portcullis devices"),
         }
     }
 
     /// Under which key attempts for this login are counted.
     pub fn attempt_key(&self, login: &TypedLogin) -> AttemptKey {
         AttemptKey(derive(&self.attempts, login.as_str().as_bytes()))
+    }
+
+    /// Under which key attempts from this known device are counted. Never that
+    /// of a login: they are made with other keys.
+    pub fn device_attempt_key(&self, account: AccountId, device: DeviceId) -> AttemptKey {
+        let mut mac = keyed(&self.devices);
+        mac.update(b"attempts");
+        mac.update(&account.get().to_be_bytes());
+        mac.update(&device.get().to_be_bytes());
+        AttemptKey(mac.finalize().into_bytes().into())
+    }
+
+    /// What signs a device's cookie: good for this account, device and secret.
+    ///
+    /// For nobody, it is what no cookie bears: the work is the same.
+    pub fn device_signature(
+        &self,
+        account: Option<AccountId>,
+        device: DeviceId,
+        secret: &SessionToken,
+    ) -> [u8; 32] {
+        let mut mac = keyed(&self.devices);
+        mac.update(b"cookie");
+        mac.update(&account.map_or(0, AccountId::get).to_be_bytes());
+        mac.update(&device.get().to_be_bytes());
+        mac.update(secret.expose().as_bytes());
+        mac.finalize().into_bytes().into()
     }
 
     /// The link of the audit chain after `previous` that is this record.

@@ -5,6 +5,7 @@
 //! in one is not seen in the other, and each gives a guesser its own budget.
 
 mod attempts;
+mod devices;
 mod directory;
 mod held;
 mod sessions;
@@ -12,6 +13,7 @@ mod state;
 
 use std::future::ready;
 
+use crate::domain::device::DeviceId;
 use crate::domain::session::Session;
 use crate::domain::standing::Generation;
 use crate::domain::time::Timestamp;
@@ -26,7 +28,12 @@ fn now<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, T> {
     Box::pin(ready(value))
 }
 
-fn born(new: NewSession, generation: Generation, at: Timestamp) -> Session {
+fn born(
+    new: NewSession,
+    generation: Generation,
+    device: Option<DeviceId>,
+    at: Timestamp,
+) -> Session {
     Session {
         key: new.key,
         account: new.account,
@@ -36,5 +43,6 @@ fn born(new: NewSession, generation: Generation, at: Timestamp) -> Session {
         last_seen_at: at,
         opened_from: new.opened_from,
         user_agent: new.user_agent,
+        device,
     }
 }

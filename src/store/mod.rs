@@ -25,6 +25,7 @@ use std::pin::Pin;
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::attempts::{Budget, Outcome, Reservation, Settled, Ticket};
 use crate::domain::denial::DenialReason;
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::policy::LockoutPolicy;
@@ -36,7 +37,7 @@ pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
     AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
-    NewSession, NewToken, SESSION_SHARDS,
+    NewDevice, NewSession, NewToken, SESSION_SHARDS,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
@@ -48,6 +49,11 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// Opens a session, in the transaction that reads the account again: it is
     /// born in the account's generation of that instant.
+    ///
+    /// Where the new session says which device it is opened on, the device is
+    /// known from then on and the session names it; of an account's devices the
+    /// ten that were used last stay. A store that keeps no devices opens it on
+    /// none.
     ///
     /// The inner error is why the account may not sign in; nothing was stored.
     fn open_session(
@@ -164,6 +170,27 @@ pub trait Directory: SessionStore {
         id: SessionId,
         note: Note,
     ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
+
+    /// One device, if it is known to its account.
+    ///
+    /// Whether who brings its cookie proves to be it is for the caller to judge.
+    fn device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+    ) -> BoxFuture<'_, Result<Option<Device>, StoreError>>;
+
+    /// The devices that an account's owner is known by, last used first.
+    fn devices(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<Device>, StoreError>>;
+
+    /// Forgets a device and tells the feed: a lockout that is on spares its sessions
+    /// no more. Gives the account as it is then; `None` if there is no such device.
+    fn forget_device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
 
     /// A setting by its name.
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
 use crate::domain::login::Login;
 use crate::domain::session::{SessionId, SessionKey};
@@ -26,6 +27,31 @@ pub struct NewSession {
     pub opened_from: Option<String>,
     /// The program that opens it, as it calls itself.
     pub user_agent: Option<String>,
+    /// The device that it is opened on, where the client keeps device cookies.
+    pub device: Option<NewDevice>,
+}
+
+/// The device that a session is opened on: one that is known already, or else one
+/// that is known from now on.
+#[derive(Clone, Debug)]
+pub struct NewDevice {
+    /// Which device of the account it proved to be.
+    pub known: Option<DeviceId>,
+    /// Whether that device's own budget granted the sign-in: then a lockout of the
+    /// account does not refuse it.
+    pub past_lockout: bool,
+    /// What it is called if it is not, or no longer, known.
+    pub fresh: DeviceId,
+    /// The hash of the secret that it gets.
+    pub key: SessionKey,
+}
+
+impl NewSession {
+    /// What the sign-in says of the device with this key.
+    pub(crate) fn sighting(&self, key: SessionKey, at: Timestamp) -> Sighting {
+        let (from, user_agent) = (self.opened_from.clone(), self.user_agent.clone());
+        Sighting { key, at, from, user_agent }
+    }
 }
 
 /// What a decision is made on, all of one instant.
@@ -35,6 +61,8 @@ pub struct Facts<'a> {
     pub account: &'a Account,
     /// How many administrators could still act without it.
     pub other_active_admins: u64,
+    /// The devices that its owner is known by.
+    pub devices: &'a [DeviceId],
     /// The instant, by the store's clock.
     pub now: Timestamp,
 }

@@ -22,6 +22,7 @@ mod accounts;
 mod attempts;
 mod audit;
 mod db;
+mod devices;
 mod errors;
 mod feed;
 mod heads;
@@ -41,6 +42,7 @@ use self::db::{Db, Tx};
 use self::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
@@ -276,6 +278,27 @@ impl Directory for SqlDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
         self.answered(self.revoke(id, note))
+    }
+
+    fn device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+    ) -> BoxFuture<'_, Result<Option<Device>, StoreError>> {
+        self.answered(self.find_device(account, id))
+    }
+
+    fn devices(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<Device>, StoreError>> {
+        self.answered(self.list_devices(account))
+    }
+
+    fn forget_device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(self.forget_one(account, id, note))
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

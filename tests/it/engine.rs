@@ -2,6 +2,8 @@
 //! change, clocks move and stores fail.
 
 mod attempts;
+#[cfg(feature = "sqlite")]
+mod devices;
 mod faulty;
 mod gateways;
 mod live;

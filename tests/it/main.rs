@@ -5,6 +5,8 @@
 #[cfg(feature = "gateway")]
 mod cli;
 #[cfg(feature = "gateway")]
+mod config;
+#[cfg(feature = "gateway")]
 mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]

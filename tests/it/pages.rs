@@ -4,6 +4,7 @@
 mod account;
 mod assets;
 mod browser;
+mod devices;
 mod no_oracle;
 mod password;
 mod requests;
@@ -16,9 +17,10 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use http::{Request, header};
+use portcullis::domain::login::TypedLogin;
 use portcullis::pages::{Branding, Pages};
 use portcullis::testing::TestGate;
-use portcullis::{CurrentAccount, GuardLayer, Portcullis};
+use portcullis::{Account, CurrentAccount, GuardLayer, Portcullis};
 
 use crate::guard::{Answer, ask};
 
@@ -49,6 +51,11 @@ async fn with_alice() -> (TestGate, Router) {
     test.account_with_password("alice", PASSWORD).await;
     let app = service(test.gate());
     (test, app)
+}
+
+async fn alice(test: &TestGate) -> Account {
+    let found = test.directory().resolve(TypedLogin::new("alice")).await;
+    found.expect("a store").expect("alice")
 }
 
 /// A request of a browser whose address is known.
@@ -93,11 +100,22 @@ async fn sign_in(app: &Router, login: &str, password: &str) -> Answer {
     post(app, "/.portcullis/sign-in", "", &fields).await
 }
 
-/// The cookie that an answer sets, as the browser sends it back.
+/// The session's cookie that an answer sets, as a browser sends it back that
+/// forgets which device it is.
 fn session(answer: &Answer) -> String {
-    let set = answer.headers.get(header::SET_COOKIE).expect("a cookie");
-    let set = set.to_str().expect("visible letters");
-    set.split(';').next().unwrap_or_default().to_owned()
+    let cookies = cookies(answer);
+    cookies.split(';').next().unwrap_or_default().to_owned()
+}
+
+/// Every cookie that an answer sets, as a browser sends them back.
+fn cookies(answer: &Answer) -> String {
+    let set = answer.headers.get_all(header::SET_COOKIE).iter();
+    let pairs: Vec<_> = set
+        .map(|set| set.to_str().expect("visible letters"))
+        .filter_map(|set| set.split(';').next())
+        .collect();
+    assert!(!pairs.is_empty(), "no cookie is set: {answer:?}");
+    pairs.join("; ")
 }
 
 fn location(answer: &Answer) -> &str {

@@ -6,6 +6,7 @@ mod attempts;
 mod audit;
 mod children;
 mod damage;
+mod devices;
 mod feed;
 mod lists;
 mod sessions;
@@ -67,10 +68,17 @@ macro_rules! suite {
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
                 lists_have_the_living_only;
+            devices:
+                a_device_is_known_from_its_first_sign_in
+                ten_devices_are_known_and_the_oldest_used_goes
+                a_known_device_comes_in_past_a_lockout_and_no_further
+                devices_go_with_the_generation_and_with_time
+                a_forgotten_device_is_told_and_spares_nobody;
             feed:
                 changes_are_told_in_order
                 an_account_is_told_of_once_a_page
                 ends_of_sessions_are_told
+                settings_are_told_of_and_accounts_are_not_taken_for_them
                 pages_lose_nothing
                 a_follower_beside_writers_misses_nothing
                 what_was_pruned_is_not_silently_missing
@@ -207,5 +215,6 @@ pub(crate) fn new_session(account: AccountId, number: u64) -> NewSession {
         expires_at: noon().after(minutes(720)),
         opened_from: Some("192.0.2.7".to_owned()),
         user_agent: None,
+        device: None,
     }
 }

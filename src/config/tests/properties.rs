@@ -54,9 +54,10 @@ prop_compose! {
         max_stale in length(),
         strict in any::<bool>(),
         capacity in count(),
+        known_devices in any::<bool>(),
     ) -> Sessions {
         let when_stale = if strict { OnStale::Strict } else { OnStale::BestEffort };
-        Sessions { lifetime, idle, max_stale, when_stale, capacity }
+        Sessions { lifetime, idle, max_stale, when_stale, capacity, known_devices }
     }
 }
 
@@ -110,7 +111,7 @@ prop_compose! {
         disabling in option::of(any::<bool>()),
     ) -> Written {
         let mut written = Written::default();
-        let mut names = names.into_iter().map(|name| MaybeHeader(name));
+        let mut names = names.into_iter().map(MaybeHeader);
         let mut next = || names.next().expect("five");
         let identity = &mut written.identity;
         identity.user = next();

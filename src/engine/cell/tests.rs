@@ -30,7 +30,7 @@ fn verdict(cell: &Cell, generation: u64, now: Timestamp) -> Verdict {
 }
 
 fn refusal(cell: &Cell, generation: u64, now: Timestamp) -> Option<DenialReason> {
-    let refusal = cell.refusal(Bearer::Session, Some(Generation::new(generation)), now);
+    let refusal = cell.refusal(Bearer::Session, None, Some(Generation::new(generation)), now);
     refusal.map(|(reason, _)| reason)
 }
 

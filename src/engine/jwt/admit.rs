@@ -307,6 +307,7 @@ impl Verified {
             last_seen_at: Timestamp::from_micros(i64::MAX),
             opened_from: None,
             user_agent: None,
+            device: None,
         }
     }
 }

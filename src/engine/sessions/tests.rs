@@ -27,6 +27,7 @@ fn session(number: u8) -> Session {
         last_seen_at: EARLY,
         opened_from: None,
         user_agent: None,
+        device: None,
     }
 }
 

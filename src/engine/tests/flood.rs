@@ -11,7 +11,13 @@ async fn a_password_that_gets_no_turn_is_put_off_and_not_counted() {
     let hands = 2 * std::thread::available_parallelism().map_or(1, usize::from);
     let mut busy = Vec::new();
     for _ in 0..hands {
-        busy.push(gate.0.passwords.permit().await.expect("a free hand"));
+        busy.push(
+            gate.0
+                .passwords
+                .turn_of_the_house()
+                .await
+                .expect("a free hand"),
+        );
     }
     let from = std::net::IpAddr::from([127, 0, 0, 1]);
     for _ in 0..10 {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
@@ -102,10 +103,18 @@ impl SessionStore for SingleProcessDirectory {
         let Some(account) = state.live_account(&new.account).cloned() else {
             return now(Ok(Err(DenialReason::Deleted)));
         };
-        if let Some(refusal) = account.standing().sign_in_refusal(at) {
+        let past_lockout = new.device.as_ref().is_some_and(|device| {
+            let known = device.known.filter(|_| device.past_lockout);
+            known.is_some_and(|id| state.devices.known(&account, id, at).is_some())
+        });
+        if let Some(refusal) = account.standing().refusal_to_enter(past_lockout, at) {
             return now(Ok(Err(refusal)));
         }
-        let session = born(new, account.generation, at);
+        let device = new.device.as_ref().map(|device| {
+            let seen = new.sighting(device.key, at);
+            state.devices.signed_in(&account, device, seen)
+        });
+        let session = born(new, account.generation, device, at);
         state.sessions.insert(session.clone());
         if let Some(record) = state.accounts.get_mut(&account.id) {
             record.account.last_sign_in_at = Some(at);
@@ -218,7 +227,10 @@ impl Directory for SingleProcessDirectory {
             let Some(record) = state.accounts.get(&id) else { return Ok(None) };
             let account = record.account.clone();
             let other_active_admins = state.other_active_admins(id, at);
-            let facts = Facts { account: &account, other_active_admins, now: at };
+            let devices = state.devices.of(&account, at);
+            let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+            let facts =
+                Facts { account: &account, other_active_admins, devices: &devices, now: at };
             let Some(Edit { account, password_hash, note }) = decide(facts) else {
                 return Ok(None);
             };
@@ -274,7 +286,7 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
-        let expired = state.sessions.forget(before);
+        let expired = state.sessions.forget(before) + state.devices.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
@@ -355,6 +367,43 @@ impl Directory for SingleProcessDirectory {
             self.log(state, at, Some(token.owner), note, (None, None));
             Some(token)
         })))
+    }
+
+    fn device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+    ) -> BoxFuture<'_, Result<Option<Device>, StoreError>> {
+        let (at, state) = (self.0.clock.wall(), self.state());
+        let account = state.live_account(&account.into());
+        now(Ok(account.and_then(|account| state.devices.known(account, id, at).cloned())))
+    }
+
+    fn devices(&self, account: AccountId) -> BoxFuture<'_, Result<Vec<Device>, StoreError>> {
+        let (at, state) = (self.0.clock.wall(), self.state());
+        let account = state.live_account(&account.into());
+        now(Ok(account.map_or_else(Vec::new, |account| state.devices.of(account, at))))
+    }
+
+    fn forget_device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        now(self.write(|state, at| {
+            let Some(mut edit) = state.live_account(&account.into()).cloned() else {
+                return Ok(None);
+            };
+            if !state.devices.forget(&edit, id, at) {
+                return Ok(None);
+            }
+            edit.locks.forget_device(id);
+            let changed = state.replace(account, edit, None, at)?;
+            let states = (Some(&changed.before), Some(&changed.account));
+            self.log(state, at, Some(account), note, states);
+            Ok(Some(changed.account))
+        }))
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

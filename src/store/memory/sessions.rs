@@ -68,7 +68,7 @@ impl SessionStore for SingleProcessSessions {
             if let Some(refusal) = standing.sign_in_refusal(at) {
                 return Ok(Err(refusal));
             }
-            let session = born(new, standing.generation, at);
+            let session = born(new, standing.generation, None, at);
             self.insert(session.clone(), at);
             Ok(Ok(session))
         })

@@ -10,6 +10,7 @@ use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
+use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
 
@@ -19,6 +20,7 @@ pub(super) struct State {
     pub(super) logins: HashMap<String, AccountId>,
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) devices: Devices,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,

@@ -5,11 +5,13 @@ use sqlx::{AnyPool, Row};
 use super::SqlDirectory;
 use super::audit::Entry;
 use super::db::Tx;
+use super::devices;
 use super::errors::{Fallible, Fault};
 use super::heads;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
 use crate::domain::lock::Locks;
 use crate::domain::login::{Login, TypedLogin, folded};
@@ -88,9 +90,10 @@ impl SqlDirectory {
         let now = self.clock.wall();
         let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
         let other_active_admins = other_active_admins(&mut tx, id, now).await?;
-        let Some(edit) = decide(Facts { account: &before, other_active_admins, now }) else {
-            return Ok(None);
-        };
+        let devices = devices::all_known(&mut *tx, id, now).await?;
+        let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+        let facts = Facts { account: &before, other_active_admins, devices: &devices, now };
+        let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
         update(&mut tx, &account, password_hash.as_deref()).await?;
@@ -104,7 +107,12 @@ impl SqlDirectory {
 }
 
 /// What is the store's own stays as it is, whatever the edit says.
-fn edited(before: &Account, edit: Account, new_password: bool, now: Timestamp) -> Account {
+pub(super) fn edited(
+    before: &Account,
+    edit: Account,
+    new_password: bool,
+    now: Timestamp,
+) -> Account {
     Account {
         id: before.id,
         login: before.login.clone(),
@@ -140,7 +148,7 @@ fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<S
     (account, password_hash)
 }
 
-async fn read(tx: &mut Tx, id: AccountId) -> Fallible<Option<Account>> {
+pub(super) async fn read(tx: &mut Tx, id: AccountId) -> Fallible<Option<Account>> {
     let row = sqlx::query(BY_ID)
         .bind(id.get())
         .fetch_optional(&mut **tx)
@@ -215,7 +223,7 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     Ok(())
 }
 
-async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
+pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
     let updated = sqlx::query(
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \

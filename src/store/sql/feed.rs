@@ -7,7 +7,7 @@ use sqlx::Row;
 use super::SqlDirectory;
 use super::db::Tx;
 use super::errors::{Fallible, Fault};
-use super::heads::{ACCOUNTS, stream_of};
+use super::heads::{ACCOUNTS, SETTINGS, stream_of};
 use super::rows::{Columns, account_columns, account_from, stored};
 use crate::domain::account::AccountKey;
 use crate::domain::session::SessionId;
@@ -115,13 +115,26 @@ async fn changed_accounts(
             page.accounts.push(standing(&account));
         }
     }
-    // Positions without an entry are changes of settings and tokens.
+    // The other positions are changes of settings and tokens, and ends of sessions.
     if rows.len() < *left {
         page.next.accounts = end;
     }
-    page.settings = page.next.accounts - from > rows.len() as u64;
+    page.settings = settings_changed(tx, from, page.next.accounts).await?;
     *left -= rows.len();
     Ok(())
+}
+
+/// Whether a setting was changed after one place and up to another.
+async fn settings_changed(tx: &mut Tx, from: u64, to: u64) -> Fallible<bool> {
+    let found = sqlx::query(
+        "SELECT position FROM feed WHERE position > $1 AND position <= $2 AND account = $3 LIMIT 1",
+    )
+    .bind(stored(from))
+    .bind(stored(to))
+    .bind(SETTINGS)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(found.is_some())
 }
 
 fn standing(account: &crate::domain::account::Account) -> (AccountKey, Standing) {

@@ -72,9 +72,22 @@ pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> F
 
 /// Tells the feed that an account changed.
 pub(super) async fn tell(tx: &mut Tx, head: &Head, id: AccountId, at: Timestamp) -> Fallible<()> {
+    tell_number(tx, head, id.get(), at).await
+}
+
+/// What stands in the feed in an account's place where a setting changed: no
+/// account has this number.
+pub(super) const SETTINGS: i64 = 0;
+
+/// Tells the feed that a setting was changed.
+pub(super) async fn tell_setting(tx: &mut Tx, head: &Head, at: Timestamp) -> Fallible<()> {
+    tell_number(tx, head, SETTINGS, at).await
+}
+
+async fn tell_number(tx: &mut Tx, head: &Head, number: i64, at: Timestamp) -> Fallible<()> {
     sqlx::query("INSERT INTO feed (position, account, at) VALUES ($1, $2, $3)")
         .bind(stored(head.position))
-        .bind(id.get())
+        .bind(number)
         .bind(at.as_micros())
         .execute(&mut **tx)
         .await?;

@@ -37,9 +37,19 @@ const fn of_sessions(number: i64) -> Stream {
     }
 }
 
+const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
+    (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)";
+
+/// A device's name is unique within its account alone.
+const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
+    (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
+
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
-        let mut gone = self.forget_sessions(before).await?;
+        let mut gone = 0;
+        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES] {
+            gone += self.forget_expired(expired, before).await?;
+        }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;
         for shard in 0..SESSION_SHARDS {
             gone += self
@@ -49,18 +59,15 @@ impl SqlDirectory {
         Ok(gone)
     }
 
-    async fn forget_sessions(&self, before: Timestamp) -> Fallible<u64> {
+    async fn forget_expired(&self, expired: &'static str, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
         loop {
             let mut tx = self.db.write().await?;
-            let deleted = sqlx::query(
-                "DELETE FROM sessions WHERE id IN \
-                 (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)",
-            )
-            .bind(before.as_micros())
-            .bind(STEP)
-            .execute(&mut *tx)
-            .await?;
+            let deleted = sqlx::query(expired)
+                .bind(before.as_micros())
+                .bind(STEP)
+                .execute(&mut *tx)
+                .await?;
             self.commit_quietly(tx).await?;
             gone += deleted.rows_affected();
             if deleted.rows_affected() == 0 {

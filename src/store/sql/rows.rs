@@ -6,6 +6,7 @@ use sqlx::{Any, Decode, Row, Type};
 
 use super::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::{End, Lockout, Locks};
 use crate::domain::login::{fold_email, folded};
@@ -29,10 +30,21 @@ pub(super) use account_columns;
 macro_rules! session_columns {
     () => {
         "sessions.key, sessions.account, sessions.generation, sessions.created_at, \
-         sessions.expires_at, sessions.last_seen_at, sessions.opened_from, sessions.user_agent"
+         sessions.expires_at, sessions.last_seen_at, sessions.opened_from, sessions.user_agent, \
+         sessions.device"
     };
 }
 pub(super) use session_columns;
+
+/// The columns of a device, as [`device`] reads them.
+macro_rules! device_columns {
+    () => {
+        "devices.id, devices.account, devices.generation, devices.key, devices.previous_key, \
+         devices.previous_until, devices.user_agent, devices.first_seen_at, \
+         devices.last_seen_at, devices.last_seen_from, devices.expires_at"
+    };
+}
+pub(super) use device_columns;
 
 /// The columns of a token, as [`token`] reads them.
 macro_rules! token_columns {
@@ -86,7 +98,31 @@ pub(super) fn session(row: &AnyRow) -> Fallible<Session> {
         last_seen_at: columns.time()?,
         opened_from: columns.get()?,
         user_agent: columns.get()?,
+        device: columns.word_if_any(device_id)?,
     })
+}
+
+pub(super) fn device(row: &AnyRow) -> Fallible<Device> {
+    let mut columns = Columns::of(row);
+    Ok(Device {
+        id: columns.word(device_id)?,
+        account: columns.account()?,
+        generation: Generation::new(columns.number()?),
+        key: columns.key()?,
+        previous: {
+            let key = columns.word_if_any(SessionKey::from_hex)?;
+            key.zip(columns.time_if_any()?)
+        },
+        user_agent: columns.get()?,
+        first_seen_at: columns.time()?,
+        last_seen_at: columns.time()?,
+        last_seen_from: columns.get()?,
+        expires_at: columns.time()?,
+    })
+}
+
+fn device_id(hex: &str) -> Option<DeviceId> {
+    hex.parse().ok()
 }
 
 pub(super) fn token(row: &AnyRow) -> Fallible<ApiToken> {
@@ -152,8 +188,12 @@ impl<'r> Columns<'r> {
     }
 
     pub(super) fn word<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> Fallible<T> {
-        let word = self.text()?;
-        read(&word).ok_or_else(|| Fault::damaged(format!("nothing here is called {word:?}")))
+        meaning(&self.text()?, read)
+    }
+
+    fn word_if_any<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> Fallible<Option<T>> {
+        let word: Option<String> = self.get()?;
+        word.map(|word| meaning(&word, read)).transpose()
     }
 
     fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
@@ -176,6 +216,10 @@ impl<'r> Columns<'r> {
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> Fallible<T> {
         serde_json::from_str(&self.text()?).map_err(damage)
     }
+}
+
+fn meaning<T>(word: &str, read: impl Fn(&str) -> Option<T>) -> Fallible<T> {
+    read(word).ok_or_else(|| Fault::damaged(format!("nothing here is called {word:?}")))
 }
 
 fn damage(error: impl std::error::Error) -> Fault {

@@ -13,6 +13,7 @@ pub(super) type Migrations = [(i64, &'static str)];
 
 pub(super) const DIRECTORY: &Migrations = &[
     (1, include_str!("migrations/directory/0001_begin.sql")),
+    (2, include_str!("migrations/directory/0002_devices.sql")),
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
 ];
 

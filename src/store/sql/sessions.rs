@@ -3,11 +3,13 @@
 use super::SqlDirectory;
 use super::audit::Entry;
 use super::db::Tx;
+use super::devices;
 use super::errors::Fallible;
 use super::heads;
 use super::rows::{self, account_columns, json, session_columns, stored};
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
+use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::Timestamp;
@@ -29,10 +31,12 @@ impl SqlDirectory {
         let Some(account) = signed_in(&mut tx, id, now).await? else {
             return Ok(Err(DenialReason::Deleted));
         };
-        if let Some(refusal) = account.standing().sign_in_refusal(now) {
+        let past_lockout = devices::is_past_lockout(&mut tx, &new, &account, now).await?;
+        if let Some(refusal) = account.standing().refusal_to_enter(past_lockout, now) {
             return Ok(Err(refusal));
         }
-        let session = born(new, &account, now);
+        let device = devices::signed_in(&mut tx, &new, &account, now).await?;
+        let session = born(new, &account, device, now);
         insert(&mut tx, &session, id).await?;
         self.commit_quietly(tx).await?;
         Ok(Ok(session))
@@ -119,7 +123,7 @@ impl<'a> From<&'a Session> for Ended<'a> {
     }
 }
 
-fn born(new: NewSession, account: &Account, now: Timestamp) -> Session {
+fn born(new: NewSession, account: &Account, device: Option<DeviceId>, now: Timestamp) -> Session {
     Session {
         key: new.key,
         account: new.account,
@@ -129,6 +133,7 @@ fn born(new: NewSession, account: &Account, now: Timestamp) -> Session {
         last_seen_at: now,
         opened_from: new.opened_from,
         user_agent: new.user_agent,
+        device,
     }
 }
 
@@ -146,7 +151,8 @@ async fn signed_in(tx: &mut Tx, id: AccountId, now: Timestamp) -> Fallible<Optio
 async fn insert(tx: &mut Tx, session: &Session, account: AccountId) -> Fallible<()> {
     sqlx::query(
         "INSERT INTO sessions (id, key, account, generation, created_at, expires_at, \
-         last_seen_at, opened_from, user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         last_seen_at, opened_from, user_agent, device) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(session.key.id().to_string())
     .bind(session.key.to_hex())
@@ -157,6 +163,7 @@ async fn insert(tx: &mut Tx, session: &Session, account: AccountId) -> Fallible<
     .bind(session.last_seen_at.as_micros())
     .bind(session.opened_from.as_deref())
     .bind(session.user_agent.as_deref())
+    .bind(session.device.map(|device| device.to_string()))
     .execute(&mut **tx)
     .await?;
     Ok(())

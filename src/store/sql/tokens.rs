@@ -101,8 +101,10 @@ impl SqlDirectory {
             .map(|value| json(&Setting { name, value: &value }))
             .transpose()?;
         let after = Some(json(&Setting { name, value: &value })?);
+        let now = self.clock.wall();
+        heads::tell_setting(&mut tx, &head, now).await?;
         let entry = Entry { account: None, note, before, after };
-        self.record(&mut tx, head, self.clock.wall(), entry).await?;
+        self.record(&mut tx, head, now, entry).await?;
         self.commit(tx).await
     }
 }

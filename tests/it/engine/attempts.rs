@@ -14,10 +14,10 @@ use portcullis::{Attempt, LockoutPolicy, SignInError};
 use super::faulty::Mood;
 use super::*;
 
-const PASSWORD: &str = "correct horse battery";
-const LOCKED_FOR: Duration = Duration::from_secs(300);
+pub(super) const PASSWORD: &str = "correct horse battery";
+pub(super) const LOCKED_FOR: Duration = Duration::from_secs(300);
 
-fn limit(limit: u32) -> LockoutPolicy {
+pub(super) fn limit(limit: u32) -> LockoutPolicy {
     let policy = LockoutPolicy::after(limit).lasting(LOCKED_FOR).build();
     policy.expect("a policy")
 }
@@ -26,25 +26,25 @@ async fn house(guesses: u32) -> House {
     House::with(|builder| builder.lockout(limit(guesses))).await
 }
 
-async fn attempt(gate: &Portcullis, login: &str) -> Result<Attempt, SignInError> {
+pub(super) async fn attempt(gate: &Portcullis, login: &str) -> Result<Attempt, SignInError> {
     gate.attempt(login, HERE).await
 }
 
-async fn fail(gate: &Portcullis, login: &str) -> Result<u32, SignInError> {
+pub(super) async fn fail(gate: &Portcullis, login: &str) -> Result<u32, SignInError> {
     Ok(attempt(gate, login).await?.fail().await?.remaining())
 }
 
-async fn with_password(house: &House, login: &str) -> Account {
+pub(super) async fn with_password(house: &House, login: &str) -> Account {
     let password = Password::new(PASSWORD).expect("a password");
     let hash = Passwords::new().hash(&password).await.expect("hashed");
     person(&house.directory, login, Some(hash)).await
 }
 
-fn locked_out() -> SignInError {
+pub(super) fn locked_out() -> SignInError {
     SignInError::LockedOut { end: End::At(START.after(LOCKED_FOR)), at: START }
 }
 
-async fn account(house: &House, account: &Account) -> Account {
+pub(super) async fn account(house: &House, account: &Account) -> Account {
     house
         .directory
         .account(account.id)

@@ -6,6 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use portcullis::domain::denial::DenialReason;
+use portcullis::domain::device::{Device, DeviceId};
 use portcullis::domain::event::{AuditRecord, Note};
 use portcullis::domain::login::TypedLogin;
 use portcullis::domain::session::{Session, SessionId, SessionKey};
@@ -213,6 +214,23 @@ impl Directory for Faulty {
 
     fn revoke_token(&self, id: SessionId, note: Note) -> Answer<'_, Option<ApiToken>> {
         self.via("revoke_token", move |inner| inner.revoke_token(id, note))
+    }
+
+    fn device(&self, account: AccountId, id: DeviceId) -> Answer<'_, Option<Device>> {
+        self.via("device", move |inner| inner.device(account, id))
+    }
+
+    fn devices(&self, account: AccountId) -> Answer<'_, Vec<Device>> {
+        self.via("devices", move |inner| inner.devices(account))
+    }
+
+    fn forget_device(
+        &self,
+        account: AccountId,
+        id: DeviceId,
+        note: Note,
+    ) -> Answer<'_, Option<Account>> {
+        self.via("forget_device", move |inner| inner.forget_device(account, id, note))
     }
 
     fn setting(&self, name: &'static str) -> Answer<'_, Option<String>> {

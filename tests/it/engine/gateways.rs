@@ -215,3 +215,39 @@ async fn a_session_born_after_an_unlock_passes_where_the_lock_is_still_known() {
     let after = sign_in(&pair.near, &alice).await;
     assert!(visit(&pair.far, &after).await.is_ok());
 }
+
+/// A setting that this program can't read, of a newer one perhaps, changes nothing,
+/// and neither does a directory that can't be asked.
+#[tokio::test]
+async fn a_policy_that_cannot_be_read_leaves_the_old_one() {
+    let pair = Pair::new().await;
+    let stored = async |text: &str| {
+        let note = Note {
+            actor: "system".to_owned(),
+            action: Action::SettingChanged,
+            reason: None,
+            from: None,
+        };
+        let set = pair.directory.set_setting("lockout", text.to_owned(), note);
+        set.await.expect("writes");
+    };
+    let limit = |gate: &Portcullis| gate.lockout_policy().limit();
+    let mut told = pair.far.settings_changed();
+    stored("max_attempts=3").await;
+    told.changed().await.expect("a gate");
+    assert_eq!(limit(&pair.far), Some(3));
+    stored("a policy of the future").await;
+    told.changed().await.expect("a gate");
+    assert_eq!(limit(&pair.far), Some(3), "the one that could be read");
+
+    pair.directory
+        .set_only("setting", super::faulty::Mood::Failing);
+    stored("max_attempts=4").await;
+    let near = || async { limit(&pair.near) == Some(4) };
+    eventually("the other reads it", PROMISED, near).await;
+    assert_eq!(limit(&pair.far), Some(3));
+    pair.directory
+        .set_only("setting", super::faulty::Mood::Well);
+    let far = || async { limit(&pair.far) == Some(4) };
+    eventually("it is read once the directory answers", PROMISED, far).await;
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::{PASSWORD, location, post, request, service, session, sign_in, visit, with_alice};
+use super::{
+    PASSWORD, alice, location, post, request, service, session, sign_in, visit, with_alice,
+};
 use crate::guard::ask;
 
 const ACCOUNT: &str = "/.portcullis/account";
@@ -26,11 +28,7 @@ async fn it_is_for_whoever_is_signed_in() {
     let page = visit(&app, ACCOUNT, &cookie).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.contains("<h1 dir=\"auto\">alice</h1>") && page.body.contains("This one"));
-    let alice = test
-        .directory()
-        .resolve(portcullis::domain::login::TypedLogin::new("alice"))
-        .await;
-    test.lock(&alice.expect("a store").expect("alice")).await;
+    test.lock(&alice(&test).await).await;
     let locked = visit(&app, ACCOUNT, &cookie).await;
     assert!(location(&locked).ends_with("notice=locked"), "{locked:?}");
 }
@@ -130,7 +128,7 @@ async fn signing_out_ends_the_session_and_takes_the_cookie() {
 #[tokio::test]
 async fn signing_out_works_while_locked_out() {
     let (test, app) = with_alice().await;
-    let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
+    let cookie = test.sign_in(&alice(&test).await).await;
     for _ in 0..5 {
         sign_in(&app, "alice", "a guess").await;
     }
@@ -170,9 +168,10 @@ async fn a_token_is_no_person() {
         ("POST", "/.portcullis/account/password"),
         ("POST", "/.portcullis/account/end-others"),
         ("POST", "/.portcullis/account/end-session"),
+        ("POST", "/.portcullis/account/forget-device"),
     ] {
         let headers = [("authorization", token.as_str()), ("content-type", super::FORM)];
-        let body = "session=x&current=x&new=x&again=x";
+        let body = "session=x&device=x&current=longer+one&new=long+enough&again=long+enough";
         let answer = ask(&app, request(method, path, &headers, body)).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}");
     }

@@ -53,9 +53,11 @@ async fn guesses_of_the_current_password_count() {
         assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "turn {turn}");
         assert!(wrong.body.contains("This is not your current password."), "{}", wrong.body);
     }
-    // Locked out: the session waits, and so does the sign-in page.
+    // Locked out, here and at the sign-in page.
     let sent = change(&app, &cookie, [PASSWORD, NEW, NEW]).await;
-    assert_eq!(sent.status, StatusCode::FORBIDDEN);
+    assert_eq!(sent.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(sent.header("retry-after"), Some("300"));
+    assert!(sent.body.contains("Too many attempts. You can try again"), "{}", sent.body);
     assert_eq!(sign_in(&app, "alice", PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
     test.clock().advance(std::time::Duration::from_secs(300));
     assert_eq!(sign_in(&app, "alice", PASSWORD).await.status, StatusCode::SEE_OTHER);

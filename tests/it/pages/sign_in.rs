@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use portcullis::Portcullis;
-use portcullis::domain::login::TypedLogin;
 use portcullis::pages::{Branding, SharedBranding};
 use portcullis::testing::TestGate;
 
 use super::{
-    FORM, PASSWORD, location, post, request, service, service_with, session, sign_in, visit,
+    FORM, PASSWORD, alice, location, post, request, service, service_with, session, sign_in, visit,
     with_alice,
 };
 use crate::guard::ask;
@@ -23,19 +22,16 @@ async fn the_right_password_leads_back() {
     let answer = post(&app, PAGE, "", &fields).await;
     assert_eq!((answer.status, location(&answer)), (StatusCode::SEE_OTHER, "/reports?a=b&c=d"));
     assert_eq!(answer.header("cache-control"), Some("no-store"));
-    let cookie = answer.header("set-cookie").expect("a session");
-    assert!(
-        cookie.contains("; HttpOnly; SameSite=Lax") && cookie.contains("; Path=/;"),
-        "{cookie}"
-    );
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+    assert_eq!(cookies.len(), 2, "the session's and the device's");
+    for (cookie, name) in cookies.iter().zip(["portcullis=", "portcullis-device="]) {
+        let cookie = cookie.to_str().expect("visible letters");
+        let strict = cookie.contains("; HttpOnly; SameSite=Lax") && cookie.contains("; Path=/;");
+        assert!(cookie.starts_with(name) && strict, "{cookie}");
+    }
     assert_eq!(visit(&app, "/", &session(&answer)).await.body, "Hello alice");
 
-    let alice = test
-        .directory()
-        .resolve(TypedLogin::new("alice"))
-        .await
-        .expect("a store");
-    let key = alice.expect("alice").key();
+    let key = alice(&test).await.key();
     let sessions = test.directory().sessions_of(key).await.expect("a store");
     assert_eq!(sessions[0].opened_from.as_deref(), Some("192.0.2.1"));
     assert!(
@@ -195,11 +191,11 @@ async fn notices_are_said_in_the_words_of_the_house() {
     }
 }
 
-/// Their session waits for the lockout to end, and so do they.
+/// Their session, on no known device, waits for the lockout to end, and so do they.
 #[tokio::test]
 async fn a_session_that_waits_is_told_how_long() {
     let (test, app) = with_alice().await;
-    let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
+    let cookie = test.sign_in(&alice(&test).await).await;
     for _ in 0..5 {
         sign_in(&app, "alice", "a guess").await;
     }

@@ -118,6 +118,20 @@ pub(super) async fn ends_of_sessions_are_told(world: World) {
     assert!(after(directory, page.next, 1000).await.ended.is_empty());
 }
 
+pub(super) async fn settings_are_told_of_and_accounts_are_not_taken_for_them(world: World) {
+    let directory = &*world.directory;
+    let start = head(directory).await;
+    let alice = add(directory, person("alice")).await.id;
+    sign_in_and_out(directory, alice, 1).await;
+    let page = after(directory, start, 1000).await;
+    assert!(!page.settings, "an account was made, and nothing else");
+    let set = directory.set_setting("theme", "dark".to_owned(), note(Action::SettingChanged));
+    set.await.expect("writes");
+    let page = after(directory, page.next, 1000).await;
+    assert!(page.settings && page.accounts.is_empty());
+    assert!(!after(directory, page.next, 1000).await.settings);
+}
+
 pub(super) async fn pages_lose_nothing(world: World) {
     let directory = &*world.directory;
     let (mut ids, mut ended) = (Vec::new(), HashSet::new());
@@ -132,11 +146,13 @@ pub(super) async fn pages_lose_nothing(world: World) {
     }
     for limit in [1, 3, 7, 1000] {
         let (mut cursor, mut told, mut told_ended) = (FeedCursor::default(), vec![], vec![]);
+        let mut settings = false;
         loop {
             let page = after(directory, cursor, limit).await;
             assert!(page.accounts.len() + page.ended.len() <= limit);
             told.extend(accounts_of(&page));
             told_ended.extend(page.ended);
+            settings |= page.settings;
             cursor = page.next;
             if !page.more {
                 break;
@@ -144,6 +160,7 @@ pub(super) async fn pages_lose_nothing(world: World) {
         }
         assert_eq!(cursor, head(directory).await, "limit {limit}");
         assert_eq!(told, ids, "limit {limit}");
+        assert!(settings, "limit {limit}: settings changed in between");
         assert_eq!(told_ended.len(), ended.len(), "limit {limit}");
         assert_eq!(told_ended.into_iter().collect::<HashSet<_>>(), ended, "limit {limit}");
     }

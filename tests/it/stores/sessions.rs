@@ -37,6 +37,7 @@ pub(super) async fn a_session_is_opened_found_and_ended(world: World) {
             last_seen_at: now,
             opened_from: new.opened_from,
             user_agent: new.user_agent,
+            device: None,
         }
     );
     assert_eq!(directory.session(key(1)).await.expect("answers").as_ref(), Some(&opened));

@@ -92,8 +92,15 @@ impl Answer {
     /// The first cookie that it sets, as the browser sends it back.
     #[track_caller]
     pub(crate) fn cookie(&self) -> String {
-        let set = self.headers.get(SET_COOKIE).expect("a cookie");
-        let set = set.to_str().expect("visible letters");
-        set.split(';').next().unwrap_or_default().to_owned()
+        self.cookies().into_iter().next().expect("a cookie")
+    }
+
+    /// Every cookie that it sets, as the browser sends them back.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        let pair = |set: &http::HeaderValue| {
+            let set = set.to_str().expect("visible letters");
+            set.split(';').next().unwrap_or_default().to_owned()
+        };
+        self.headers.get_all(SET_COOKIE).iter().map(pair).collect()
     }
 }

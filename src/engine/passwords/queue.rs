@@ -1,0 +1,259 @@
+//! The queue before the work of hashing: who waits, and who has to come again.
+//!
+//! It is short, so that a flood holds little memory and keeps nobody waiting for
+//! long. No source takes more than a few of its places. A share of places and
+//! hands is out of strangers' reach: whoever comes from a known device has a
+//! turn however many strangers there are.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::device::DeviceId;
+use crate::engine::passwords::Busy;
+
+/// So many passwords of one source wait or are checked at once.
+const OF_ONE_SOURCE: usize = 4;
+
+/// Whose password is to be checked.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Asker {
+    /// Somebody on a known device, which is a source of its own.
+    Device(DeviceId),
+    /// Anybody else, by where they come from, if that is known.
+    Stranger(Option<IpNet>),
+}
+
+/// Hands that hash, and places where people wait for one.
+pub(super) struct Queue {
+    hands: Arc<Semaphore>,
+    /// Those of them that strangers may use.
+    for_strangers: Arc<Semaphore>,
+    places: Arc<Places>,
+}
+
+/// The right to hash now. Held until the work is done.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _hand: OwnedSemaphorePermit,
+    _of_strangers: Option<OwnedSemaphorePermit>,
+    _place: Option<Place>,
+}
+
+impl Queue {
+    /// So many hands, and as many places to wait at. A quarter of both, and at
+    /// least one of several, is kept for known devices.
+    pub(super) fn new(hands: usize) -> Self {
+        let kept = (hands / 4).max(usize::from(hands > 1));
+        let places =
+            Places { all: 2 * hands, for_strangers: 2 * (hands - kept), taken: Mutex::default() };
+        Self {
+            hands: Arc::new(Semaphore::new(hands)),
+            for_strangers: Arc::new(Semaphore::new(hands - kept)),
+            places: Arc::new(places),
+        }
+    }
+
+    /// A turn for who stands in the queue until it comes.
+    pub(super) async fn turn(&self, asker: Asker) -> Result<Turn, Busy> {
+        let place = self.places.take(asker)?;
+        let turn = match asker {
+            Asker::Device(_) => self.hand().await?,
+            Asker::Stranger(_) => self.hand_for_stranger().await?,
+        };
+        Ok(Turn { _place: Some(place), ..turn })
+    }
+
+    /// A turn for work of the house, which no stranger asked for.
+    pub(super) async fn hand(&self) -> Result<Turn, Busy> {
+        let hand = Arc::clone(&self.hands).acquire_owned().await;
+        let hand = hand.map_err(|_| Busy)?;
+        Ok(Turn { _hand: hand, _of_strangers: None, _place: None })
+    }
+
+    /// A turn for who waits elsewhere, for as long as it takes.
+    pub(super) async fn hand_for_stranger(&self) -> Result<Turn, Busy> {
+        let of_strangers = Arc::clone(&self.for_strangers).acquire_owned().await;
+        let of_strangers = of_strangers.map_err(|_| Busy)?;
+        Ok(Turn { _of_strangers: Some(of_strangers), ..self.hand().await? })
+    }
+
+    #[cfg(test)]
+    pub(super) fn free_hands(&self) -> usize {
+        self.hands.available_permits()
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("free_hands", &self.hands.available_permits())
+            .field("taken", &self.places.taken().all)
+            .finish()
+    }
+}
+
+/// Places for who waits or is served.
+#[derive(Debug)]
+struct Places {
+    all: usize,
+    for_strangers: usize,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    all: usize,
+    by_strangers: usize,
+    by_source: HashMap<Asker, usize>,
+}
+
+impl Places {
+    fn take(self: &Arc<Self>, asker: Asker) -> Result<Place, Busy> {
+        let mut taken = self.taken();
+        let stranger = asker.is_stranger();
+        let full = taken.all >= self.all || (stranger && taken.by_strangers >= self.for_strangers);
+        if full {
+            return Err(Busy);
+        }
+        if asker.is_source() {
+            let of_source = taken.by_source.entry(asker).or_default();
+            if *of_source >= OF_ONE_SOURCE {
+                return Err(Busy);
+            }
+            *of_source += 1;
+        }
+        taken.all += 1;
+        taken.by_strangers += usize::from(stranger);
+        Ok(Place { places: Arc::clone(self), asker })
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Asker {
+    const fn is_stranger(self) -> bool {
+        matches!(self, Self::Stranger(_))
+    }
+
+    const fn is_source(self) -> bool {
+        !matches!(self, Self::Stranger(None))
+    }
+}
+
+/// A place in the queue, given back when it is dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    asker: Asker,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.all -= 1;
+        taken.by_strangers -= usize::from(self.asker.is_stranger());
+        if let Some(of_source) = taken.by_source.get_mut(&self.asker) {
+            *of_source -= 1;
+            if *of_source == 0 {
+                taken.by_source.remove(&self.asker);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stranger(number: u8) -> Asker {
+        Asker::Stranger(Some(IpNet::from(std::net::IpAddr::from([192, 0, 2, number]))))
+    }
+
+    fn device(number: u8) -> Asker {
+        Asker::Device(DeviceId::from_random([number; 8]))
+    }
+
+    #[tokio::test]
+    async fn strangers_leave_a_share_to_known_devices() {
+        let queue = Queue::new(4);
+        let mut turns = Vec::new();
+        for number in 0..3 {
+            turns.push(queue.turn(stranger(number)).await.expect("a turn"));
+        }
+        let mut waiting = Vec::new();
+        for number in 3..6 {
+            let mut turn = Box::pin(queue.turn(stranger(number)));
+            assert!(turn.as_mut().now_or_never().is_none(), "it waits");
+            waiting.push(turn);
+        }
+        assert!(matches!(queue.turn(stranger(6)).now_or_never(), Some(Err(Busy))), "no place");
+        let known = queue.turn(device(1)).now_or_never();
+        assert!(matches!(known, Some(Ok(_))), "at once");
+        drop(turns.pop());
+        assert!(matches!(waiting.remove(0).now_or_never(), Some(Ok(_))), "who came first");
+    }
+
+    #[tokio::test]
+    async fn no_source_takes_more_than_its_places() {
+        let queue = Queue::new(16);
+        for asker in [stranger(1), device(1)] {
+            let mut turns = Vec::new();
+            for _ in 0..OF_ONE_SOURCE {
+                turns.push(queue.turn(asker).await.expect("a turn"));
+            }
+            assert_eq!(queue.turn(asker).await.err(), Some(Busy));
+            assert!(queue.turn(stranger(2)).await.is_ok() && queue.turn(device(2)).await.is_ok());
+            drop(turns.pop());
+            assert!(queue.turn(asker).await.is_ok());
+        }
+        assert!(queue.places.taken().by_source.is_empty(), "nothing is kept");
+    }
+
+    #[tokio::test]
+    async fn one_hand_serves_everybody() {
+        let queue = Queue::new(1);
+        assert!(queue.turn(stranger(1)).await.is_ok());
+        assert!(queue.turn(device(1)).await.is_ok());
+    }
+
+    proptest! {
+        /// Property: whoever comes and goes in whatever order, strangers never
+        /// take the last place, no source more than four, and all who left are
+        /// forgotten.
+        #[test]
+        fn places_are_never_overdrawn(
+            hands in 1..9_usize,
+            steps in proptest::collection::vec((any::<bool>(), 0..6_u8, any::<usize>()), 0..80),
+        ) {
+            let places = Queue::new(hands).places;
+            let mut held: Vec<Place> = Vec::new();
+            for (come, who, which) in steps {
+                if !come && !held.is_empty() {
+                    drop(held.swap_remove(which % held.len()));
+                    continue;
+                }
+                let asker = if who < 4 { stranger(who) } else { device(who) };
+                let of_source = held.iter().filter(|place| place.asker == asker).count();
+                let strangers = held.iter().filter(|place| place.asker.is_stranger()).count();
+                let room = held.len() < 2 * hands
+                    && (!asker.is_stranger() || strangers < places.for_strangers);
+                let taken = places.take(asker);
+                prop_assert_eq!(taken.is_ok(), room && of_source < OF_ONE_SOURCE);
+                held.extend(taken);
+            }
+            prop_assert!(hands == 1 || places.for_strangers < places.all);
+            held.clear();
+            let taken = places.taken();
+            prop_assert!(taken.all == 0 && taken.by_strangers == 0 && taken.by_source.is_empty());
+        }
+    }
+}

@@ -16,6 +16,7 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/configuration.md")]
 pub mod configuration {}
+
 #[doc = include_str!("manual/gateway.md")]
 pub mod gateway {}
 

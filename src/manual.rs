@@ -7,6 +7,7 @@
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`logging`]: the lines and fields that are logged.
+//! - [`metrics`]: the figures that are counted, and the probes.
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -22,6 +23,9 @@ pub mod gateway {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}
+
+#[doc = include_str!("manual/metrics.md")]
+pub mod metrics {}
 
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]

@@ -83,6 +83,7 @@ impl Admin {
         let note = actor.note(Action::AccountCreated, None);
         let account = self.directory.create(new, note).await?;
         self.tell_gate(&account);
+        self.count(Action::AccountCreated);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })
     }
 

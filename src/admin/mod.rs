@@ -28,7 +28,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::domain::account::{Account, AccountId};
-use crate::domain::event::Note;
+use crate::domain::event::{Action, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Transition};
@@ -148,11 +148,12 @@ impl Admin {
         // Before: those that a change ends are no longer listed after it. That
         // they can't be counted is no reason to let nobody be locked.
         let live = self.directory.sessions_of(id.into()).await.ok();
-        let mut seen = None;
+        let (mut seen, mut action) = (None, None);
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
             let (edit, warning) = split(ruling);
             seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
+            action = edit.as_ref().map(|edit| edit.note.action);
             edit
         };
         let changed = self.directory.change(id, Box::new(decide)).await?;
@@ -161,6 +162,7 @@ impl Admin {
             None => Outcome::unchanged(unchanged),
             Some(Changed { before, account }) => {
                 self.tell_gate(&account);
+                action.into_iter().for_each(|action| self.count(action));
                 let sessions_ended = live.map(|live| ended_between(&live, &before, &account));
                 Outcome { account, changed: true, sessions_ended, warning }
             }
@@ -183,6 +185,13 @@ impl Admin {
         found
             .filter(|account| account.lifecycle != Lifecycle::Deleted)
             .ok_or_else(|| AdminError::unknown(target))
+    }
+
+    /// For the figures: a change was made.
+    fn count(&self, action: Action) {
+        if let Some(gate) = &self.gate {
+            gate.figures().changed(action);
+        }
     }
 
     fn tell_gate(&self, account: &Account) {

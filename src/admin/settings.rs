@@ -325,6 +325,7 @@ impl Admin {
         self.directory
             .set_setting(setting.stored, value, note)
             .await?;
+        self.count(Action::SettingChanged);
         Ok(true)
     }
 

@@ -24,7 +24,9 @@ impl Admin {
         let note = actor.note(Action::SessionEnded, None);
         let ended = self.directory.end_session(id, note).await?;
         self.tell_gate_of_end(id);
-        ended.ok_or(AdminError::NoSuchSession { id })
+        let ended = ended.ok_or(AdminError::NoSuchSession { id })?;
+        self.count(Action::SessionEnded);
+        Ok(ended)
     }
 }
 

@@ -63,6 +63,7 @@ impl Admin {
         let new = new_token(&secret, &owner, request, now)?;
         let note = actor.note(Action::TokenCreated, None);
         let token = self.directory.create_token(new, note).await?;
+        self.count(Action::TokenCreated);
         Ok(CreatedToken { secret, token })
     }
 
@@ -88,7 +89,9 @@ impl Admin {
         let note = actor.note(Action::TokenRevoked, None);
         let revoked = self.directory.revoke_token(id, note).await?;
         self.tell_gate_of_end(id);
-        revoked.ok_or(AdminError::NoSuchToken { id })
+        let revoked = revoked.ok_or(AdminError::NoSuchToken { id })?;
+        self.count(Action::TokenRevoked);
+        Ok(revoked)
     }
 }
 

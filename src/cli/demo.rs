@@ -75,7 +75,9 @@ impl Demo {
         let mut config = Config::for_upstream(origin);
         config.store.directory = directory.to_owned();
         config.gateway.public = free(self.listen).await;
-        config.gateway.admin = Some(free(([127, 0, 0, 1], 8081).into()).await);
+        // Who asks for any free port beside another demo gets two.
+        let admin = if self.listen.port() == 0 { 0 } else { 8081 };
+        config.gateway.admin = Some(free(([127, 0, 0, 1], admin).into()).await);
         config.pinned = config.pinned.with(&LOCKOUT, &self.policy(), "the demo");
         serve::start(config, &Environment::default(), "portcullis", output).await
     }

@@ -168,6 +168,9 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     // Whoever started it may wait for this line, and read the port from it.
     println!("listening on http://{public}");
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
+    if let Ok(Some(admin)) = gateway.admin_address() {
+        output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
+    }
     Ok(())
 }
 

@@ -17,6 +17,9 @@ macro_rules! actions {
         }
 
         impl Action {
+            /// Every action there is, in the order in which they are declared.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
             /// The word that is stored and shown.
             pub const fn as_str(self) -> &'static str {
                 match self {

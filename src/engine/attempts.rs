@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 #[cfg(feature = "passwords")]
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::domain::login::TypedLogin;
 use crate::domain::password::Password;
 use crate::domain::standing::Standing;
 use crate::engine::devices::Offer;
+use crate::engine::figures::Attempted;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::Asker;
 use crate::engine::sign_in::{SignInError, SignedIn};
@@ -61,7 +63,16 @@ impl Portcullis {
         login: &str,
         from: impl Into<Visitor>,
     ) -> Result<Attempt, SignInError> {
-        let (gate, visitor) = (&self.0, from.into());
+        let attempt = self.begin_attempt(login, from.into()).await;
+        let attempted = attempt
+            .as_ref()
+            .map_or_else(Attempted::of, |_| Attempted::Granted);
+        self.0.figures.attempts.add(attempted);
+        attempt
+    }
+
+    async fn begin_attempt(&self, login: &str, visitor: Visitor) -> Result<Attempt, SignInError> {
+        let gate = &self.0;
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
         let known = gate.recognize(&visitor, account.as_ref()).await?;
@@ -120,7 +131,7 @@ impl Gate {
         let generation = account.map_or(0, |account| account.attempts_generation);
         let policy = self.policy();
         let reserve = self.attempts.reserve(counter.key, &policy, generation);
-        match self.ask(reserve).await? {
+        match self.ask_attempts(reserve).await? {
             Reservation::Granted(ticket) => Ok((counter, ticket)),
             Reservation::Busy => Err(SignInError::Busy),
             Reservation::LockedOut(lockout) => {
@@ -168,6 +179,7 @@ impl Gate {
             .ask(directory.change(account.id, Box::new(decide)))
             .await?;
         if let Some(changed) = changed {
+            self.figures.lockouts.fetch_add(1, Ordering::Relaxed);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
             self.learn(&changed.account.key(), changed.account.standing());
         }
@@ -181,8 +193,10 @@ impl Gate {
         outcome: Outcome,
     ) -> Result<Settled, Unanswered> {
         let policy = self.policy();
-        self.ask(self.attempts.settle(key, &policy, ticket, outcome))
-            .await
+        let settle = self.attempts.settle(key, &policy, ticket, outcome);
+        let settled = self.ask_attempts(settle).await;
+        self.figures.settled(outcome, settled.as_ref().ok());
+        settled
     }
 }
 
@@ -433,6 +447,7 @@ impl Attempt {
         };
         if let Some(reason) = refusal {
             self.settle(Outcome::Released).await?;
+            self.gate.0.figures.attempts.add(Attempted::Refused);
             return Err(SignInError::Refused { reason, at: now });
         }
         if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
@@ -449,6 +464,7 @@ impl Attempt {
 
     /// A store failed before anything was decided: that is nobody's wrong guess.
     async fn give_back(&mut self, unanswered: Unanswered) -> SignInError {
+        self.gate.0.figures.attempts.add(Attempted::Unavailable);
         // Where this fails too, the guess stays counted.
         let _ = self.settle(Outcome::Released).await;
         unanswered.into()

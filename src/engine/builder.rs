@@ -10,6 +10,7 @@ use moka::sync::Cache;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
+use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
 #[cfg(feature = "jwt")]
 use crate::engine::jwt::JwtSessions;
@@ -292,6 +293,7 @@ impl Builder {
             .attempts
             .unwrap_or_else(|| Arc::new(SingleProcessAttempts::new(clock.clone())));
         Ok(Gate {
+            figures: Figures::default(),
             tokens: TokenHasher::new(random()?),
             sessions: Sessions::new(self.session_capacity),
             standings: Standings::new(64),

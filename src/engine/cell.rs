@@ -325,6 +325,11 @@ impl Cell {
         born.is_some_and(|born| born > self.generation())
     }
 
+    /// Whether what is known here is older than this version.
+    pub(crate) fn is_older_than(&self, version: Version) -> bool {
+        lock(&self.details).version < version
+    }
+
     /// The generation that sessions are born in now.
     pub(crate) fn generation(&self) -> Generation {
         lock(&self.details).generation

@@ -2,6 +2,8 @@
 
 use http::HeaderValue;
 
+use std::sync::atomic::Ordering;
+
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::{Device, DeviceCookie, DeviceId, KNOWN_FOR};
 use crate::domain::event::{Action, Note};
@@ -137,6 +139,7 @@ impl Gate {
         let decide = |facts: Facts<'_>| write_device_lockout(facts, device, lockout);
         let change = directory.change(account.id, Box::new(decide));
         if let Some(changed) = self.ask(change).await? {
+            self.figures.lockouts.fetch_add(1, Ordering::Relaxed);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "device locked out");
             self.learn(&changed.account.key(), changed.account.standing());
         }

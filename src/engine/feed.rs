@@ -5,13 +5,14 @@
 //! last successful look is how fresh everything in this process is.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::domain::time::Monotonic;
 use crate::engine::cell::Cell;
 use crate::engine::{ASK_AGAIN, Gate, Unanswered};
-use crate::store::{Directory, FeedCursor, FeedPage};
+use crate::store::{AccountChange, Directory, FeedCursor, FeedPage};
 
 /// How often a cheap hint of change is asked for.
 const HINT_EVERY: Duration = Duration::from_millis(25);
@@ -45,6 +46,9 @@ const RECHECK_PAUSE: Duration = Duration::from_millis(10);
 /// Follows the feed until the last handle of the gate is gone.
 pub(super) fn spawn(gate: &Arc<Gate>, cursor: FeedCursor) {
     if let Some(directory) = &gate.directory {
+        gate.figures
+            .feed_position
+            .store(cursor.accounts, Ordering::Relaxed);
         tokio::spawn(follow(Arc::downgrade(gate), Arc::clone(directory), cursor));
     }
     tokio::spawn(keep_house(Arc::downgrade(gate)));
@@ -111,8 +115,8 @@ impl Follower {
             tokio::spawn(recheck(Arc::downgrade(gate)));
         }
         let FeedPage { accounts, ended, next, more, settings, pruned } = page;
-        for (account, standing) in accounts {
-            gate.learn(&account, standing);
+        for change in accounts {
+            gate.learn_from_feed(change);
         }
         for id in ended {
             gate.end_session(id);
@@ -122,6 +126,9 @@ impl Follower {
             gate.reread_settings(directory).await?;
         }
         self.cursor = next;
+        gate.figures
+            .feed_position
+            .store(next.accounts, Ordering::Relaxed);
         Ok(more)
     }
 
@@ -137,6 +144,20 @@ impl Follower {
 }
 
 impl Gate {
+    /// Writes a change into its cell, and notes how long it took to come here. One
+    /// that was made in this process is in the cell already.
+    fn learn_from_feed(&self, change: AccountChange) {
+        let AccountChange { account, standing, at } = change;
+        let cell = self.standings.find(&account);
+        let is_news = cell.is_some_and(|cell| cell.is_older_than(standing.version));
+        self.learn(&account, standing);
+        if is_news {
+            self.figures
+                .revocations
+                .observe(self.clock.wall().since(at));
+        }
+    }
+
     /// Changes may have been missed: nothing that is known counts any more.
     pub(super) fn doubt_everything(&self) {
         for cell in self.standings.held() {

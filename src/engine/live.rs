@@ -120,6 +120,7 @@ impl Portcullis {
                 session_news.as_mut().enable();
             }
             if let Some(denial) = gate.must_end(live, session) {
+                gate.figures.cuts.add(denial.reason().into());
                 return denial;
             }
             tokio::select! {

@@ -12,6 +12,7 @@ use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::engine::account::CurrentAccount;
 use crate::engine::builder::OnStale;
 use crate::engine::cell::Cell;
+use crate::engine::figures::{Lookup, StoreTrouble};
 use crate::engine::session::{Kept, Live, Scopes, TokenHash, UNKNOWN_BIRTH};
 use crate::engine::sessions::Overtaken;
 use crate::engine::source::SessionClaim;
@@ -119,6 +120,7 @@ impl Gate {
         // Twice: what was read while changes may have been missed is read again.
         for _ in 0..2 {
             let reading = self.sessions.read(key.id());
+            self.figures.lookups.add(Lookup::Session);
             let Some(stored) = self.stored_session(key, bearer).await? else {
                 self.unknown_tokens.insert(hash, ());
                 return Ok(None);
@@ -181,6 +183,7 @@ impl Gate {
         if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
             return Ok(());
         }
+        self.figures.lookups.add(Lookup::Standing);
         let began = cell.begin_read();
         let began_at = self.clock.now();
         let read = self.ask(self.source.standing(cell.key())).await?;
@@ -203,10 +206,12 @@ impl Gate {
         match tokio::time::timeout(self.settings.store_timeout, question).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
+                self.figures.store_troubles.add(StoreTrouble::Failed);
                 tracing::warn!(error = %error, "store failed");
                 Err(Unanswered)
             }
             Err(_) => {
+                self.figures.store_troubles.add(StoreTrouble::Silent);
                 tracing::warn!(timeout = ?self.settings.store_timeout, "store silent");
                 Err(Unanswered)
             }
@@ -219,6 +224,7 @@ impl Gate {
         claim: BoxFuture<'static, Result<Option<SessionClaim>, StoreError>>,
         on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
+        self.figures.lookups.add(Lookup::Claim);
         match self.ask(claim).await {
             Ok(Some(claim)) => {
                 let cell = self.retained.get_with_by_ref(&claim.account, || {

@@ -12,11 +12,15 @@ mod cell;
 mod credential;
 mod devices;
 mod feed;
+pub(crate) mod figures;
 mod flight;
+mod health;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 mod live;
 mod look;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
@@ -46,6 +50,7 @@ pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::health::Health;
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};
@@ -53,6 +58,7 @@ pub use self::visitor::Visitor;
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
+use self::figures::Figures;
 use self::flight::SingleFlight;
 use self::live::Waiting;
 use self::policy::Policy;
@@ -84,6 +90,7 @@ pub struct Portcullis(Arc<Gate>, OnStale);
 /// Everything that clones share.
 struct Gate {
     clock: Clock,
+    figures: Figures,
     settings: Settings,
     tokens: TokenHasher,
     sessions: Sessions,
@@ -243,6 +250,11 @@ impl Portcullis {
         self.0.settings.api_tokens
     }
 
+    /// Where whatever this gate's process does is counted.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.0.figures
+    }
+
     /// Whether any bearer tokens are taken from the `Authorization` header.
     pub fn takes_bearer_tokens(&self) -> bool {
         #[cfg(feature = "jwt")]
@@ -322,6 +334,7 @@ impl Gate {
 
     /// Notes that the feed was looked at, at this instant.
     fn looked_at_feed(&self, at: Monotonic) {
+        self.figures.looked(at);
         let until = at.after(self.settings.max_stale).as_micros();
         self.fresh_until.fetch_max(until, Ordering::Relaxed);
     }

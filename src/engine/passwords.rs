@@ -18,6 +18,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVe
 pub(super) use self::queue::Asker;
 use self::queue::{Queue, Turn};
 use crate::domain::password::Password;
+use crate::engine::figures::{Level, Raised};
 
 /// OWASP's first choice for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -44,6 +45,18 @@ pub struct Passwords(Arc<Shared>);
 struct Shared {
     queue: Queue,
     verifications: AtomicU64,
+    running: Level,
+    waiting: Level,
+    put_off: AtomicU64,
+}
+
+/// How much there is to hash.
+#[cfg(feature = "metrics")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) running: u64,
+    pub(super) waiting: u64,
+    pub(super) put_off: u64,
 }
 
 impl Passwords {
@@ -55,8 +68,13 @@ impl Passwords {
 
     /// At most so many hashes at once.
     pub fn with_limit(at_once: usize) -> Self {
-        let queue = Queue::new(at_once.max(1));
-        Self(Arc::new(Shared { queue, verifications: AtomicU64::new(0) }))
+        Self(Arc::new(Shared {
+            queue: Queue::new(at_once.max(1)),
+            verifications: AtomicU64::new(0),
+            running: Level::default(),
+            waiting: Level::default(),
+            put_off: AtomicU64::new(0),
+        }))
     }
 
     /// Hashes a password that is to be stored.
@@ -71,7 +89,8 @@ impl Passwords {
             .await
             .map_err(|Busy| HashingError)?;
         let password = password.clone();
-        run(turn, move || hash(&password))
+        let running = self.0.running.raise();
+        run((turn, running), move || hash(&password))
             .await
             .ok_or(HashingError)?
     }
@@ -114,8 +133,13 @@ impl Passwords {
         password: &Password,
         stored: Option<&str>,
     ) -> Result<bool, Busy> {
+        let waiting = self.0.waiting.raise();
         let turn = tokio::time::timeout(patience, self.0.queue.turn(asker)).await;
-        let turn = turn.map_err(|_| Busy)??;
+        drop(waiting);
+        let Ok(Ok(turn)) = turn else {
+            self.0.put_off.fetch_add(1, Ordering::Relaxed);
+            return Err(Busy);
+        };
         Ok(self.verify_with(turn, password, stored).await)
     }
 
@@ -126,14 +150,24 @@ impl Passwords {
 
     /// A turn that no stranger can take away.
     pub(super) async fn turn_of_the_house(&self) -> Result<Turn, Busy> {
+        let _waiting = self.0.waiting.raise();
         self.0.queue.hand().await
+    }
+
+    /// How much there is to hash now, and how much was put off so far.
+    #[cfg(feature = "metrics")]
+    pub(super) fn load(&self) -> Load {
+        let Shared { running, waiting, put_off, .. } = &*self.0;
+        let put_off = put_off.load(Ordering::Relaxed);
+        Load { running: running.now(), waiting: waiting.now(), put_off }
     }
 
     async fn verify_with(&self, turn: Turn, password: &Password, stored: Option<&str>) -> bool {
         self.0.verifications.fetch_add(1, Ordering::Relaxed);
         let password = password.clone();
         let stored = stored.map(str::to_owned);
-        run(turn, move || verify(&password, stored.as_deref()))
+        let running = self.0.running.raise();
+        run((turn, running), move || verify(&password, stored.as_deref()))
             .await
             .unwrap_or(false)
     }
@@ -167,7 +201,7 @@ pub struct Busy;
 /// Runs blocking work; the turn is held until it is done. `None` if the
 /// runtime is shutting down.
 async fn run<T: Send + 'static>(
-    turn: Turn,
+    turn: (Turn, Raised),
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
     let work = move || {

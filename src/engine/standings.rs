@@ -76,6 +76,16 @@ impl Standings {
         cell
     }
 
+    /// How many there are. One that nobody holds any more counts until the sweep.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn len(&self) -> usize {
+        let shards = self.shards.iter();
+        let len = |shard: &RwLock<HashTable<Slot>>| {
+            shard.read().unwrap_or_else(PoisonError::into_inner).len()
+        };
+        shards.map(len).sum()
+    }
+
     /// Every cell that somebody holds.
     pub(crate) fn held(&self) -> Vec<Arc<Cell>> {
         let mut held = Vec::new();

@@ -18,6 +18,10 @@ pub(crate) enum Refusal {
     Coding,
     /// More stands before the body than is taken.
     HeadTooLarge,
+    /// Another name than the admin listener's own.
+    ForeignHost,
+    /// A change that a page of somebody else's asks the admin listener for.
+    ForeignOrigin,
     /// The request can be read in two ways, or in none.
     Malformed(&'static str),
     /// A method that ends at a proxy.
@@ -61,6 +65,19 @@ impl Refusal {
                 "This request says too much about itself",
                 "The configuration allows less: limits.head. In a browser, clearing the cookies of \
                  this site helps.",
+            ),
+            Self::ForeignHost => words(
+                StatusCode::MISDIRECTED_REQUEST,
+                "foreign-host",
+                "Nothing is served here under this name",
+                "This listener answers to its own address, to localhost, and to the names in \
+                 admin.hosts.",
+            ),
+            Self::ForeignOrigin => words(
+                StatusCode::FORBIDDEN,
+                "foreign-origin",
+                "This came from another page",
+                "Changes are taken from pages of this very address, and from programs.",
             ),
             Self::Malformed(why) => words(
                 StatusCode::BAD_REQUEST,

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use crate::engine::figures::Level;
 use crate::gateway::ListenError;
 use crate::gateway::body::Body;
 use crate::gateway::patient::Patient;
@@ -64,10 +65,12 @@ pub(crate) struct Listener {
     http: auto::Builder<TokioExecutor>,
     room: Arc<Semaphore>,
     places: u32,
+    open: Level,
 }
 
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, limits: &Limits) -> Self {
+    /// `open` counts the connections.
+    pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -88,7 +91,7 @@ impl Listener {
             .unwrap_or(MAX_PLACES)
             .min(MAX_PLACES);
         let room = Arc::new(Semaphore::new(places as usize));
-        Self { socket, limits: limits.clone(), http, room, places }
+        Self { socket, limits: limits.clone(), http, room, places, open }
     }
 
     /// Serves until `stop` is done. Then nobody new comes in, connections that wait
@@ -104,7 +107,11 @@ impl Listener {
                 () = &mut stop => break,
                 (stream, peer, place) = self.accept() => {
                     let connection = self.connection(stream, peer, place, service.clone(), &graceful);
-                    connections.spawn(connection);
+                    let open = self.open.raise();
+                    connections.spawn(async move {
+                        let _open = open;
+                        connection.await;
+                    });
                 }
                 // Only to let go of what they held.
                 Some(_) = connections.join_next() => {}

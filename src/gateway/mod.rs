@@ -4,7 +4,9 @@
 //! ```text
 //!              public listener                          admin listener
 //!                    │                                         │
-//!             screen: one host, one path                probes, figures
+//!             screen: one host, one path              screen, own names only
+//!                    │                                         │
+//!                    │                                  probes, figures
 //!                    │
 //!      ┌─────────────┴──────────────┐
 //!  /.portcullis/…               the rest
@@ -14,11 +16,15 @@
 //!                                 proxy ── connections ── upstream
 //! ```
 
+mod admin;
 mod answer;
 mod body;
+mod figures;
 mod headers;
+mod health;
 mod listen;
 mod patient;
+mod process;
 mod proxy;
 mod public;
 mod screen;
@@ -29,11 +35,15 @@ mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use self::admin::Admin;
+use self::figures::Figures;
+use self::health::Health;
 use self::listen::Listener;
 use self::public::Public;
 use self::tunnel::Tunnels;
@@ -51,6 +61,8 @@ pub struct Gateway {
     settings: Settings,
     pages: Router,
     public: TcpListener,
+    admin: Option<TcpListener>,
+    admin_routes: Router,
 }
 
 /// Why a gateway can't listen.
@@ -64,6 +76,10 @@ pub struct ListenError {
     pub error: io::Error,
 }
 
+/// How long requests of administrators may go on at most when all others have
+/// ended.
+const ADMIN_DRAIN: Duration = Duration::from_secs(5);
+
 impl Gateway {
     /// Opens the sockets. `pages` answers below [`RESERVED`].
     ///
@@ -76,7 +92,21 @@ impl Gateway {
         pages: Router,
     ) -> Result<Self, ListenError> {
         let public = listen::bind(settings.public).await?;
-        Ok(Self { gate, settings, pages, public })
+        let admin = match settings.admin {
+            Some(address) => Some(listen::bind(address).await?),
+            None => None,
+        };
+        Ok(Self { gate, settings, pages, public, admin, admin_routes: Router::new() })
+    }
+
+    /// The same, with these served by the admin listener beside `/livez`, `/readyz`
+    /// and `/metrics`. Requests come to them under the listener's own names only,
+    /// and those that change something from its own pages only; each has a
+    /// [`ClientAddr`](crate::ClientAddr) in its extensions. Who asks is theirs to
+    /// find out.
+    #[must_use]
+    pub fn with_admin_routes(self, routes: Router) -> Self {
+        Self { admin_routes: self.admin_routes.merge(routes), ..self }
     }
 
     /// Where people come in: the port that was given, where any was asked for.
@@ -88,19 +118,79 @@ impl Gateway {
         self.public.local_addr()
     }
 
+    /// Where administrators and machines come in, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not say.
+    pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
     /// Serves until `stop` is done, and then until what is open has ended, at
     /// most as long as [`settings::Limits::drain`] says. What is open then, requests
-    /// and WebSockets alike, is cut. Dropping the future cuts everything at once.
+    /// and WebSockets alike, is cut. From `stop` on `/readyz` says that nobody shall
+    /// be sent here; it is served until the end. Dropping the future cuts everything
+    /// at once.
+    ///
+    /// # Panics
+    ///
+    /// If a route of [`Gateway::with_admin_routes`] is one of the listener's own.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (close, closing) = watch::channel(false);
-        let tunnels = Tunnels::new(closing, self.settings.limits.body_idle_timeout);
-        let public = Public::new(&self.gate, &self.settings, self.pages, tunnels);
-        let listener = Listener::new(self.public, &self.settings.limits);
-        let drained = listener.serve(public, stop).await;
-        if !drained {
-            tracing::warn!("connections closed unfinished");
-        }
-        // What has been joined by now would stay so for ever.
-        let _ = close.send(true);
+        let figures = Figures::default();
+        let half_open = self.settings.limits.body_idle_timeout;
+        let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
+        let upstream = self.settings.upstream.clone();
+        let health = Health::new(self.gate.clone(), figures.clone(), upstream);
+        let (drained, stop_admin) = oneshot::channel::<()>();
+        let admin = administer(
+            self.admin,
+            &self.settings,
+            health.router().merge(self.admin_routes),
+            &figures,
+            stop_admin,
+        );
+        let listener =
+            Listener::new(self.public, &self.settings.limits, figures.public_connections());
+        let public = Public::new(&self.gate, &self.settings, self.pages, tunnels, figures.clone());
+        let stop = async {
+            stop.await;
+            health.drain();
+        };
+        let public = async {
+            if !listener.serve(public, stop).await {
+                tracing::warn!("connections closed unfinished");
+            }
+            // What has been joined by now would stay so for ever.
+            let _ = close.send(true);
+            drop(drained);
+        };
+        tokio::join!(public, admin);
     }
+}
+
+/// Serves the admin listener, where there is one, until `stop` says or is dropped.
+async fn administer(
+    socket: Option<TcpListener>,
+    settings: &Settings,
+    routes: Router,
+    figures: &Figures,
+    stop: oneshot::Receiver<()>,
+) {
+    let Some(socket) = socket else { return };
+    // A socket that does not know its address has none that anybody could call.
+    let own = socket.local_addr().ok().or(settings.admin);
+    let Some(own) = own else { return };
+    let limits = settings::Limits {
+        drain: settings.limits.drain.min(ADMIN_DRAIN),
+        ..settings.limits.clone()
+    };
+    let listener = Listener::new(socket, &limits, figures.admin_connections());
+    let admin = Admin::new(own.ip(), settings, routes);
+    let stop = async {
+        let _ = stop.await;
+    };
+    // Whatever goes on there may be asked for again.
+    let _ = listener.serve(admin, stop).await;
 }

@@ -20,6 +20,7 @@ use tower_service::Service;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
+use crate::gateway::figures::Figures;
 use crate::gateway::headers;
 use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
@@ -40,6 +41,7 @@ struct Shared {
     limits: Limits,
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
+    figures: Figures,
 }
 
 impl Proxy {
@@ -51,8 +53,9 @@ impl Proxy {
         settings: &Settings,
         untrusted: Arc<Untrusted>,
         tunnels: Tunnels,
+        figures: Figures,
     ) -> Self {
-        let upstream = Upstream::new(settings.upstream.clone());
+        let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
         upstream.spawn_sweeper();
         let host = settings.upstream.origin.authority().as_str();
         Self(Arc::new(Shared {
@@ -62,6 +65,7 @@ impl Proxy {
             limits: settings.limits.clone(),
             untrusted,
             tunnels,
+            figures,
         }))
     }
 
@@ -151,6 +155,7 @@ impl Shared {
         me: Option<CurrentAccount>,
         client: Option<Handshake>,
     ) -> Result<Response<Body>, UpstreamError> {
+        self.figures.upstream_answered(response.status());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(response, me, client);
         }
@@ -196,6 +201,7 @@ impl Shared {
             };
         }
         tracing::warn!(error = %error, "upstream unavailable");
+        self.figures.upstream_failed(&error);
         let address = self.upstream.settings().origin.to_string();
         Refusal::Upstream { address, error }
     }

@@ -13,9 +13,11 @@ use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::domain::denial::Denial;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
 use crate::gateway::body::{Body, RequestBody};
+use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
 use crate::gateway::screen::{Peer, Screen, is_below};
@@ -39,6 +41,7 @@ struct Shared {
     open: Guarded,
     open_paths: Vec<String>,
     body_idle_timeout: Duration,
+    figures: Figures,
 }
 
 /// The body that a page of the gateway's own may be sent; its forms are short.
@@ -50,10 +53,11 @@ impl Public {
         settings: &Settings,
         pages: Router,
         tunnels: Tunnels,
+        figures: Figures,
     ) -> Self {
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels);
+        let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels, figures.clone());
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
@@ -64,14 +68,19 @@ impl Public {
             guarded: layer.layer(proxy),
             open_paths: settings.open_paths.clone(),
             body_idle_timeout: settings.limits.body_idle_timeout,
+            figures,
         }))
     }
 }
 
 impl Answer for Public {
     async fn answer(self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+        let counted = self.0.figures.request();
         match self.0.serve(&peer, request).await {
-            Ok(response) => response,
+            Ok((outcome, response)) => {
+                counted.ends(outcome);
+                response
+            }
             Err(never) => match never {},
         }
     }
@@ -82,18 +91,29 @@ impl Shared {
         &self,
         peer: &Peer,
         request: Request<Incoming>,
-    ) -> Result<Response<Body>, Infallible> {
+    ) -> Result<(Outcome, Response<Body>), Infallible> {
         let (mut head, body) = request.into_parts();
         let client = match self.screen.look(&mut head, !body.is_end_stream(), peer) {
             Ok(client) => client,
-            Err(refusal) => return Ok(refusal.answer(ClientKind::of(&head))),
+            Err(refusal) => {
+                return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
+            }
         };
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
-            return self.page(Request::from_parts(head, body)).await;
+            let page = self.page(Request::from_parts(head, body)).await?;
+            return Ok((Outcome::Page, page));
         }
-        let guarded = if self.is_open(&head) { &self.open } else { &self.guarded };
-        guarded.clone().call(Request::from_parts(head, body)).await
+        let (guarded, passes) = match self.is_open(&head) {
+            true => (&self.open, Outcome::Open),
+            false => (&self.guarded, Outcome::Passed),
+        };
+        let response = guarded
+            .clone()
+            .call(Request::from_parts(head, body))
+            .await?;
+        let denied = response.extensions().get::<Denial>().is_some();
+        Ok((if denied { Outcome::Denied } else { passes }, response))
     }
 
     fn is_open(&self, head: &Parts) -> bool {

@@ -112,6 +112,14 @@ impl Screen {
     }
 }
 
+/// Whether the client came over TLS, as far as a request that was looked over
+/// says.
+pub(crate) fn is_https(head: &Parts) -> bool {
+    head.headers
+        .get(X_FORWARDED_PROTO)
+        .is_some_and(|proto| proto == "https")
+}
+
 /// The one host that the request is for.
 fn one_host(head: &Parts) -> Result<HeaderValue, Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();

@@ -157,6 +157,13 @@ impl Origin {
         self.scheme == Scheme::HTTPS
     }
 
+    /// Host and port, to connect to.
+    pub(crate) fn address(&self) -> String {
+        let port = self.authority.port_u16();
+        let usual = if self.is_https() { 443 } else { 80 };
+        format!("{}:{}", self.authority.host(), port.unwrap_or(usual))
+    }
+
     /// The scheme.
     pub const fn scheme(&self) -> &Scheme {
         &self.scheme

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
+use crate::engine::figures::Level;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::guard::ClientKind;
 
@@ -52,15 +53,20 @@ pub(crate) struct Handshake {
 /// Joins connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Tunnels {
+    open: Level,
     closing: watch::Receiver<bool>,
     half_open: Duration,
 }
 
 impl Tunnels {
-    /// All are cut when `closing` says so. When one side has nothing more to say,
-    /// the other may go on for `half_open`.
-    pub(crate) const fn new(closing: watch::Receiver<bool>, half_open: Duration) -> Self {
-        Self { closing, half_open }
+    /// None yet; `open` counts them. All are cut when `closing` says so. When one
+    /// side has nothing more to say, the other may go on for `half_open`.
+    pub(crate) const fn new(
+        closing: watch::Receiver<bool>,
+        half_open: Duration,
+        open: Level,
+    ) -> Self {
+        Self { open, closing, half_open }
     }
 
     /// Joins both sides, as soon as they have switched, in a task of its own.
@@ -71,6 +77,7 @@ impl Tunnels {
         watched: Option<(Portcullis, CurrentAccount)>,
     ) {
         let (half_open, mut closing) = (self.half_open, self.closing.clone());
+        let open = self.open.raise();
         tokio::spawn(async move {
             let Handshake { upgrade, place } = client;
             tokio::select! {
@@ -78,7 +85,7 @@ impl Tunnels {
                 () = refused(watched) => {}
                 _ = closing.wait_for(|closing| *closing) => {}
             }
-            drop(place);
+            drop((place, open));
         });
     }
 }

@@ -30,6 +30,7 @@ use self::body::Lease;
 pub(crate) use self::body::UpstreamBody;
 use self::pool::{Http1, Need, Pool};
 use crate::gateway::body::{Progress, RequestBody};
+use crate::gateway::figures::Figures;
 use crate::gateway::settings::Upstream as Settings;
 
 /// The application, and the connections to it. Cheap to clone.
@@ -38,6 +39,7 @@ pub(crate) struct Upstream(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
+    figures: Figures,
     /// `host:port`, to connect to.
     address: String,
     pool: Pool,
@@ -71,12 +73,15 @@ pub(crate) enum UpstreamError {
 }
 
 impl Upstream {
-    pub(crate) fn new(settings: Settings) -> Self {
-        let authority = settings.origin.authority();
-        let port = authority.port_u16().unwrap_or(80);
-        let address = format!("{}:{port}", authority.host());
-        let (pool, shared) = (Pool::new(), tokio::sync::Mutex::default());
-        Self(Arc::new(Shared { settings, address, pool, shared }))
+    pub(crate) fn new(settings: Settings, figures: Figures) -> Self {
+        let shared = Shared {
+            address: settings.origin.address(),
+            settings,
+            pool: Pool::new(figures.clone()),
+            figures,
+            shared: tokio::sync::Mutex::default(),
+        };
+        Self(Arc::new(shared))
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -262,7 +267,9 @@ impl Shared {
             .await
             .map_err(UpstreamError::Http)?;
         let home = Arc::downgrade(self);
+        let open = self.figures.upstream_connection();
         tokio::spawn(async move {
+            let _open = open;
             // Whoever sent a request on it is told of what went wrong.
             let _ = connection.with_upgrades().await;
             if let Some(home) = home.upgrade() {
@@ -285,7 +292,9 @@ impl Shared {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Http)?;
+        let open = self.figures.upstream_connection();
         tokio::spawn(async move {
+            let _open = open;
             let _ = connection.await;
         });
         Ok(shared.insert(sender).clone())

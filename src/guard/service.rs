@@ -162,6 +162,7 @@ impl<R> Shared<R> {
             head.extensions.remove::<CurrentAccount>();
             return Ok(Request::from_parts(head, body));
         }
+        self.gate.figures().denied(denial.reason());
         tracing::info!(
             denial.reason = denial.reason().as_str(),
             account.id = denial.account().map(tracing::field::display),

@@ -47,7 +47,7 @@ mod brand;
 mod colour;
 mod device;
 mod form;
-mod origin;
+pub(crate) mod origin;
 mod password;
 mod program;
 mod sign_in;

@@ -11,7 +11,7 @@ use http::uri::Authority;
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether this request was not made by a page of somebody else's.
-pub(super) fn is_own(request: &Parts, https: bool) -> bool {
+pub(crate) fn is_own(request: &Parts, https: bool) -> bool {
     match only(request, &SEC_FETCH_SITE) {
         Said::Once(site) => matches!(site, "same-origin" | "none"),
         Said::Badly => false,

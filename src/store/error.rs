@@ -8,6 +8,9 @@ use crate::domain::login::Login;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
+    /// There is no room for another counter of attempts: all are lockouts.
+    #[error("the attempt table is full of lockouts: it has room again when one of them ends")]
+    Crowded,
     /// What is stored can't be read as what it should be.
     #[error("{what} is damaged: {detail}; restore it from a backup")]
     Damaged {
@@ -72,6 +75,7 @@ impl StoreError {
     #[cfg(feature = "sqlite")]
     pub(crate) fn again(&self) -> Self {
         match self {
+            Self::Crowded => Self::Crowded,
             Self::Damaged { what, detail } => {
                 Self::Damaged { what: what.clone(), detail: detail.clone() }
             }

@@ -36,8 +36,8 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
-    AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage, NewAccount,
-    NewDevice, NewSession, NewToken, SESSION_SHARDS,
+    AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
+    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};

@@ -157,12 +157,24 @@ pub struct FeedCursor {
     pub sessions: [u64; SESSION_SHARDS],
 }
 
+/// An account that changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AccountChange {
+    /// Which.
+    pub account: AccountKey,
+    /// Its standing now.
+    pub standing: Standing,
+    /// When the change was made, by the store's clock; of several, the first that
+    /// is told.
+    pub at: Timestamp,
+}
+
 /// A piece of the change feed.
 #[derive(Clone, Debug, Default)]
 pub struct FeedPage {
     /// Accounts that changed, with their standing now, which may be newer than
     /// the change.
-    pub accounts: Vec<(AccountKey, Standing)>,
+    pub accounts: Vec<AccountChange>,
     /// Sessions and tokens that were ended one by one.
     pub ended: Vec<SessionId>,
     /// Whether settings may have changed.

@@ -4,7 +4,7 @@
 mod attempts;
 #[cfg(feature = "sqlite")]
 mod devices;
-mod faulty;
+pub(crate) mod faulty;
 mod gateways;
 mod live;
 mod sessions;
@@ -68,7 +68,11 @@ impl House {
     }
 }
 
-async fn person(directory: &dyn Directory, login: &str, hash: Option<String>) -> Account {
+pub(crate) async fn person(
+    directory: &dyn Directory,
+    login: &str,
+    hash: Option<String>,
+) -> Account {
     let new = NewAccount {
         login: Login::new(login).expect("a login"),
         name: String::new(),

@@ -3,9 +3,12 @@
 mod clients;
 mod demo;
 mod drain;
+pub(crate) mod figures;
 mod grpc;
+mod health;
 mod hostile;
 mod http2;
+mod metrics;
 mod passing;
 mod sockets;
 mod tunnels;
@@ -24,6 +27,7 @@ use crate::support::Browser;
 pub(crate) struct Stand {
     pub(crate) test: TestGate,
     pub(crate) address: SocketAddr,
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Stand {
@@ -48,8 +52,9 @@ impl Stand {
         let gateway = Gateway::bind(test.gate(), settings, Router::new()).await;
         let gateway = gateway.expect("a free port");
         let address = gateway.public_address().expect("an address");
+        let admin = gateway.admin_address().expect("an address");
         tokio::spawn(gateway.run(std::future::pending()));
-        Self { test, address }
+        Self { test, address, admin }
     }
 
     pub(crate) fn browser(&self) -> Browser {

@@ -2,10 +2,13 @@
 
 use std::process::Command;
 
+use portcullis::engine::metrics::{Kind, Metric};
+
 use crate::source_text::rust_files;
 
 const LOGGING: &str = include_str!("../../src/manual/logging.md");
 const COMMAND_LINE: &str = include_str!("../../src/manual/command_line.md");
+const METRICS: &str = include_str!("../../src/manual/metrics.md");
 
 /// The level and the message of every line that is logged.
 fn logged() -> Vec<(String, String)> {
@@ -58,6 +61,23 @@ fn every_line_of_the_log_is_in_its_table() {
         };
         assert!(logged.iter().any(known), "nobody logs this: {row}");
     }
+}
+
+#[test]
+fn every_figure_is_in_its_table() {
+    let rows = Metric::ALL.iter().map(|metric| {
+        let total = if metric.kind() == Kind::Counter { "_total" } else { "" };
+        let (name, kind) = (metric.name(), metric.kind().as_str());
+        let label = metric
+            .label()
+            .map_or_else(String::new, |label| format!("`{label}` "));
+        format!("| `{name}{total}` | {kind} | {label}| {} |", metric.help())
+    });
+    let written = METRICS.lines().filter(|line| {
+        let kinds = ["| counter |", "| gauge |", "| histogram |"];
+        kinds.iter().any(|kind| line.contains(kind))
+    });
+    assert_eq!(written.collect::<Vec<_>>(), rows.collect::<Vec<_>>());
 }
 
 #[test]

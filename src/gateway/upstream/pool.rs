@@ -8,6 +8,7 @@ use hyper::client::conn::http1;
 use tokio::time::Instant;
 
 use crate::gateway::body::RequestBody;
+use crate::gateway::figures::Figures;
 
 pub(super) type Http1 = http1::SendRequest<RequestBody>;
 
@@ -34,6 +35,7 @@ pub(super) struct Pool {
     idle: Mutex<Vec<Idle>>,
     /// In microseconds.
     trusted_for: AtomicU64,
+    figures: Figures,
 }
 
 #[derive(Debug)]
@@ -43,8 +45,9 @@ struct Idle {
 }
 
 impl Pool {
-    pub(super) fn new() -> Self {
-        Self { idle: Mutex::default(), trusted_for: AtomicU64::new(micros(TRUSTED_FOR)) }
+    pub(super) fn new(figures: Figures) -> Self {
+        let trusted_for = AtomicU64::new(micros(TRUSTED_FOR));
+        Self { idle: Mutex::default(), trusted_for, figures }
     }
 
     /// A connection for this request.
@@ -55,7 +58,9 @@ impl Pool {
         if need == Need::Fresh && !self.is_fresh(idle[ready].since) {
             return None;
         }
-        Some(idle.remove(ready).sender)
+        let taken = idle.remove(ready);
+        self.figures.upstream_idle(idle.len());
+        Some(taken.sender)
     }
 
     /// Takes one back whose answer came to its end.
@@ -66,13 +71,15 @@ impl Pool {
         let mut idle = self.idle();
         if idle.len() < MAX_IDLE {
             idle.push(Idle { sender, since: Instant::now() });
+            self.figures.upstream_idle(idle.len());
         }
     }
 
     /// Lets go of those that the upstream has closed, and learns from it how long
     /// it keeps them.
     pub(super) fn forget_closed(&self) {
-        self.idle().retain(|idle| {
+        let mut idle = self.idle();
+        idle.retain(|idle| {
             let closed = idle.sender.is_closed();
             if closed {
                 let half = micros(idle.since.elapsed() / 2);
@@ -80,12 +87,14 @@ impl Pool {
             }
             !closed
         });
+        self.figures.upstream_idle(idle.len());
     }
 
     /// Closes those that nobody has used for this long.
     pub(super) fn sweep(&self, keep: Duration) {
-        self.idle()
-            .retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
+        let mut idle = self.idle();
+        idle.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
+        self.figures.upstream_idle(idle.len());
     }
 
     pub(super) fn len(&self) -> usize {

@@ -32,7 +32,7 @@ async fn application(answers: &'static [&'static [u8]]) -> (Upstream, Arc<Atomic
         }
     });
     let origin = Origin::parse(&format!("http://{address}")).expect("an origin");
-    (Upstream::new(Settings::new(origin)), connections)
+    (Upstream::new(Settings::new(origin), Figures::default()), connections)
 }
 
 fn request(method: &str) -> Request<RequestBody> {
@@ -125,6 +125,6 @@ async fn a_connection_has_its_time_too() {
     let mut settings =
         Settings::new(Origin::parse(&format!("http://{address}")).expect("an origin"));
     settings.connect_timeout = Duration::from_millis(50);
-    let answer = send(&Upstream::new(settings), "GET").await;
+    let answer = send(&Upstream::new(settings, Figures::default()), "GET").await;
     assert!(matches!(answer, Err(UpstreamError::ConnectTimeout(_))), "{answer:?}");
 }

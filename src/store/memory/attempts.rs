@@ -71,7 +71,7 @@ fn make_room(
     if records.len() < COUNTERS_A_SHARD {
         return Ok(());
     }
-    Err(StoreError::unavailable("the attempt table is full of lockouts"))
+    Err(StoreError::Crowded)
 }
 
 impl fmt::Debug for SingleProcessAttempts {

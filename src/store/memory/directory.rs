@@ -16,9 +16,9 @@ use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError,
+    AccountChange, AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed,
+    CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -260,16 +260,19 @@ impl Directory for SingleProcessDirectory {
         let (ended, at) = state.ends.after(cursor.sessions[0], limit - changed.len());
         next.sessions[0] = at;
         let mut told = HashSet::new();
-        let settings = changed.contains(&None);
-        let changed = changed.into_iter().flatten().filter(|id| told.insert(*id));
-        let account = |id: AccountId| &state.accounts[&id].account;
+        let settings = changed.iter().any(|(_, id)| id.is_none());
+        let changed = changed
+            .into_iter()
+            .filter_map(|(at, id)| Some((at, id?)))
+            .filter(|(_, id)| told.insert(*id));
+        let change = |(at, id): (Timestamp, AccountId)| {
+            let account = &state.accounts[&id].account;
+            AccountChange { account: account.key(), standing: account.standing(), at }
+        };
         let of_nobody = cursor.sessions[1..].iter().any(|at| *at > 0);
         now(Ok(FeedPage {
-            accounts: changed
-                .map(account)
-                .map(|a| (a.key(), a.standing()))
-                .collect(),
-            ended,
+            accounts: changed.map(change).collect(),
+            ended: ended.into_iter().map(|(_, id)| id).collect(),
             settings,
             next,
             more: next.accounts < state.feed.head || next.sessions[0] < state.ends.head,

@@ -58,15 +58,15 @@ impl<T: Copy> Feed<T> {
         !(self.floor..=self.head).contains(&cursor)
     }
 
-    pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<T>, u64) {
+    pub(super) fn after(&self, cursor: u64, limit: usize) -> (Vec<(Timestamp, T)>, u64) {
         let start = cursor.clamp(self.floor, self.head);
         let skip = usize::try_from(start - self.floor).unwrap_or(usize::MAX);
-        let page: Vec<T> = self
+        let page: Vec<_> = self
             .entries
             .iter()
             .skip(skip)
             .take(limit)
-            .map(|(_, t)| *t)
+            .copied()
             .collect();
         let next = start + page.len() as u64;
         (page, next)

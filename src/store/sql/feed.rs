@@ -9,10 +9,9 @@ use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::heads::{ACCOUNTS, SETTINGS, stream_of};
 use super::rows::{Columns, account_columns, account_from, stored};
-use crate::domain::account::AccountKey;
 use crate::domain::session::SessionId;
-use crate::domain::standing::Standing;
-use crate::store::{FeedCursor, FeedPage, SESSION_SHARDS};
+use crate::domain::time::Timestamp;
+use crate::store::{AccountChange, FeedCursor, FeedPage, SESSION_SHARDS};
 
 impl SqlDirectory {
     pub(super) async fn head(&self) -> Fallible<FeedCursor> {
@@ -95,7 +94,7 @@ async fn changed_accounts(
         return Ok(());
     }
     let sql = concat!(
-        "SELECT position, ",
+        "SELECT position, feed.at, ",
         account_columns!(),
         " FROM feed JOIN accounts ON id = account \
          WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3"
@@ -110,9 +109,11 @@ async fn changed_accounts(
     for row in &rows {
         let mut columns = Columns::of(row);
         page.next.accounts = columns.number()?;
+        let at = Timestamp::from_micros(columns.get()?);
         let account = account_from(&mut columns)?;
         if told.insert(account.id) {
-            page.accounts.push(standing(&account));
+            let (account, standing) = (account.key(), account.standing());
+            page.accounts.push(AccountChange { account, standing, at });
         }
     }
     // The other positions are changes of settings and tokens, and ends of sessions.
@@ -135,10 +136,6 @@ async fn settings_changed(tx: &mut Tx, from: u64, to: u64) -> Fallible<bool> {
     .fetch_optional(&mut **tx)
     .await?;
     Ok(found.is_some())
-}
-
-fn standing(account: &crate::domain::account::Account) -> (AccountKey, Standing) {
-    (account.key(), account.standing())
 }
 
 async fn ended_sessions(

@@ -42,14 +42,14 @@ async fn echo_socket(mut request: axum::extract::Request) -> axum::response::Res
     switch.body(axum::body::Body::empty()).expect("an answer")
 }
 
-fn application() -> Router {
+pub(super) fn application() -> Router {
     Router::new()
         .route("/ticker", get(ticker))
         .route("/socket", any(echo_socket))
 }
 
 /// Opens a WebSocket by hand and gives the stream after the handshake.
-async fn open_socket(stand: &Stand, cookie: &str) -> (u16, TcpStream) {
+pub(super) async fn open_socket(stand: &Stand, cookie: &str) -> (u16, TcpStream) {
     let mut stream = TcpStream::connect(stand.address)
         .await
         .expect("a connection");

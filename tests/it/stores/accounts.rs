@@ -166,7 +166,8 @@ pub(super) async fn the_last_raise_of_a_generation_is_known(world: World) {
         .feed_after(Default::default(), 10)
         .await
         .expect("answers");
-    assert_eq!(head.accounts.last().map(|(_, told)| told), Some(&read.standing()));
+    let told = head.accounts.last().map(|change| &change.standing);
+    assert_eq!(told, Some(&read.standing()));
 }
 
 pub(super) async fn deciding_on_nothing_changes_nothing(world: World) {

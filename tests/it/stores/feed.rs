@@ -8,7 +8,7 @@ use portcullis::domain::account::{Account, AccountId};
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::session::SessionId;
 use portcullis::domain::standing::{Generation, Version};
-use portcullis::store::{Directory, FeedCursor, FeedPage, NewToken};
+use portcullis::store::{AccountChange, Directory, FeedCursor, FeedPage, NewToken};
 
 use super::{World, add, edit, key, minutes, new_session, note, person};
 
@@ -23,8 +23,14 @@ async fn head(directory: &dyn Directory) -> FeedCursor {
 fn accounts_of(page: &FeedPage) -> Vec<AccountId> {
     page.accounts
         .iter()
-        .filter_map(|(key, _)| key.account_id())
+        .filter_map(|change| change.account.account_id())
         .collect()
+}
+
+/// What the feed tells of the last change of an account.
+fn change_of(changed: &Account) -> AccountChange {
+    let (account, standing) = (changed.key(), changed.standing());
+    AccountChange { account, standing, at: changed.updated_at }
 }
 
 fn raise(account: &mut Account) {
@@ -60,7 +66,7 @@ pub(super) async fn changes_are_told_in_order(world: World) {
 
     let changed = edit(directory, ids[1], raise).await;
     let page = after(directory, page.next, 100).await;
-    assert_eq!(page.accounts, [(changed.key(), changed.standing())]);
+    assert_eq!(page.accounts, [change_of(&changed)]);
     let quiet = after(directory, page.next, 100).await;
     assert_eq!(quiet.next, page.next);
     assert!(quiet.accounts.is_empty() && quiet.ended.is_empty() && !quiet.more);
@@ -84,7 +90,7 @@ pub(super) async fn an_account_is_told_of_once_a_page(world: World) {
     let told: Vec<_> = page
         .accounts
         .iter()
-        .map(|(_, standing)| standing.generation)
+        .map(|change| change.standing.generation)
         .collect();
     assert_eq!(accounts_of(&page), [alice.id, bob.id]);
     assert_eq!(told, [Generation::new(2), Generation::new(1)], "as they are now");
@@ -219,7 +225,10 @@ async fn follow_until(
         assert!(page.next.accounts >= cursor.accounts && !page.pruned);
         cursor = page.next;
         let versions = page.accounts.into_iter();
-        told.extend(versions.filter_map(|(key, now)| Some((key.account_id()?, now.version))));
+        told.extend(
+            versions
+                .filter_map(|change| Some((change.account.account_id()?, change.standing.version))),
+        );
     }
     told
 }
@@ -245,7 +254,7 @@ pub(super) async fn what_was_pruned_is_not_silently_missing(world: World) {
     assert_eq!(head(directory).await, late, "pruning is no change");
     let changed = edit(directory, alice.id, raise).await;
     let page = after(directory, late, 100).await;
-    assert_eq!(page.accounts, [(changed.key(), changed.standing())]);
+    assert_eq!(page.accounts, [change_of(&changed)]);
     assert!(!page.pruned);
 }
 

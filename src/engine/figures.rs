@@ -1,0 +1,363 @@
+//! What the gate counts: plain numbers that its rooms add to as things happen.
+//!
+//! Nobody adds to them on the way of a request that passes. They are read when
+//! somebody asks for the figures.
+
+#[cfg(any(feature = "gateway", feature = "passwords"))]
+mod level;
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+#[cfg(any(feature = "gateway", feature = "passwords"))]
+pub(crate) use self::level::{Level, Raised};
+use crate::domain::attempts::{Outcome, Settled};
+use crate::domain::denial::DenialReason;
+use crate::domain::event::Action;
+use crate::domain::time::Monotonic;
+use crate::engine::sign_in::SignInError;
+
+/// What a label of a figure may say: one of a few words that the program knows.
+/// Nothing that a client sends can become one.
+pub(crate) trait Word: Copy + 'static {
+    /// Every word.
+    const ALL: &'static [Self];
+
+    /// Its place among all.
+    fn index(self) -> usize;
+
+    /// The word itself.
+    #[cfg(feature = "metrics")]
+    fn as_str(self) -> &'static str;
+}
+
+/// Makes an enum of [`Word`]s.
+macro_rules! words {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident { $($variant:ident => $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        $vis enum $name { $($variant,)+ }
+
+        impl $crate::engine::figures::Word for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            #[cfg(feature = "metrics")]
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+    };
+}
+#[cfg(feature = "gateway")]
+pub(crate) use words;
+
+words! {
+    /// How an attempt to sign in went.
+    pub(crate) enum Attempted {
+        Granted => "granted",
+        Wrong => "wrong",
+        Succeeded => "succeeded",
+        Busy => "busy",
+        LockedOut => "locked-out",
+        Refused => "refused",
+        Unavailable => "unavailable",
+    }
+}
+
+words! {
+    /// What had to be read, because memory did not have it.
+    pub(crate) enum Lookup {
+        Session => "session",
+        Standing => "standing",
+        Claim => "claim",
+    }
+}
+
+words! {
+    /// How a store did not answer.
+    pub(crate) enum StoreTrouble {
+        Failed => "failed",
+        Silent => "silent",
+    }
+}
+
+words! {
+    /// A [`DenialReason`] without its details.
+    pub(crate) enum Why {
+        Deleted => "account-deleted",
+        Disabled => "account-disabled",
+        Locked => "account-locked",
+        NotYetActive => "account-not-yet-active",
+        SessionEnded => "session-ended",
+        NoSession => "no-session",
+        Unknown => "status-unknown",
+    }
+}
+
+impl Attempted {
+    /// What an error says of an attempt.
+    pub(super) const fn of(error: &SignInError) -> Self {
+        match error {
+            SignInError::Busy => Self::Busy,
+            SignInError::LockedOut { .. } => Self::LockedOut,
+            SignInError::Refused { .. } => Self::Refused,
+            SignInError::Unavailable => Self::Unavailable,
+            SignInError::Wrong => Self::Wrong,
+        }
+    }
+}
+
+impl From<DenialReason> for Why {
+    fn from(reason: DenialReason) -> Self {
+        match reason {
+            DenialReason::Deleted => Self::Deleted,
+            DenialReason::Disabled => Self::Disabled,
+            DenialReason::Locked { .. } => Self::Locked,
+            DenialReason::NotYetActive => Self::NotYetActive,
+            DenialReason::SessionEnded => Self::SessionEnded,
+            DenialReason::NoSession => Self::NoSession,
+            DenialReason::Unknown { .. } => Self::Unknown,
+        }
+    }
+}
+
+impl Word for Action {
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    #[cfg(feature = "metrics")]
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
+    }
+}
+
+/// More words than any label has.
+const MAX_WORDS: usize = 32;
+
+/// How often each of some words was counted.
+#[derive(Debug)]
+pub(crate) struct Counts<W>([AtomicU64; MAX_WORDS], PhantomData<W>);
+
+impl<W: Word> Counts<W> {
+    pub(crate) fn add(&self, word: W) {
+        self.0[word.index()].fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl<W: Word> Default for Counts<W> {
+    fn default() -> Self {
+        const { assert!(W::ALL.len() <= MAX_WORDS, "there is a place for each word") };
+        Self(std::array::from_fn(|_| AtomicU64::new(0)), PhantomData)
+    }
+}
+
+/// Bounds of buckets, in microseconds.
+pub(crate) type Bounds = [u64; BOUNDS];
+
+const BOUNDS: usize = 14;
+
+/// How long things took, by buckets.
+#[derive(Debug)]
+pub(crate) struct Histogram {
+    bounds: &'static Bounds,
+    /// The last is for what took longer than every bound.
+    buckets: [AtomicU64; BOUNDS + 1],
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    pub(crate) const fn new(bounds: &'static Bounds) -> Self {
+        Self {
+            bounds,
+            buckets: [const { AtomicU64::new(0) }; BOUNDS + 1],
+            micros: AtomicU64::new(0),
+        }
+    }
+
+    /// A bound belongs to the bucket below it.
+    pub(crate) fn observe(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let bucket = self.bounds.iter().position(|bound| micros <= *bound);
+        self.buckets[bucket.unwrap_or(BOUNDS)].fetch_add(1, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// 1 ms to 30 s, with the 50 ms that is promised of other gateways.
+const OF_REVOCATIONS: Bounds = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
+    5_000_000, 10_000_000, 30_000_000,
+];
+
+/// What one gate counts.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    pub(super) denials: Counts<Why>,
+    pub(super) cuts: Counts<Why>,
+    pub(super) lookups: Counts<Lookup>,
+    pub(super) store_troubles: Counts<StoreTrouble>,
+    pub(super) attempts: Counts<Attempted>,
+    pub(super) lockouts: AtomicU64,
+    pub(super) revocations: Histogram,
+    pub(super) feed_position: AtomicU64,
+    pub(super) looked_at_feed: AtomicU64,
+    pub(super) admin_changes: Counts<Action>,
+    /// Whether the attempt store failed when it was last asked.
+    pub(super) attempts_failing: AtomicBool,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            denials: Counts::default(),
+            cuts: Counts::default(),
+            lookups: Counts::default(),
+            store_troubles: Counts::default(),
+            attempts: Counts::default(),
+            lockouts: AtomicU64::new(0),
+            revocations: Histogram::new(&OF_REVOCATIONS),
+            feed_position: AtomicU64::new(0),
+            looked_at_feed: AtomicU64::new(0),
+            admin_changes: Counts::default(),
+            attempts_failing: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Figures {
+    /// A guard answered a request in the service's place.
+    pub(crate) fn denied(&self, reason: DenialReason) {
+        self.denials.add(reason.into());
+    }
+
+    /// A change of the directory was made here.
+    pub(crate) fn changed(&self, action: Action) {
+        self.admin_changes.add(action);
+    }
+
+    /// An attempt was settled like this; `None`: the store did not answer. What
+    /// was given back is counted where that was decided.
+    pub(super) fn settled(&self, outcome: Outcome, settled: Option<&Settled>) {
+        let attempted = match (outcome, settled) {
+            (Outcome::Released, _) => return,
+            (_, None) => Attempted::Unavailable,
+            (Outcome::Failed, Some(_)) => Attempted::Wrong,
+            (_, Some(Settled::LockedOut(_))) => Attempted::LockedOut,
+            (_, Some(_)) => Attempted::Succeeded,
+        };
+        self.attempts.add(attempted);
+    }
+
+    /// The feed was looked at, up to its end, at this instant.
+    pub(super) fn looked(&self, at: Monotonic) {
+        self.looked_at_feed
+            .fetch_max(at.as_micros(), Ordering::Relaxed);
+    }
+}
+
+/// Reading, for whoever prints the figures.
+#[cfg(feature = "metrics")]
+mod reading {
+    use super::*;
+
+    impl<W: Word> Counts<W> {
+        /// Each word, and how often it was counted.
+        pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
+            let count = |word: &W| self.0[word.index()].load(Ordering::Relaxed);
+            W::ALL.iter().map(move |word| (word.as_str(), count(word)))
+        }
+    }
+
+    /// What a [`Histogram`] holds at an instant.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Spread {
+        /// In seconds.
+        pub(crate) sum: f64,
+        /// Bounds in seconds, and how many are in each bucket alone.
+        pub(crate) buckets: Vec<(f64, u64)>,
+    }
+
+    impl Histogram {
+        pub(crate) fn spread(&self) -> Spread {
+            let bounds = self.bounds.iter().map(|micros| seconds(*micros));
+            let counts = self
+                .buckets
+                .iter()
+                .map(|bucket| bucket.load(Ordering::Relaxed));
+            Spread {
+                sum: seconds(self.micros.load(Ordering::Relaxed)),
+                buckets: bounds.chain([f64::INFINITY]).zip(counts).collect(),
+            }
+        }
+    }
+
+    #[cfg(feature = "gateway")]
+    impl Spread {
+        /// Both together. They have the same bounds.
+        pub(crate) fn with(mut self, other: &Self) -> Self {
+            self.sum += other.sum;
+            for ((_, count), (_, more)) in self.buckets.iter_mut().zip(&other.buckets) {
+                *count += more;
+            }
+            self
+        }
+    }
+
+    impl Spread {
+        pub(crate) fn count(&self) -> u64 {
+            self.buckets.iter().map(|(_, count)| count).sum()
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "figures are read to a few digits")]
+    fn seconds(micros: u64) -> f64 {
+        micros as f64 / 1e6
+    }
+}
+#[cfg(feature = "metrics")]
+pub(crate) use self::reading::Spread;
+
+#[cfg(all(test, feature = "metrics"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_belongs_to_the_bucket_below_it() {
+        let histogram = Histogram::new(&OF_REVOCATIONS);
+        for micros in [0, 50_000, 50_001, 30_000_001] {
+            histogram.observe(Duration::from_micros(micros));
+        }
+        let spread = histogram.spread();
+        let filled: Vec<_> = spread
+            .buckets
+            .iter()
+            .filter(|(_, n)| *n > 0)
+            .copied()
+            .collect();
+        assert_eq!(filled, [(0.001, 1), (0.05, 1), (0.1, 1), (f64::INFINITY, 1)]);
+        assert_eq!(spread.count(), 4);
+        assert!((spread.sum - 30.100_002).abs() < 1e-9, "{}", spread.sum);
+    }
+
+    #[test]
+    fn words_are_counted_each_by_itself() {
+        let counts = Counts::<Action>::default();
+        for (at, action) in Action::ALL.iter().enumerate() {
+            assert_eq!(action.index(), at);
+            (0..=at).for_each(|_| counts.add(*action));
+        }
+        for ((word, count), (at, action)) in counts.each().zip(Action::ALL.iter().enumerate()) {
+            assert_eq!((word, count), (action.as_str(), at as u64 + 1));
+        }
+        let reason = DenialReason::SessionEnded;
+        assert_eq!(Why::from(reason).as_str(), reason.as_str());
+    }
+}

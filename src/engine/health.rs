@@ -1,0 +1,88 @@
+//! What a gate can't do now, for whoever sends people to it.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::domain::attempts::{Outcome, Reservation};
+use crate::domain::login::TypedLogin;
+use crate::domain::time::Monotonic;
+use crate::engine::{Gate, Portcullis, Unanswered};
+use crate::store::StoreError;
+
+/// No login that anybody could have: it can't be seen.
+const NOBODY: &str = "\u{0}health";
+
+/// What a gate can't do now, as far as it knows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Health {
+    /// How long the directory was not heard of, where that is longer than
+    /// [`max_stale`](crate::engine::Builder::max_stale): what the gate knows is too
+    /// old to go by.
+    pub directory_lost_for: Option<Duration>,
+    /// The attempt store did not answer when it was last asked: nobody can sign
+    /// in.
+    pub attempts_failing: bool,
+}
+
+impl Portcullis {
+    /// What the gate can't do now. Asks nobody and costs a few loads.
+    pub fn health(&self) -> Health {
+        let (gate, now) = (&self.0, self.0.clock.now().monotonic);
+        let looked_at = gate.figures.looked_at_feed.load(Ordering::Relaxed);
+        let lost = !gate.is_fresh(now);
+        Health {
+            directory_lost_for: lost.then(|| now.since(Monotonic::from_micros(looked_at))),
+            attempts_failing: gate.figures.attempts_failing.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Asks the attempt store for a guess of nobody's and gives it back, so that a
+    /// gate which nobody signs in at, because it can't, learns when it can again.
+    ///
+    /// Says whether the store answered.
+    pub async fn probe_attempts(&self) -> bool {
+        let gate = &self.0;
+        let (key, policy) = (gate.keyring.attempt_key(&TypedLogin::new(NOBODY)), gate.policy());
+        let reserve = gate.attempts.reserve(key, &policy, 0);
+        match gate.ask_attempts(reserve).await {
+            Ok(Reservation::Granted(ticket)) => {
+                let given_back = gate
+                    .attempts
+                    .settle(key, &policy, ticket, Outcome::Released);
+                gate.ask_attempts(given_back).await.is_ok()
+            }
+            Ok(_) => true,
+            Err(Unanswered) => false,
+        }
+    }
+}
+
+impl Gate {
+    /// Asks the attempt store, and remembers whether it answered. One that guesses
+    /// have filled does: nobody shall take a gateway off the net by guessing.
+    pub(super) async fn ask_attempts<T>(
+        &self,
+        question: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, Unanswered> {
+        let mut crowded = false;
+        let question = async {
+            let answer = question.await;
+            crowded = matches!(answer, Err(StoreError::Crowded));
+            answer
+        };
+        let answer = self.ask(question).await;
+        let failing = answer.is_err() && !crowded;
+        self.figures
+            .attempts_failing
+            .store(failing, Ordering::Relaxed);
+        answer
+    }
+}
+
+impl Health {
+    /// Whether nothing is wrong.
+    pub const fn is_well(&self) -> bool {
+        self.directory_lost_for.is_none() && !self.attempts_failing
+    }
+}

@@ -1,0 +1,89 @@
+//! The figures of a gate, in the text format of Prometheus.
+//!
+//! Every figure's name, type, labels and help are in one table, [`Metric`]. The
+//! values of labels are words that the program knows, so that no login, address,
+//! path or number of an account can ever become one.
+
+mod table;
+mod text;
+
+use std::sync::atomic::Ordering;
+
+pub use self::table::{Kind, Metric};
+pub(crate) use self::text::Page;
+
+use crate::domain::time::Monotonic;
+use crate::engine::{Gate, Portcullis};
+
+/// The media type of [`Portcullis::metrics`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+impl Portcullis {
+    /// The gate's figures now, in the text format of OpenMetrics 1.0, which
+    /// Prometheus reads. Serve it as [`CONTENT_TYPE`], where only machines of
+    /// yours come.
+    ///
+    /// What only the gateway counts is not among them; the gateway serves all at
+    /// `/metrics`.
+    ///
+    /// ```
+    /// # use portcullis::{engine::metrics::CONTENT_TYPE, Portcullis};
+    /// use axum::{Router, http::header, routing::get};
+    ///
+    /// fn metrics(gate: Portcullis) -> Router {
+    ///     let page = move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], gate.metrics()) };
+    ///     Router::new().route("/metrics", get(page))
+    /// }
+    /// ```
+    pub fn metrics(&self) -> String {
+        let mut page = Page::default();
+        self.report(&mut page);
+        page.text()
+    }
+
+    /// Writes the gate's figures.
+    pub(crate) fn report(&self, page: &mut Page) {
+        let (gate, figures) = (&*self.0, &self.0.figures);
+        page.counts(Metric::Denials, figures.denials.each());
+        page.counts(Metric::Cuts, figures.cuts.each());
+        page.gauge(Metric::Sessions, gate.sessions.len() as u64);
+        page.gauge(Metric::Standings, gate.standings.len() as u64);
+        page.counts(Metric::Lookups, figures.lookups.each());
+        page.counts(Metric::StoreFailures, figures.store_troubles.each());
+        page.counts(Metric::Attempts, figures.attempts.each());
+        page.counter(Metric::Lockouts, figures.lockouts.load(Ordering::Relaxed));
+        page.histogram(Metric::Revocation, &figures.revocations.spread());
+        page.counts(Metric::AdminChanges, figures.admin_changes.each());
+        gate.report_feed(page);
+        #[cfg(feature = "passwords")]
+        gate.report_hashes(page);
+        page.labelled(Metric::BuildInfo, env!("CARGO_PKG_VERSION"), 1);
+    }
+}
+
+impl Gate {
+    /// Without a directory there is no feed.
+    fn report_feed(&self, page: &mut Page) {
+        if self.directory.is_none() {
+            return;
+        }
+        let position = self.figures.feed_position.load(Ordering::Relaxed);
+        let looked_at = self.figures.looked_at_feed.load(Ordering::Relaxed);
+        let looked_at = Monotonic::from_micros(looked_at);
+        let age = self.clock.now().monotonic.since(looked_at);
+        page.gauge(Metric::FeedPosition, position);
+        page.seconds(Metric::FeedAge, age);
+    }
+
+    #[cfg(feature = "passwords")]
+    fn report_hashes(&self, page: &mut Page) {
+        let load = self.passwords.load();
+        page.labelled(Metric::PasswordHashes, "running", load.running);
+        page.labelled(Metric::PasswordHashes, "waiting", load.waiting);
+        page.counter(Metric::PasswordChecks, self.passwords.verifications());
+        page.counter(Metric::PasswordsPutOff, load.put_off);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! Every figure there is.
+
+/// How a figure moves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the format has no others that are used here")]
+pub enum Kind {
+    /// It only rises, from zero at the start of the process.
+    Counter,
+    /// It is what it is now.
+    Gauge,
+    /// It tells how many were up to each of some bounds.
+    Histogram,
+}
+
+impl Kind {
+    /// The word for it in the text format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+macro_rules! metrics {
+    ($($name:ident = $kind:ident $text:literal $([$label:literal])?: $help:literal,)+) => {
+        /// A figure: what it is called, how it moves, and what it tells.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        pub enum Metric { $(#[doc = $help] $name,)+ }
+
+        impl Metric {
+            /// Every figure, in the order in which they are printed.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Its name, without the `_total` that samples of counters end in.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// How it moves.
+            pub const fn kind(self) -> Kind {
+                match self { $(Self::$name => Kind::$kind,)+ }
+            }
+
+            /// The label that tells its samples apart, where there are several.
+            pub const fn label(self) -> Option<&'static str> {
+                match self { $(Self::$name => first(&[$($label)?]),)+ }
+            }
+
+            /// What it tells, in a sentence.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)+ }
+            }
+        }
+    };
+}
+
+const fn first(labels: &[&'static str]) -> Option<&'static str> {
+    match labels {
+        [label, ..] => Some(label),
+        [] => None,
+    }
+}
+
+metrics! {
+    // Of the gateway.
+    Requests = Counter "portcullis_requests" ["outcome"]:
+        "Requests that came to the public listener, by what became of them.",
+    RequestDuration = Histogram "portcullis_request_duration_seconds":
+        "Time from the head of a request to the head of its answer.",
+    Connections = Gauge "portcullis_connections" ["listener"]:
+        "Connections that are open now, those of tunnels not among them.",
+    Tunnels = Gauge "portcullis_tunnels":
+        "WebSockets that are open now.",
+    UpstreamResponses = Counter "portcullis_upstream_responses" ["class"]:
+        "Answers of the application, by the class of their status.",
+    UpstreamFailures = Counter "portcullis_upstream_failures" ["kind"]:
+        "Requests that the application gave no whole answer to.",
+    UpstreamConnections = Gauge "portcullis_upstream_connections" ["state"]:
+        "Connections to the application that are open now, and how many of them wait for a request.",
+    // Of the gate.
+    Denials = Counter "portcullis_denials" ["reason"]:
+        "Requests that the guard refused.",
+    Cuts = Counter "portcullis_cuts" ["reason"]:
+        "Responses and tunnels that were ended because their account or session was refused.",
+    Sessions = Gauge "portcullis_sessions":
+        "Sessions that are held in memory now.",
+    Standings = Gauge "portcullis_standings":
+        "Accounts whose standing is held in memory now.",
+    Lookups = Counter "portcullis_lookups" ["of"]:
+        "Reads of a store or source because memory did not have the answer.",
+    StoreFailures = Counter "portcullis_store_failures" ["kind"]:
+        "Questions that a store or source did not answer.",
+    Attempts = Counter "portcullis_attempts" ["outcome"]:
+        "Attempts to sign in, and how they went on.",
+    Lockouts = Counter "portcullis_lockouts":
+        "Lockouts that this process wrote into the directory.",
+    PasswordHashes = Gauge "portcullis_password_hashes" ["state"]:
+        "Passwords that are hashed now, and that wait for their turn.",
+    PasswordChecks = Counter "portcullis_password_checks":
+        "Passwords that were compared with a hash.",
+    PasswordsPutOff = Counter "portcullis_passwords_put_off":
+        "Passwords that had no turn in time and were not looked at.",
+    FeedPosition = Gauge "portcullis_feed_position":
+        "The last change of the directory that this process knows of.",
+    FeedAge = Gauge "portcullis_feed_age_seconds":
+        "Time since the change feed was last read to its end.",
+    Revocation = Histogram "portcullis_revocation_seconds":
+        "Time from a change that another process made to its being enforced here.",
+    AdminChanges = Counter "portcullis_admin_changes" ["action"]:
+        "Changes that administrators made in this process.",
+    BuildInfo = Gauge "portcullis_build_info" ["version"]:
+        "The version that runs; always 1.",
+    // Of the process.
+    ProcessStart = Gauge "process_start_time_seconds":
+        "When the process started, in seconds since 1970; on Linux.",
+    ProcessMemory = Gauge "process_resident_memory_bytes":
+        "Memory that the process has in use; on Linux.",
+    ProcessFiles = Gauge "process_open_fds":
+        "Files and sockets that the process has open; on Linux.",
+}

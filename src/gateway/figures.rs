@@ -1,0 +1,281 @@
+//! What the gateway counts beside its gate.
+//!
+//! Every request adds to some of these, so those are kept once for each of a few
+//! groups of threads: cores that serve at once don't wait for each other's
+//! counters.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use crate::engine::figures::{Bounds, Counts, Histogram, Level, Raised, Word, words};
+use crate::engine::metrics::{Metric, Page};
+use crate::gateway::upstream::UpstreamError;
+
+words! {
+    /// What became of a request.
+    pub(crate) enum Outcome {
+        Passed => "passed",
+        Denied => "denied",
+        Open => "open",
+        Page => "page",
+        Malformed => "malformed",
+        Abandoned => "abandoned",
+    }
+}
+
+words! {
+    /// The first digit of a status.
+    enum Class {
+        Informational => "1xx",
+        Success => "2xx",
+        Redirection => "3xx",
+        ClientError => "4xx",
+        ServerError => "5xx",
+        Unknown => "other",
+    }
+}
+
+words! {
+    /// How the application did not answer.
+    enum UpstreamTrouble {
+        Connect => "connect",
+        ConnectTimeout => "connect-timeout",
+        ResponseTimeout => "response-timeout",
+        Broken => "broken",
+        UnaskedUpgrade => "unasked-upgrade",
+    }
+}
+
+/// 0.5 ms to 30 s.
+const OF_REQUESTS: Bounds = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
+    2_500_000, 10_000_000, 30_000_000,
+];
+
+/// Groups of threads. More cores than these share.
+const GROUPS: usize = 8;
+
+/// Counts for one gateway. Cheap to clone; clones count together.
+#[derive(Clone, Default)]
+pub(crate) struct Figures(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    hot: [Hot; GROUPS],
+    troubles: Counts<UpstreamTrouble>,
+    public: Level,
+    admin: Level,
+    tunnels: Level,
+    upstream: Level,
+    idle: AtomicU64,
+    /// Whether the last connection to the upstream could not be made.
+    unreachable: AtomicBool,
+}
+
+/// What each request adds to; on cache lines of its own.
+#[repr(align(128))]
+struct Hot {
+    requests: Counts<Outcome>,
+    responses: Counts<Class>,
+    durations: Histogram,
+}
+
+impl Default for Hot {
+    fn default() -> Self {
+        let (requests, responses) = (Counts::default(), Counts::default());
+        Self { requests, responses, durations: Histogram::new(&OF_REQUESTS) }
+    }
+}
+
+/// A request under way. Counted when it is dropped: one whose client went away
+/// is, too.
+#[derive(Debug)]
+pub(crate) struct Counted<'a> {
+    figures: &'a Figures,
+    began: Instant,
+    outcome: Outcome,
+}
+
+impl Figures {
+    /// A request begins.
+    pub(crate) fn request(&self) -> Counted<'_> {
+        Counted { figures: self, began: Instant::now(), outcome: Outcome::Abandoned }
+    }
+
+    /// Connections of the public listener.
+    pub(crate) fn public_connections(&self) -> Level {
+        self.0.public.clone()
+    }
+
+    /// Connections of the admin listener.
+    pub(crate) fn admin_connections(&self) -> Level {
+        self.0.admin.clone()
+    }
+
+    /// Tunnels that are open.
+    pub(crate) fn tunnels(&self) -> Level {
+        self.0.tunnels.clone()
+    }
+
+    /// A connection to the upstream, for as long as what this gives lives.
+    pub(crate) fn upstream_connection(&self) -> Raised {
+        self.0.upstream.raise()
+    }
+
+    /// So many connections to the upstream wait for a request now.
+    pub(crate) fn upstream_idle(&self, connections: usize) {
+        self.0.idle.store(connections as u64, Ordering::Relaxed);
+    }
+
+    /// The upstream answered.
+    pub(crate) fn upstream_answered(&self, status: StatusCode) {
+        self.hot().responses.add(Class::of(status));
+        self.upstream_reached();
+    }
+
+    /// The upstream gave no whole answer.
+    pub(crate) fn upstream_failed(&self, error: &UpstreamError) {
+        let trouble = UpstreamTrouble::of(error);
+        self.0.troubles.add(trouble);
+        if matches!(trouble, UpstreamTrouble::Connect | UpstreamTrouble::ConnectTimeout) {
+            self.0.unreachable.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection to the upstream could be made.
+    pub(crate) fn upstream_reached(&self) {
+        // Nearly always so already: then nothing is written, and no core waits.
+        if self.upstream_is_unreachable() {
+            self.0.unreachable.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the last connection to the upstream could not be made.
+    pub(crate) fn upstream_is_unreachable(&self) -> bool {
+        self.0.unreachable.load(Ordering::Relaxed)
+    }
+
+    fn hot(&self) -> &Hot {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static GROUP: usize = THREADS.fetch_add(1, Ordering::Relaxed) % GROUPS;
+        }
+        &self.0.hot[GROUP.with(|group| *group)]
+    }
+
+    /// Writes them all.
+    pub(crate) fn report(&self, page: &mut Page) {
+        let Shared { hot, troubles, public, admin, tunnels, upstream, idle, .. } = &*self.0;
+        page.counts(Metric::Requests, sums(hot, |hot| &hot.requests));
+        let durations = hot.iter().map(|hot| hot.durations.spread());
+        if let Some(durations) = durations.reduce(|all, more| all.with(&more)) {
+            page.histogram(Metric::RequestDuration, &durations);
+        }
+        page.labelled(Metric::Connections, "public", public.now());
+        page.labelled(Metric::Connections, "admin", admin.now());
+        page.gauge(Metric::Tunnels, tunnels.now());
+        page.counts(Metric::UpstreamResponses, sums(hot, |hot| &hot.responses));
+        page.counts(Metric::UpstreamFailures, troubles.each());
+        page.labelled(Metric::UpstreamConnections, "open", upstream.now());
+        page.labelled(Metric::UpstreamConnections, "idle", idle.load(Ordering::Relaxed));
+    }
+}
+
+/// What all groups counted together.
+fn sums<W: Word>(
+    groups: &[Hot],
+    counts: impl Fn(&Hot) -> &Counts<W>,
+) -> impl Iterator<Item = (&'static str, u64)> {
+    let mut sums: Vec<_> = W::ALL.iter().map(|word| (word.as_str(), 0)).collect();
+    for group in groups {
+        for ((_, sum), (_, count)) in sums.iter_mut().zip(counts(group).each()) {
+            *sum += count;
+        }
+    }
+    sums.into_iter()
+}
+
+impl Counted<'_> {
+    /// This became of it.
+    pub(crate) fn ends(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let hot = self.figures.hot();
+        hot.requests.add(self.outcome);
+        hot.durations.observe(self.began.elapsed());
+    }
+}
+
+impl Class {
+    fn of(status: StatusCode) -> Self {
+        match status.as_u16() / 100 {
+            1 => Self::Informational,
+            2 => Self::Success,
+            3 => Self::Redirection,
+            4 => Self::ClientError,
+            5 => Self::ServerError,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl UpstreamTrouble {
+    const fn of(error: &UpstreamError) -> Self {
+        match error {
+            UpstreamError::Connect(_) => Self::Connect,
+            UpstreamError::ConnectTimeout(_) => Self::ConnectTimeout,
+            UpstreamError::ResponseTimeout(_) => Self::ResponseTimeout,
+            UpstreamError::Ambiguous | UpstreamError::Http(_) => Self::Broken,
+            UpstreamError::UnaskedUpgrade => Self::UnaskedUpgrade,
+        }
+    }
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Figures(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(figures: &Figures) -> Vec<(&'static str, u64)> {
+        sums(&figures.0.hot, |hot| &hot.requests)
+            .filter(|(_, n)| *n > 0)
+            .collect()
+    }
+
+    #[test]
+    fn threads_count_together() {
+        let figures = Figures::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 * GROUPS {
+                scope.spawn(|| figures.request().ends(Outcome::Passed));
+            }
+        });
+        drop(figures.request());
+        assert_eq!(requests(&figures), [("passed", 2 * GROUPS as u64), ("abandoned", 1)]);
+    }
+
+    #[test]
+    fn only_who_can_not_connect_finds_the_upstream_unreachable() {
+        let figures = Figures::default();
+        let patience = std::time::Duration::ZERO;
+        figures.upstream_failed(&UpstreamError::ResponseTimeout(patience));
+        assert!(!figures.upstream_is_unreachable());
+        figures.upstream_failed(&UpstreamError::ConnectTimeout(patience));
+        assert!(figures.upstream_is_unreachable());
+        figures.upstream_answered(StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!figures.upstream_is_unreachable(), "it answers, whatever it says");
+    }
+}

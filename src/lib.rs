@@ -52,6 +52,7 @@
 //! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |
 //! | load testing a guarded service | [`manual::load_testing`] |
+//! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
 //! | testing a guarded service | [`testing`] |
 //!
 //! # Order of layers

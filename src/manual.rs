@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
+//! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
@@ -20,6 +21,9 @@ pub mod configuration {}
 
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}
+
+#[doc = include_str!("manual/gateway.md")]
+pub mod gateway {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}

@@ -126,6 +126,8 @@ sections! {
         connect_timeout: Length<1, 300> = Length::secs(5), r#""10s""#;
         /// How long it may take to begin its answer.
         response_timeout: Length<1, DAY> = Length::secs(60), r#""5m""#;
+        /// How long it may pause in the middle of an answer; event streams may pause for ever.
+        body_idle_timeout: Length<1, DAY> = Length::secs(300), r#""1h""#;
         /// How long a connection that nobody uses is kept.
         idle_timeout: Length<1, DAY> = Length::secs(30), r#""90s""#;
         /// Which host name it is told: the client's, or its own.

@@ -254,6 +254,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.upstream.http2 = upstream.http2;
     settings.upstream.connect_timeout = upstream.connect_timeout.0;
     settings.upstream.response_timeout = upstream.response_timeout.0;
+    settings.upstream.body_idle_timeout = upstream.body_idle_timeout.0;
     settings.upstream.idle_timeout = upstream.idle_timeout.0;
     settings.upstream.identity = identity_headers(identity);
     settings.client_address.trusted_proxies =

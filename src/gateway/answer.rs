@@ -16,6 +16,8 @@ use crate::guard::page;
 pub(crate) enum Refusal {
     /// A transfer coding that it does not know.
     Coding,
+    /// More stands before the body than is taken.
+    HeadTooLarge,
     /// Another name than the admin listener's own.
     ForeignHost,
     /// A change that a page of somebody else's asks the admin listener for.
@@ -24,6 +26,8 @@ pub(crate) enum Refusal {
     Malformed(&'static str),
     /// A method that ends at a proxy.
     Method,
+    /// The upstream is spoken to in HTTP/2, where there is no way to switch.
+    NoWebSocket,
     /// The client stopped in the middle of its body.
     SlowClient,
     /// The body is larger than is taken.
@@ -55,6 +59,13 @@ impl Refusal {
                 "This transfer coding is not known here",
                 "Only chunked is.",
             ),
+            Self::HeadTooLarge => words(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "head-too-large",
+                "This request says too much about itself",
+                "The configuration allows less: limits.head. In a browser, clearing the cookies of \
+                 this site helps.",
+            ),
             Self::ForeignHost => words(
                 StatusCode::MISDIRECTED_REQUEST,
                 "foreign-host",
@@ -79,6 +90,12 @@ impl Refusal {
                 "method",
                 "This method ends here",
                 "CONNECT and TRACE are not passed on.",
+            ),
+            Self::NoWebSocket => words(
+                StatusCode::NOT_IMPLEMENTED,
+                "no-websocket",
+                "There are no WebSockets here",
+                "The application is spoken to in HTTP/2; the setting is upstream.http2.",
             ),
             Self::SlowClient => words(
                 StatusCode::REQUEST_TIMEOUT,
@@ -123,11 +140,24 @@ impl Refusal {
         if words.status.is_server_error() && words.status != StatusCode::NOT_IMPLEMENTED {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
-        if matches!(self, Self::Malformed(_) | Self::Coding | Self::SlowClient | Self::TooLarge) {
+        if self.ends_the_connection() {
             // Whatever follows on this connection can't be trusted to be a request.
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl Refusal {
+    const fn ends_the_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Coding
+                | Self::HeadTooLarge
+                | Self::Malformed(_)
+                | Self::SlowClient
+                | Self::TooLarge
+        )
     }
 }
 

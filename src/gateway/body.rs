@@ -3,6 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
-use crate::gateway::headers::Untrusted;
+use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::UpstreamBody;
 use crate::guard::{CutBody, CutError};
 
@@ -43,9 +44,12 @@ pub(crate) enum BodyError {
     /// The upstream, or the client, broke off.
     #[error(transparent)]
     Http(#[from] hyper::Error),
-    /// Nothing moved for too long.
+    /// The client sent nothing for too long.
     #[error("nothing came for too long")]
     Idle,
+    /// The upstream sent nothing for too long.
+    #[error("the application fell silent")]
+    Silent,
     /// More came than is taken.
     #[error("the body is larger than `limits.body` allows")]
     TooLarge,
@@ -83,7 +87,7 @@ impl HttpBody for Body {
             }
             BodyProjection::Upstream { body } => {
                 body.poll_frame(context).map_err(|error| match error {
-                    CutError::Body(error) => error.into(),
+                    CutError::Body(error) => error,
                     CutError::Ended => BodyError::Ended,
                 })
             }
@@ -121,10 +125,28 @@ pin_project! {
         #[pin]
         body: Option<Incoming>,
         bytes_left: Option<u64>,
-        patience: Duration,
-        // Boxed: most requests have no body, and none has to wait at first.
-        asleep: Option<Pin<Box<Sleep>>>,
+        patience: Patience,
         untrusted: Option<Arc<Untrusted>>,
+        progress: Option<Arc<Progress>>,
+    }
+}
+
+/// How a client's body gets on, for whoever waits for the answer to it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    frames: AtomicU64,
+    waiting: AtomicBool,
+}
+
+impl Progress {
+    /// How much has come: another number each time that something did.
+    pub(crate) fn so_far(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is the client that everybody waits for.
+    pub(crate) fn is_for_client(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 }
 
@@ -135,8 +157,16 @@ impl RequestBody {
         patience: Duration,
         untrusted: Arc<Untrusted>,
     ) -> Self {
-        let (body, untrusted) = (Some(body), Some(untrusted));
-        Self { body, bytes_left: at_most, patience, asleep: None, untrusted }
+        if body.is_end_stream() {
+            return Self::none();
+        }
+        Self {
+            body: Some(body),
+            bytes_left: at_most,
+            patience: Patience::new(patience),
+            untrusted: Some(untrusted),
+            progress: Some(Arc::default()),
+        }
     }
 
     /// No body at all.
@@ -144,10 +174,15 @@ impl RequestBody {
         Self {
             body: None,
             bytes_left: None,
-            patience: Duration::MAX,
-            asleep: None,
+            patience: Patience::new(Duration::MAX),
             untrusted: None,
+            progress: None,
         }
+    }
+
+    /// How it gets on; `None`: there is nothing to come.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        self.progress.clone()
     }
 }
 
@@ -161,16 +196,23 @@ impl HttpBody for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.project();
         let Some(body) = this.body.as_pin_mut() else { return Poll::Ready(None) };
-        let Poll::Ready(frame) = body.poll_frame(context) else {
-            ready!(poll_asleep(this.asleep, *this.patience, context));
+        let polled = body.poll_frame(context);
+        if let Some(progress) = this.progress {
+            progress
+                .waiting
+                .store(polled.is_pending(), Ordering::Relaxed);
+        }
+        let Poll::Ready(frame) = polled else {
+            ready!(this.patience.poll_out(context));
             return Poll::Ready(Some(Err(BodyError::Idle)));
         };
-        if let Some(asleep) = this.asleep {
-            asleep.as_mut().reset(Instant::now() + *this.patience);
+        this.patience.renew();
+        if let Some(progress) = this.progress {
+            progress.frames.fetch_add(1, Ordering::Relaxed);
         }
         let Some(mut frame) = frame.transpose()? else { return Poll::Ready(None) };
         if let (Some(trailers), Some(untrusted)) = (frame.trailers_mut(), this.untrusted) {
-            untrusted.remove_from(trailers);
+            untrusted.remove_from_trailers(trailers);
         }
         if let (Some(left), Some(data)) = (this.bytes_left, frame.data_ref()) {
             match left.checked_sub(data.len() as u64) {
@@ -192,19 +234,79 @@ impl HttpBody for RequestBody {
     }
 }
 
-fn poll_asleep(
-    asleep: &mut Option<Pin<Box<Sleep>>>,
-    patience: Duration,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    asleep
-        .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)))
-        .as_mut()
-        .poll(context)
-}
-
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RequestBody(..)")
+    }
+}
+
+/// How long one pause may be. Only pauses count: whoever is not asked for more
+/// is not slow.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    at_most: Duration,
+    waiting: bool,
+    // Boxed: most bodies are there at once, and nobody has to wait.
+    asleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    pub(crate) const fn new(at_most: Duration) -> Self {
+        Self { at_most, waiting: false, asleep: None }
+    }
+
+    /// Waits on. Ready when the pause has been too long.
+    pub(crate) fn poll_out(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(asleep) = &mut self.asleep else {
+            self.waiting = true;
+            let asleep = self
+                .asleep
+                .insert(Box::pin(tokio::time::sleep(self.at_most)));
+            return asleep.as_mut().poll(context);
+        };
+        if !self.waiting {
+            self.waiting = true;
+            // Further away than any timer goes: no limit.
+            if let Some(end) = Instant::now().checked_add(self.at_most) {
+                asleep.as_mut().reset(end);
+            }
+        }
+        asleep.as_mut().poll(context)
+    }
+
+    /// The pause is over.
+    pub(crate) const fn renew(&mut self) {
+        self.waiting = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pause(patience: &mut Patience, long: Duration) -> bool {
+        let out = std::future::poll_fn(|context| patience.poll_out(context));
+        let over = tokio::time::timeout(long, out).await.is_ok();
+        patience.renew();
+        over
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_pause_is_measured_by_itself() {
+        let mut patience = Patience::new(Duration::from_secs(10));
+        for _ in 0..5 {
+            assert!(!pause(&mut patience, Duration::from_secs(9)).await);
+        }
+        // Nobody asked for more meanwhile, so this was no pause.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!pause(&mut patience, Duration::from_secs(9)).await);
+        assert!(pause(&mut patience, Duration::from_secs(11)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_limit_is_never_reached() {
+        let mut patience = Patience::new(Duration::MAX);
+        assert!(!pause(&mut patience, Duration::from_secs(3600)).await);
+        assert!(!pause(&mut patience, Duration::from_secs(3600)).await);
     }
 }

@@ -233,7 +233,7 @@ impl UpstreamTrouble {
             UpstreamError::Connect(_) => Self::Connect,
             UpstreamError::ConnectTimeout(_) => Self::ConnectTimeout,
             UpstreamError::ResponseTimeout(_) => Self::ResponseTimeout,
-            UpstreamError::Http(_) => Self::Broken,
+            UpstreamError::Ambiguous | UpstreamError::Http(_) => Self::Broken,
             UpstreamError::UnaskedUpgrade => Self::UnaskedUpgrade,
         }
     }

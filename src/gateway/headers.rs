@@ -5,12 +5,12 @@
 //! 1. What is for one hop only goes: what `Connection` names, and the fields
 //!    that HTTP itself defines so (RFC 9110, section 7.6.1).
 //! 2. What the upstream would believe about who is asking goes, in every
-//!    spelling: [`Untrusted`].
+//!    spelling: [`Untrusted`](crate::gateway::untrusted::Untrusted).
 //! 3. Our own cookies go: no upstream can use a session that it never sees.
 //! 4. What the gateway knows comes: whose request it is, and from where.
 
 use http::header::{
-    self, CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE,
+    self, CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE,
     TRANSFER_ENCODING, UPGRADE,
 };
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
@@ -18,12 +18,14 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use crate::engine::CurrentAccount;
 use crate::gateway::settings::IdentityHeaders;
 
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Fields that are for one hop only, whether or not `Connection` names them.
-const OF_ONE_HOP: [HeaderName; 8] = [
+pub(crate) const OF_ONE_HOP: [HeaderName; 9] = [
     CONNECTION,
+    HTTP2_SETTINGS,
     KEEP_ALIVE,
     PROXY_CONNECTION,
     header::PROXY_AUTHENTICATE,
@@ -33,120 +35,16 @@ const OF_ONE_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// What says who is asking, or from where, to a server that trusts its proxy.
-/// With `-` for every character that is no letter and no digit.
-const NAMES_OF_IDENTITY: [&str; 30] = [
-    "cf-connecting-ip",
-    "client-ip",
-    "fastly-client-ip",
-    "fly-client-ip",
-    "forwarded",
-    "front-end-https",
-    "remote-addr",
-    "true-client-ip",
-    "x-appengine-user-ip",
-    "x-authenticated-user",
-    "x-client-cert",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-envoy-external-address",
-    "x-host",
-    "x-http-destinationurl",
-    "x-http-host-override",
-    "x-original-host",
-    "x-original-method",
-    "x-original-uri",
-    "x-original-url",
-    "x-proxyuser-ip",
-    "x-real-ip",
-    "x-remote-addr",
-    "x-remote-ip",
-    "x-remote-user",
-    "x-rewrite-url",
-    "x-scheme",
-    "x-url-scheme",
-    "x-user",
-];
-
-/// The same, with everything that goes on after them.
-const PREFIXES_OF_IDENTITY: [&str; 8] = [
-    "cf-access-",
-    "remote-",
-    "x-auth-request-",
-    "x-forwarded",
-    "x-portcullis",
-    "x-user-",
-    "x-webauth-",
-    "x-authenticated-",
-];
-
-/// What no client may tell the upstream.
-///
-/// Servers fold names: CGI turns `X-Portcullis-User` and `X_Portcullis_User`
-/// into one variable. So every character that is no letter and no digit counts
-/// as `-`.
-#[derive(Clone, Debug)]
-pub(crate) struct Untrusted {
-    /// In that form.
-    further: Vec<String>,
-}
-
-impl Untrusted {
-    /// The usual names, those that we use ourselves, and further ones.
-    pub(crate) fn new(identity: &IdentityHeaders, further: &[HeaderName]) -> Self {
-        let IdentityHeaders { user, account, email, name, groups } = identity;
-        let ours = [user, account, email, name, groups].into_iter().flatten();
-        let further = ours
-            .chain(further)
-            .map(|name| folded(name.as_str()).collect());
-        Self { further: further.collect() }
-    }
-
-    fn includes(&self, name: &HeaderName) -> bool {
-        let name = name.as_str();
-        // Nearly every header of a browser is told by its first letter.
-        let usual = matches!(name.as_bytes().first(), Some(b'c' | b'f' | b'r' | b't' | b'x'))
-            && is_of_identity(name);
-        usual
-            || self
-                .further
-                .iter()
-                .any(|other| folded(name).eq(other.chars()))
-    }
-
-    /// Takes them off.
-    pub(crate) fn remove_from(&self, headers: &mut HeaderMap) {
-        // Usually there are none, and looking does not allocate.
-        while let Some(name) = headers.keys().find(|name| self.includes(name)).cloned() {
-            headers.remove(name);
-        }
-    }
-}
-
-fn is_of_identity(name: &str) -> bool {
-    let is = |other: &&str| folded(name).eq(other.chars());
-    let begins = |prefix: &&str| {
-        name.len() >= prefix.len() && folded(&name[..prefix.len()]).eq(prefix.chars())
-    };
-    NAMES_OF_IDENTITY.iter().any(is) || PREFIXES_OF_IDENTITY.iter().any(begins)
-}
-
-/// A header's name is lower case ASCII already.
-fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-}
-
 /// Takes off what `Connection` names beyond the fields of one hop themselves,
-/// which whoever tells kinds of requests apart still reads. `Host` stays, whoever
-/// names it.
-pub(crate) fn remove_named_by_connection(headers: &mut HeaderMap) {
+/// which whoever tells kinds of requests apart still reads. `kept` stays, whoever
+/// names it: what the gateway itself goes by.
+pub(crate) fn remove_named_by_connection(headers: &mut HeaderMap, kept: &[&HeaderName]) {
     if headers.get_all(CONNECTION).iter().all(is_usual) {
         return;
     }
     let lines: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
     for name in lines.iter().flat_map(names_in) {
-        if name != HOST && !OF_ONE_HOP.contains(&name) {
+        if !kept.contains(&&name) && !OF_ONE_HOP.contains(&name) {
             headers.remove(name);
         }
     }
@@ -188,31 +86,28 @@ fn strip_prefix_folded<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     head.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Takes our cookies out of a request.
+/// Takes our cookies out of a request, and makes one line of those that are left:
+/// HTTP/2 lets a client split them over several, and HTTP/1 knows one only.
 pub(crate) fn remove_our_cookies(headers: &mut HeaderMap) {
-    let ours = |value: &HeaderValue| {
-        value
-            .as_bytes()
-            .split(|byte| *byte == b';')
-            .any(is_our_cookie)
-    };
-    if !headers.get_all(COOKIE).iter().any(ours) {
+    let mut lines = headers.get_all(COOKIE).iter();
+    let (Some(first), second) = (lines.next(), lines.next()) else { return };
+    if second.is_none() && !has_ours(first) {
         return;
     }
-    let rest: Vec<HeaderValue> = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(without_ours)
-        .collect();
-    headers.remove(COOKIE);
-    for value in rest {
-        headers.append(COOKIE, value);
+    match without_ours(headers.get_all(COOKIE).iter()) {
+        Some(rest) => drop(headers.insert(COOKIE, rest)),
+        None => drop(headers.remove(COOKIE)),
     }
 }
 
-fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
-    let mut rest = Vec::with_capacity(value.len());
-    for pair in value.as_bytes().split(|byte| *byte == b';') {
+fn has_ours(line: &HeaderValue) -> bool {
+    let mut pairs = line.as_bytes().split(|byte| *byte == b';');
+    pairs.any(is_our_cookie)
+}
+
+fn without_ours<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Option<HeaderValue> {
+    let mut rest = Vec::new();
+    for pair in lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
         let pair = pair.trim_ascii();
         if pair.is_empty() || is_our_cookie(pair) {
             continue;
@@ -222,7 +117,7 @@ fn without_ours(value: &HeaderValue) -> Option<HeaderValue> {
         }
         rest.extend_from_slice(pair);
     }
-    // What is left of a header's value is one.
+    // What is left of headers' values is one.
     HeaderValue::from_maybe_shared(bytes::Bytes::from(rest))
         .ok()
         .filter(|value| !value.is_empty())
@@ -292,3 +187,6 @@ fn encoded(text: &str) -> HeaderValue {
     let text = percent_encode(text.as_bytes(), ENCODED).to_string();
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests;

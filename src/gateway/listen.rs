@@ -9,23 +9,37 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::engine::figures::Level;
 use crate::gateway::ListenError;
 use crate::gateway::body::Body;
+use crate::gateway::patient::Patient;
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Limits;
+use crate::gateway::tunnel::Place;
 
 /// How long accepting pauses when the system has no room for another connection.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// Requests at once on one connection of HTTP/2.
 const STREAMS: u32 = 200;
+
+/// What is kept of one of its answers for a client that does not read it, in bytes.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// By how many bytes a head may be too large and be told so on a page; of a
+/// larger one not even the end is waited for.
+const SLACK: usize = 16 * 1024;
+
+/// How many fields hyper has room for without being asked.
+const FIELDS_OF_HYPER: usize = 100;
 
 /// Answers the requests of a listener.
 pub(crate) trait Answer: Clone + Send + Sync + 'static {
@@ -50,6 +64,7 @@ pub(crate) struct Listener {
     limits: Limits,
     http: auto::Builder<TokioExecutor>,
     room: Arc<Semaphore>,
+    places: u32,
     open: Level,
 }
 
@@ -60,43 +75,59 @@ impl Listener {
         http.http1()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
-            .max_buf_size(limits.head_bytes.max(MIN_HEAD_BYTES))
-            .max_headers(limits.head_fields);
+            .max_buf_size(limits.head_bytes.saturating_add(SLACK).max(MIN_HEAD_BYTES));
+        if limits.head_fields != FIELDS_OF_HYPER {
+            // Any other number costs memory of its own for each request.
+            http.http1().max_headers(limits.head_fields);
+        }
         http.http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+            .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(limits.head_timeout)
             .keep_alive_timeout(limits.head_timeout);
-        let room = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
-        Self { socket, limits: limits.clone(), http, room, open }
+        let places = u32::try_from(limits.connections)
+            .unwrap_or(MAX_PLACES)
+            .min(MAX_PLACES);
+        let room = Arc::new(Semaphore::new(places as usize));
+        Self { socket, limits: limits.clone(), http, room, places, open }
     }
 
-    /// Serves until `stop` is done. Then nobody new comes in, and what is open may
-    /// end by itself for as long as the limits say. Says whether all did.
+    /// Serves until `stop` is done. Then nobody new comes in, connections that wait
+    /// for a request are closed, and what is open may end by itself for as long as
+    /// the limits say. Says whether all did; connections that did not are cut.
+    /// Tunnels have places too, and are waited for, but cut by whoever opened them.
     pub(crate) async fn serve(self, service: impl Answer, stop: impl Future<Output = ()>) -> bool {
         let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
         loop {
-            let accepted = tokio::select! {
+            tokio::select! {
                 () = &mut stop => break,
-                accepted = self.accept() => accepted,
-            };
-            let (stream, peer, place) = accepted;
-            let connection = self.connection(stream, peer, service.clone(), &graceful);
-            let open = self.open.raise();
-            tokio::spawn(async move {
-                let (_place, _open) = (place, open);
-                connection.await;
-            });
+                (stream, peer, place) = self.accept() => {
+                    let connection = self.connection(stream, peer, place, service.clone(), &graceful);
+                    let open = self.open.raise();
+                    connections.spawn(async move {
+                        let _open = open;
+                        connection.await;
+                    });
+                }
+                // Only to let go of what they held.
+                Some(_) = connections.join_next() => {}
+            }
         }
-        drop(self.socket);
-        tokio::time::timeout(self.limits.drain, graceful.shutdown())
-            .await
-            .is_ok()
+        let Self { socket, limits, room, places, .. } = self;
+        drop(socket);
+        let all_ended = async {
+            graceful.shutdown().await;
+            // Tunnels have their places as well.
+            let _ = room.acquire_many(places).await;
+        };
+        tokio::time::timeout(limits.drain, all_ended).await.is_ok()
     }
 
-    async fn accept(&self) -> (TcpStream, SocketAddr, Place) {
+    async fn accept(&self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             // Who finds no room waits in the system's queue, not in ours.
             let Ok(place) = Arc::clone(&self.room).acquire_owned().await else {
@@ -119,18 +150,24 @@ impl Listener {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
+        place: OwnedSemaphorePermit,
         service: impl Answer,
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + Send + 'static {
         let (peer, began) = (Peer::new(peer.ip()), Arc::new(AtomicBool::new(false)));
-        let seen = Arc::clone(&began);
-        let service = service_fn(move |request| {
+        let (seen, place): (_, Place) = (Arc::clone(&began), Arc::new(place));
+        let kept = Arc::clone(&place);
+        let service = service_fn(move |mut request: Request<Incoming>| {
             seen.store(true, Ordering::Relaxed);
+            if request.extensions().get::<OnUpgrade>().is_some() {
+                request.extensions_mut().insert(Arc::clone(&place));
+            }
             let answer = service.clone().answer(peer.clone(), request);
             async move { Ok::<_, std::convert::Infallible>(answer.await) }
         });
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, self.limits.body_idle_timeout);
         let connection = self
             .http
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
@@ -144,11 +181,13 @@ impl Listener {
                 // What goes wrong on a connection is its client's to know.
                 let _ = connection.await;
             }
+            drop(kept);
         }
     }
 }
 
-type Place = tokio::sync::OwnedSemaphorePermit;
+/// More than any machine has room for, and few enough to be counted together.
+const MAX_PLACES: u32 = 1 << 28;
 
 /// hyper has no smaller one.
 const MIN_HEAD_BYTES: usize = 8192;

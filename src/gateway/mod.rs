@@ -23,12 +23,14 @@ mod figures;
 mod headers;
 mod health;
 mod listen;
+mod patient;
 mod process;
 mod proxy;
 mod public;
 mod screen;
 pub mod settings;
 mod tunnel;
+mod untrusted;
 mod upstream;
 
 use std::io;
@@ -126,8 +128,10 @@ impl Gateway {
     }
 
     /// Serves until `stop` is done, and then until what is open has ended, at
-    /// most as long as [`settings::Limits::drain`] says. From `stop` on `/readyz`
-    /// says that nobody shall be sent here; it is served until the end.
+    /// most as long as [`settings::Limits::drain`] says. What is open then, requests
+    /// and WebSockets alike, is cut. From `stop` on `/readyz` says that nobody shall
+    /// be sent here; it is served until the end. Dropping the future cuts everything
+    /// at once.
     ///
     /// # Panics
     ///
@@ -135,7 +139,8 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (close, closing) = watch::channel(false);
         let figures = Figures::default();
-        let tunnels = Tunnels::new(closing, figures.tunnels());
+        let half_open = self.settings.limits.body_idle_timeout;
+        let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
         let upstream = self.settings.upstream.clone();
         let health = Health::new(self.gate.clone(), figures.clone(), upstream);
         let (drained, stop_admin) = oneshot::channel::<()>();
@@ -157,7 +162,7 @@ impl Gateway {
             if !listener.serve(public, stop).await {
                 tracing::warn!("connections closed unfinished");
             }
-            // Sockets would stay open for ever.
+            // What has been joined by now would stay so for ever.
             let _ = close.send(true);
             drop(drained);
         };

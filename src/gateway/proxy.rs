@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{AUTHORIZATION, HOST, HeaderValue, TE};
+use http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING,
+};
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -19,9 +21,10 @@ use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
-use crate::gateway::headers::{self, Untrusted};
+use crate::gateway::headers;
 use crate::gateway::settings::{Limits, Settings};
-use crate::gateway::tunnel::{self, Tunnels};
+use crate::gateway::tunnel::{self, Handshake, Tunnels};
+use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::{Upstream, UpstreamBody, UpstreamError};
 use crate::guard::{ClientKind, CutBody};
 
@@ -75,8 +78,12 @@ impl Proxy {
         }
         let me = head.extensions.remove::<CurrentAccount>();
         let client = tunnel::handshake(&mut head, kind);
-        shared.prepare(&mut head, me.as_ref(), client.is_some());
+        if client.is_some() && shared.upstream.settings().http2 {
+            return Refusal::NoWebSocket.answer(kind);
+        }
         let body = shared.body(body);
+        shared.prepare(&mut head, me.as_ref(), client.is_some());
+        write_framing(&mut head, &body);
         let sent = shared.upstream.send(Request::from_parts(head, body)).await;
         let answered = match sent {
             Ok(response) => shared.answer(response, me, client),
@@ -146,14 +153,13 @@ impl Shared {
         &self,
         mut response: Response<UpstreamBody>,
         me: Option<CurrentAccount>,
-        client: Option<OnUpgrade>,
+        client: Option<Handshake>,
     ) -> Result<Response<Body>, UpstreamError> {
         self.figures.upstream_answered(response.status());
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(response, me, client);
         }
-        headers::remove_of_one_hop(response.headers_mut());
-        headers::remove_our_set_cookies(response.headers_mut());
+        clean(response.headers_mut());
         Ok(response.map(|body| {
             let body = match me {
                 Some(me) => CutBody::of(body, self.gate.clone(), me),
@@ -168,7 +174,7 @@ impl Shared {
         &self,
         mut response: Response<UpstreamBody>,
         me: Option<CurrentAccount>,
-        client: Option<OnUpgrade>,
+        client: Option<Handshake>,
     ) -> Result<Response<Body>, UpstreamError> {
         let upstream = response.extensions_mut().remove::<OnUpgrade>();
         let (Some(client), Some(upstream), true) =
@@ -176,8 +182,7 @@ impl Shared {
         else {
             return Err(UpstreamError::UnaskedUpgrade);
         };
-        headers::remove_of_one_hop(response.headers_mut());
-        headers::remove_our_set_cookies(response.headers_mut());
+        clean(response.headers_mut());
         tunnel::ask_for_upgrade(response.headers_mut());
         self.tunnels
             .open(client, upstream, me.map(|me| (self.gate.clone(), me)));
@@ -185,18 +190,45 @@ impl Shared {
     }
 
     fn refusal(&self, error: UpstreamError) -> Refusal {
-        match &error {
-            UpstreamError::Http(http) => match body_error(http) {
-                Some(BodyError::TooLarge) => return Refusal::TooLarge,
-                Some(BodyError::Idle) => return Refusal::SlowClient,
-                _ => {}
-            },
-            _ => tracing::warn!(error = %error, "upstream unavailable"),
+        if let UpstreamError::Http(http) = &error
+            && let Some(of_client) = body_error(http)
+        {
+            return match of_client {
+                BodyError::TooLarge => Refusal::TooLarge,
+                BodyError::Idle => Refusal::SlowClient,
+                // The client went away, or what it sent is no body.
+                _ => Refusal::Malformed("the body came to no end"),
+            };
         }
+        tracing::warn!(error = %error, "upstream unavailable");
         self.figures.upstream_failed(&error);
         let address = self.upstream.settings().origin.to_string();
         Refusal::Upstream { address, error }
     }
+}
+
+/// Says how long the request is in the one way that there is for it.
+fn write_framing(head: &mut Parts, body: &RequestBody) {
+    let expects_some = !head.method.is_safe() && head.method != Method::DELETE;
+    let headers = &mut head.headers;
+    match body.size_hint().exact() {
+        Some(0) if !expects_some => drop(headers.remove(CONTENT_LENGTH)),
+        Some(length) => drop(headers.insert(CONTENT_LENGTH, length.into())),
+        None => {
+            headers.remove(CONTENT_LENGTH);
+            if head.version != Version::HTTP_2 {
+                // hyper would send a GET without its body otherwise.
+                headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
+        }
+    }
+}
+
+/// Takes off an answer what is not for the client.
+fn clean(headers: &mut HeaderMap) {
+    headers::remove_named_by_connection(headers, &[&CONTENT_LENGTH, &SET_COOKIE]);
+    headers::remove_of_one_hop(headers);
+    headers::remove_our_set_cookies(headers);
 }
 
 /// What went wrong with the client's body, if that is why a request failed.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use http::request::Parts;
@@ -15,7 +16,7 @@ use tower_service::Service;
 use crate::domain::denial::Denial;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
-use crate::gateway::body::Body;
+use crate::gateway::body::{Body, RequestBody};
 use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
@@ -39,8 +40,12 @@ struct Shared {
     /// For paths that everybody may see.
     open: Guarded,
     open_paths: Vec<String>,
+    body_idle_timeout: Duration,
     figures: Figures,
 }
+
+/// The body that a page of the gateway's own may be sent; its forms are short.
+const FORM_BYTES: u64 = 64 * 1024;
 
 impl Public {
     pub(crate) fn new(
@@ -62,6 +67,7 @@ impl Public {
             open: layer.clone().optional().layer(proxy.clone()),
             guarded: layer.layer(proxy),
             open_paths: settings.open_paths.clone(),
+            body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
         }))
     }
@@ -117,7 +123,11 @@ impl Shared {
     }
 
     async fn page(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let request = request.map(axum::body::Body::new);
+        let untrusted = Arc::clone(&self.screen.untrusted);
+        let request = request.map(|body| {
+            let body = RequestBody::new(body, Some(FORM_BYTES), self.body_idle_timeout, untrusted);
+            axum::body::Body::new(body)
+        });
         let answer = self.pages.clone().oneshot(request).await?;
         Ok(answer.map(|body| Body::Page { body }))
     }

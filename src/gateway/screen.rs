@@ -4,14 +4,14 @@
 //! through between them. HTTP's framing is parsed and written anew by hyper, so
 //! no byte of it passes through; what is checked here is what hyper leaves to
 //! its user: that a request names one host, one path that can be read in one way
-//! only, and no coding that would be lost.
+//! only, no coding that would be lost, and no more in its head than is taken.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use http::header::{
-    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Uri};
@@ -20,8 +20,9 @@ use percent_encoding::percent_decode;
 
 use crate::domain::client::ClientAddr;
 use crate::gateway::answer::Refusal;
-use crate::gateway::headers::{Untrusted, remove_named_by_connection};
-use crate::gateway::settings::{ClientAddress, Origin, Settings};
+use crate::gateway::headers::remove_named_by_connection;
+use crate::gateway::settings::{ClientAddress, Settings};
+use crate::gateway::untrusted::Untrusted;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -32,6 +33,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 pub(crate) struct Screen {
     client_address: ClientAddress,
     proto: HeaderValue,
+    head_bytes: usize,
     pub(crate) untrusted: Arc<Untrusted>,
 }
 
@@ -53,11 +55,12 @@ impl Peer {
 
 impl Screen {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let https = settings.public_url.as_ref().is_some_and(Origin::is_https);
+        let proto = if settings.is_https() { "https" } else { "http" };
         Self {
             client_address: settings.client_address.clone(),
-            proto: HeaderValue::from_static(if https { "https" } else { "http" }),
-            untrusted: Untrusted::new(&settings.upstream.identity, &settings.strip_headers).into(),
+            proto: HeaderValue::from_static(proto),
+            head_bytes: settings.limits.head_bytes,
+            untrusted: Untrusted::new(settings).into(),
         }
     }
 
@@ -72,11 +75,15 @@ impl Screen {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
+        if size_of_head(head) > self.head_bytes {
+            return Err(Refusal::HeadTooLarge);
+        }
         let host = one_host(head)?;
         head.uri = origin_form(&head.uri)?;
         check_path(head.uri.path())?;
         check_framing(head, has_body)?;
-        remove_named_by_connection(&mut head.headers);
+        let kept = [&HOST, &X_FORWARDED_PROTO, &self.client_address.header];
+        remove_named_by_connection(&mut head.headers, &kept);
         let client = self.write_origin(&mut head.headers, &host, peer);
         head.headers.insert(HOST, host);
         Ok(client)
@@ -97,7 +104,6 @@ impl Screen {
         }
         let proto = proto.clone();
         self.untrusted.remove_from(headers);
-        headers.remove(header);
         headers.remove(EXPECT);
         headers.insert(X_FORWARDED_FOR, chain);
         headers.insert(X_FORWARDED_PROTO, proto);
@@ -130,9 +136,46 @@ fn one_host(head: &Parts) -> Result<HeaderValue, Refusal> {
             .map_err(|_| Refusal::Malformed("the target's host can't be read"))?,
         (None, None) => return Err(Refusal::Malformed("there is no host header")),
     };
-    let is_host = Authority::try_from(host.as_bytes())
-        .is_ok_and(|authority| !authority.as_str().contains('@') && !authority.host().is_empty());
-    if is_host { Ok(host) } else { Err(Refusal::Malformed("the host header names no host")) }
+    if is_host(host.as_bytes()) {
+        Ok(host)
+    } else {
+        Err(Refusal::Malformed("the host header names no host"))
+    }
+}
+
+/// Whether this is a name or an address, and maybe a port: less than the grammar
+/// of URLs has, and all that names have.
+fn is_host(text: &[u8]) -> bool {
+    let (name, port) = match text.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if !text.ends_with(b"]") => (&text[..colon], Some(&text[colon + 1..])),
+        _ => (text, None),
+    };
+    let is_port =
+        |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    let address = name
+        .strip_prefix(b"[")
+        .and_then(|rest| rest.strip_suffix(b"]"));
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let named = match address {
+        Some(address) => {
+            std::str::from_utf8(address).is_ok_and(|it| it.parse::<Ipv6Addr>().is_ok())
+        }
+        None => !name.is_empty() && name.iter().all(is_name),
+    };
+    named && port.is_none_or(is_port)
+}
+
+/// How much of a request there is before its body, about.
+fn size_of_head(head: &Parts) -> usize {
+    let fields = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    fields.sum::<usize>() + target
 }
 
 fn is_same_host(named: &HeaderValue, target: &Authority) -> bool {
@@ -211,6 +254,10 @@ fn check_framing(head: &Parts, has_body: bool) -> Result<(), Refusal> {
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => true,
         _ => return Err(Refusal::Coding),
     };
+    if has_body && head.headers.contains_key(UPGRADE) {
+        // What comes after the switch must be what comes after the head.
+        return Err(Refusal::Malformed("a request to upgrade can't have a body"));
+    }
     // HTTP/1 says how long a body is. A preflight in HTTP/2 that does not would
     // carry one to where everybody may go.
     let announced = chunked || head.headers.contains_key(CONTENT_LENGTH);
@@ -236,3 +283,6 @@ fn one_proto(headers: &HeaderMap) -> Option<HeaderValue> {
     let proto = said.next().filter(|_| said.next().is_none())?;
     (proto == "http" || proto == "https").then(|| proto.clone())
 }
+
+#[cfg(test)]
+mod tests;

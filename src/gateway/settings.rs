@@ -49,8 +49,12 @@ pub struct Upstream {
     pub http2: bool,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long it may take to begin its answer, once it has the request's head.
+    /// How long it may take to begin its answer, once it has the request; while a
+    /// body still moves, it has not.
     pub response_timeout: Duration,
+    /// How long it may pause in the middle of an answer; streams of events
+    /// (`text/event-stream`) may pause as long as they like.
+    pub body_idle_timeout: Duration,
     /// How long a connection that nobody uses is kept.
     pub idle_timeout: Duration,
     /// How it learns who is signed in.
@@ -208,6 +212,7 @@ impl Upstream {
             http2: false,
             connect_timeout: Duration::from_secs(5),
             response_timeout: Duration::from_secs(60),
+            body_idle_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(30),
             identity: IdentityHeaders::default(),
         }
@@ -264,6 +269,35 @@ mod tests {
         }
         for text in ["", "a:80", "ftp://a", "/a", "http://", "http://a b"] {
             assert_eq!(Origin::parse(text), Err(InvalidOrigin::NotAnOrigin), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_manual_has_the_defaults() {
+        let manual = include_str!("../manual/gateway.md");
+        let origin = Origin::parse("http://127.0.0.1:3000").expect("an origin");
+        let Settings { limits, upstream, .. } = Settings::for_upstream(origin);
+        let seconds = |time: Duration| format!("{} s", time.as_secs());
+        for (name, default) in [
+            ("limits.connections", limits.connections.to_string()),
+            ("limits.head", format!("{} KiB", limits.head_bytes / 1024)),
+            ("limits.head_fields", limits.head_fields.to_string()),
+            (
+                "limits.body",
+                limits
+                    .body_bytes
+                    .map_or("none".to_owned(), |n| n.to_string()),
+            ),
+            ("limits.head_timeout", seconds(limits.head_timeout)),
+            ("limits.body_idle_timeout", seconds(limits.body_idle_timeout)),
+            ("limits.drain", seconds(limits.drain)),
+            ("upstream.connect_timeout", seconds(upstream.connect_timeout)),
+            ("upstream.response_timeout", seconds(upstream.response_timeout)),
+            ("upstream.body_idle_timeout", seconds(upstream.body_idle_timeout)),
+            ("upstream.idle_timeout", seconds(upstream.idle_timeout)),
+        ] {
+            let row = format!("\n| `{name}` | {default} |");
+            assert!(manual.contains(&row), "{row}");
         }
     }
 }

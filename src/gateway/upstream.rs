@@ -2,36 +2,36 @@
 //!
 //! A connection that was used waits for the next request. A request that never
 //! left, because its connection had closed while it waited, goes out again on
-//! another; one that left may have been acted on, and is sent once more only if
-//! doing it twice does no harm and it has no body.
+//! another. One that left may have been acted on: it is sent once more only if
+//! doing it twice does no harm and it has no body. All others go out on
+//! connections that the upstream is not about to close, as far as anybody knows.
+
+mod body;
+mod pool;
 
 use std::fmt;
 use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+};
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use pin_project_lite::pin_project;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::gateway::body::RequestBody;
+use self::body::Lease;
+pub(crate) use self::body::UpstreamBody;
+use self::pool::{Http1, Need, Pool};
+use crate::gateway::body::{Progress, RequestBody};
 use crate::gateway::figures::Figures;
 use crate::gateway::settings::Upstream as Settings;
-
-/// A connection that has waited less than this was there a moment ago: that it
-/// closed meanwhile is unlikely enough to spare each request a copy of its head.
-const CERTAINLY_OPEN: Duration = Duration::from_millis(500);
-
-/// How many connections wait at most for the next request.
-const MAX_IDLE: usize = 4096;
 
 /// The application, and the connections to it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,22 +42,19 @@ struct Shared {
     figures: Figures,
     /// `host:port`, to connect to.
     address: String,
-    idle: Mutex<Vec<Idle>>,
+    pool: Pool,
     shared: tokio::sync::Mutex<Option<Http2>>,
 }
 
-type Http1 = http1::SendRequest<RequestBody>;
 type Http2 = http2::SendRequest<RequestBody>;
-
-struct Idle {
-    sender: Http1,
-    since: Instant,
-}
 
 /// Why the upstream gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum UpstreamError {
+    /// Its answer has two ends.
+    #[error("an answer whose length is said in two ways")]
+    Ambiguous,
     /// No connection could be made.
     #[error("no connection: {0}")]
     Connect(#[source] io::Error),
@@ -80,8 +77,8 @@ impl Upstream {
         let shared = Shared {
             address: settings.origin.address(),
             settings,
+            pool: Pool::new(figures.clone()),
             figures,
-            idle: Mutex::default(),
             shared: tokio::sync::Mutex::default(),
         };
         Self(Arc::new(shared))
@@ -94,69 +91,77 @@ impl Upstream {
     /// Closes connections that nobody has used for long, until the upstream is
     /// dropped.
     pub(crate) fn spawn_sweeper(&self) {
-        let (weak, every) = (Arc::downgrade(&self.0), self.0.settings.idle_timeout / 2);
+        let (weak, keep) = (Arc::downgrade(&self.0), self.0.settings.idle_timeout);
         tokio::spawn(async move {
             loop {
-                tokio::time::sleep(every.max(Duration::from_millis(100))).await;
+                tokio::time::sleep((keep / 2).max(Duration::from_millis(100))).await;
                 let Some(shared) = weak.upgrade() else { return };
-                shared.sweep();
+                shared.pool.sweep(keep);
             }
         });
     }
 
     /// Sends a request and gives the answer's head, with its body to come.
     ///
-    /// Dropping the future closes the connection.
+    /// Dropping the future closes the connection, unless others use it.
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        let patience = self.0.settings.response_timeout;
-        let answer = async {
-            if self.0.settings.http2 {
-                self.send_http2(request).await
-            } else {
-                self.send_http1(request).await
-            }
-        };
-        timeout(patience, answer)
-            .await
-            .unwrap_or(Err(UpstreamError::ResponseTimeout(patience)))
+        if self.0.settings.http2 {
+            self.send_http2(request).await
+        } else {
+            self.send_http1(request).await
+        }
     }
 
     async fn send_http1(
         &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        while let Some(Idle { mut sender, since }) = self.0.take_idle() {
-            let spare = spare_head(&request, since);
-            let mut error = match sender.try_send_request(request).await {
-                Ok(response) => return Ok(self.receive(response, sender)),
+        let progress = request.body().progress();
+        let need = if is_repeatable(&request) { Need::AnyOpen } else { Need::Fresh };
+        while let Some(mut sender) = self.0.pool.take(need) {
+            let spare = (need == Need::AnyOpen).then(|| copy(&request));
+            let sent = self
+                .0
+                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .await?;
+            let mut error = match sent {
+                Ok(response) => return self.receive(response, Some(sender)),
                 Err(error) => error,
             };
             request = match (error.take_message(), spare) {
                 (Some(unsent), _) => unsent,
-                (None, Some(head)) if broke_before_the_answer(&error) => head,
+                (None, Some(spare)) if broke_before_the_answer(&error) => spare,
                 (None, _) => return Err(UpstreamError::Http(error.into_error())),
             };
         }
         let mut sender = self.0.connect_http1().await?;
-        let response = sender
-            .try_send_request(request)
-            .await
-            .map_err(|error| UpstreamError::Http(error.into_error()))?;
-        Ok(self.receive(response, sender))
+        let sent = self
+            .0
+            .in_time(progress.as_deref(), sender.try_send_request(request))
+            .await?;
+        match sent {
+            Ok(response) => self.receive(response, Some(sender)),
+            Err(error) => Err(UpstreamError::Http(error.into_error())),
+        }
     }
 
     async fn send_http2(
         &self,
         mut request: Request<RequestBody>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let progress = request.body().progress();
         // One that was closed while it waited is found out by the first to use it.
         for _ in 0..2 {
             let mut sender = self.0.shared_http2().await?;
-            let mut error = match sender.try_send_request(request).await {
-                Ok(response) => return Ok(response.map(UpstreamBody::shared)),
+            let sent = self
+                .0
+                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .await?;
+            let mut error = match sent {
+                Ok(response) => return self.receive(response, None),
                 Err(error) => error,
             };
             request = match error.take_message() {
@@ -168,25 +173,57 @@ impl Upstream {
         Err(UpstreamError::Connect(closed))
     }
 
-    fn receive(&self, response: Response<Incoming>, sender: Http1) -> Response<UpstreamBody> {
+    /// Takes an answer whose end can be told in one way only.
+    fn receive(
+        &self,
+        response: Response<Incoming>,
+        sender: Option<Http1>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let headers = response.headers();
+        if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+            return Err(UpstreamError::Ambiguous);
+        }
         let home = Arc::downgrade(&self.0);
-        response.map(|body| UpstreamBody::new(body, Lease { home, sender }))
+        let lease = sender
+            .filter(|_| stays_open(&response))
+            .map(|sender| Lease { home, sender });
+        // Events come when something happens, and that may be tomorrow.
+        let patience = self.0.settings.body_idle_timeout;
+        let patience = (!is_of_events(headers)).then_some(patience);
+        Ok(response.map(|body| UpstreamBody::new(body, patience, lease)))
     }
 }
 
-/// A copy of a request that may be sent twice, if its connection waited so long
-/// that it may be closed.
-fn spare_head(request: &Request<RequestBody>, since: Instant) -> Option<Request<RequestBody>> {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !harmless || !request.body().is_end_stream() || since.elapsed() < CERTAINLY_OPEN {
-        return None;
-    }
-    let mut spare = Request::new(RequestBody::none());
-    *spare.method_mut() = request.method().clone();
-    *spare.uri_mut() = request.uri().clone();
-    *spare.version_mut() = request.version();
-    spare.headers_mut().clone_from(request.headers());
-    Some(spare)
+/// Whether a request may be acted on twice, and can be sent twice.
+fn is_repeatable(request: &Request<RequestBody>) -> bool {
+    request.method().is_idempotent() && request.body().is_end_stream()
+}
+
+fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
+    let mut copy = Request::new(RequestBody::none());
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    *copy.version_mut() = request.version();
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+/// Whether the upstream means to take another request on this connection.
+fn stays_open(response: &Response<Incoming>) -> bool {
+    let closes = |value: &HeaderValue| {
+        let mut options = value.as_bytes().split(|byte| *byte == b',');
+        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    };
+    response.status() != StatusCode::SWITCHING_PROTOCOLS
+        && response.version() == Version::HTTP_11
+        && !response.headers().get_all(CONNECTION).iter().any(closes)
+}
+
+fn is_of_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let events = b"text/event-stream";
+    kind.and_then(|kind| kind.get(..events.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(events))
 }
 
 fn broke_before_the_answer(error: &TrySendError<Request<RequestBody>>) -> bool {
@@ -203,51 +240,41 @@ fn is_reset(error: &hyper::Error) -> bool {
 }
 
 impl Shared {
-    /// The connection that waited least: the likeliest to be open, and so the
-    /// others get a chance to be closed.
-    fn take_idle(&self) -> Option<Idle> {
-        let mut idle = self.idle();
-        // One that has not noticed yet that its answer ended is left for later.
-        let ready = idle.iter().rposition(|idle| idle.sender.is_ready())?;
-        let taken = idle.remove(ready);
-        self.figures.upstream_idle(idle.len());
-        Some(taken)
-    }
-
-    fn give_back(&self, sender: Http1) {
-        if sender.is_closed() {
-            return;
+    /// Waits for an answer to begin. While the client's body still comes, or
+    /// still goes, it is not the upstream that is slow.
+    async fn in_time<T>(
+        &self,
+        progress: Option<&Progress>,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, UpstreamError> {
+        let patience = self.settings.response_timeout;
+        let mut answer = pin!(answer);
+        loop {
+            let before = progress.map(Progress::so_far);
+            if let Ok(answer) = timeout(patience, answer.as_mut()).await {
+                return Ok(answer);
+            }
+            let moves = |body: &Progress| body.is_for_client() || Some(body.so_far()) != before;
+            if !progress.is_some_and(moves) {
+                return Err(UpstreamError::ResponseTimeout(patience));
+            }
         }
-        let mut idle = self.idle();
-        if idle.len() < MAX_IDLE {
-            idle.push(Idle { sender, since: Instant::now() });
-            self.figures.upstream_idle(idle.len());
-        }
     }
 
-    fn sweep(&self) {
-        let keep = self.settings.idle_timeout;
-        let mut idle = self.idle();
-        idle.retain(|idle| !idle.sender.is_closed() && idle.since.elapsed() < keep);
-        self.figures.upstream_idle(idle.len());
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn connect_http1(&self) -> Result<Http1, UpstreamError> {
+    async fn connect_http1(self: &Arc<Self>) -> Result<Http1, UpstreamError> {
         let stream = self.connect().await?;
-        let (sender, connection) = http1::Builder::new()
-            .preserve_header_case(false)
-            .handshake(TokioIo::new(stream))
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Http)?;
+        let home = Arc::downgrade(self);
         let open = self.figures.upstream_connection();
         tokio::spawn(async move {
             let _open = open;
             // Whoever sent a request on it is told of what went wrong.
             let _ = connection.with_upgrades().await;
+            if let Some(home) = home.upgrade() {
+                home.pool.forget_closed();
+            }
         });
         Ok(sender)
     }
@@ -259,6 +286,9 @@ impl Shared {
         }
         let stream = self.connect().await?;
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(self.settings.idle_timeout)
+            .keep_alive_timeout(self.settings.connect_timeout)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(UpstreamError::Http)?;
@@ -286,79 +316,10 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
             .field("settings", &self.settings)
-            .field("idle", &self.idle().len())
+            .field("idle", &self.pool.len())
             .finish_non_exhaustive()
     }
 }
 
-/// A connection in use, and where it goes afterwards.
-struct Lease {
-    home: Weak<Shared>,
-    sender: Http1,
-}
-
-pin_project! {
-    /// The body of an upstream's answer. Its connection waits for the next
-    /// request when the body has come to its end; dropped before, it is closed.
-    pub(crate) struct UpstreamBody {
-        #[pin]
-        body: Incoming,
-        lease: Option<Lease>,
-    }
-}
-
-impl UpstreamBody {
-    fn new(body: Incoming, lease: Lease) -> Self {
-        let ended = body.is_end_stream();
-        let mut body = Self { body, lease: Some(lease) };
-        if ended {
-            give_back(&mut body.lease);
-        }
-        body
-    }
-
-    /// Of a connection that others use meanwhile.
-    const fn shared(body: Incoming) -> Self {
-        Self { body, lease: None }
-    }
-}
-
-fn give_back(lease: &mut Option<Lease>) {
-    let Some(Lease { home, sender }) = lease.take() else { return };
-    if let Some(home) = home.upgrade() {
-        home.give_back(sender);
-    }
-}
-
-impl HttpBody for UpstreamBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut this = self.project();
-        let frame = ready!(this.body.as_mut().poll_frame(context));
-        match &frame {
-            Some(Err(_)) => drop(this.lease.take()),
-            Some(Ok(_)) if !this.body.is_end_stream() => {}
-            Some(Ok(_)) | None => give_back(this.lease),
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-impl fmt::Debug for UpstreamBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("UpstreamBody(..)")
-    }
-}
+#[cfg(test)]
+mod tests;

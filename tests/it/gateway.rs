@@ -1,12 +1,19 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod clients;
 mod demo;
+mod drain;
 pub(crate) mod figures;
 mod floods;
+mod grpc;
 mod health;
+mod hostile;
+mod http2;
 mod metrics;
 mod passing;
+mod sockets;
 mod tunnels;
+mod upstreams;
 
 use std::net::SocketAddr;
 

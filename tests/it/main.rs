@@ -13,6 +13,7 @@ mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]
 mod examples;
+#[cfg(feature = "gateway")]
 mod gateway;
 mod guard;
 #[cfg(feature = "jwt")]

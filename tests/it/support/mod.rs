@@ -3,7 +3,10 @@
 mod browser;
 mod driver;
 mod process;
+mod recorder;
+pub(crate) mod wire;
 
 pub(crate) use self::browser::{Answer, Browser};
 pub(crate) use self::driver::drive;
 pub(crate) use self::process::{Example, portcullis, run_example, target};
+pub(crate) use self::recorder::{Act, OK, RawClient, Recorder, soon};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
@@ -10,6 +10,7 @@ use portcullis::TrustedProxies;
 
 use super::Stand;
 use crate::support::{Answer, Browser};
+use tokio::time::Instant;
 
 const SIGN_IN: &str = "/.portcullis/sign-in";
 const PASSWORD: &str = "correct horse battery";

@@ -47,7 +47,8 @@
 //! | JSON web tokens of somebody else | [`engine::jwt`](crate::engine), with the feature `jwt` |
 //! | how refused requests are answered, and other answers | [`guard::response`] |
 //! | how many guesses there are | [`LockoutPolicy`] |
-//! | WebSockets and event streams | [`Portcullis::ended`] |
+//! | event streams and downloads | [`guard::CutLayer`] |
+//! | WebSockets | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
 //! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |

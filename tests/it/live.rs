@@ -19,6 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use portcullis::admin::Actor;
 use portcullis::domain::session::SessionToken;
 use portcullis::engine::Admission;
+use portcullis::guard::CutLayer;
 use portcullis::testing::TestGate;
 use portcullis::{
     Account, AccountKey, CurrentAccount, GuardLayer, Portcullis, Standing, StatusSource,
@@ -56,13 +57,44 @@ async fn serve(test: &TestGate) -> SocketAddr {
     address
 }
 
+/// Handlers that know nothing of locks: one waits between its words, one never
+/// does.
+async fn serve_unaware(test: &TestGate) -> SocketAddr {
+    let ticks = || async {
+        let ticks = stream::unfold((), |()| async {
+            sleep(Duration::from_millis(10)).await;
+            Some((Ok::<_, Infallible>("tick"), ()))
+        });
+        axum::body::Body::from_stream(ticks)
+    };
+    let flood = || async {
+        let words = stream::repeat_with(|| Ok::<_, Infallible>(vec![b'x'; 16 * 1024]));
+        axum::body::Body::from_stream(words)
+    };
+    let app = Router::new()
+        .route("/", get(ticks))
+        .route("/flood", get(flood))
+        .layer(CutLayer::new(test.gate()))
+        .layer(GuardLayer::new(test.gate()).optional());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
 /// An event stream that somebody listens to.
 struct Listening(hyper::body::Incoming);
 
 impl Listening {
     async fn at(address: SocketAddr, cookie: &str) -> Self {
+        Self::to(address, "/", cookie).await
+    }
+
+    async fn to(address: SocketAddr, path: &str, cookie: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let request = Request::get(format!("http://{address}/")).header(COOKIE, cookie);
+        let request = Request::get(format!("http://{address}{path}")).header(COOKIE, cookie);
         let request = request.body(Empty::new()).expect("a request");
         let answer = client.request(request).await.expect("an answer");
         assert_eq!(answer.status(), 200);
@@ -81,6 +113,23 @@ impl Listening {
     async fn end(&mut self) {
         let all = async { while let Some(Ok(_)) = self.0.frame().await {} };
         timeout(SOON, all).await.expect("the end of the stream");
+    }
+}
+
+impl Listening {
+    /// Waits until it is cut, as long as is promised: an error, and no end that
+    /// could be taken for the whole of it.
+    async fn cut(&mut self) {
+        let cut = async {
+            loop {
+                match self.0.frame().await {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) => return true,
+                    None => return false,
+                }
+            }
+        };
+        assert!(timeout(SOON, cut).await.expect("an end in time"), "it looks whole");
     }
 }
 
@@ -123,6 +172,26 @@ async fn a_stream_ends_with_its_session_and_the_others_go_on() {
     first.hear().await;
     test.sign_out(&alice).await;
     first.end().await;
+}
+
+#[tokio::test]
+async fn a_layer_cuts_what_handlers_let_go_on() {
+    for path in ["/", "/flood"] {
+        let test = TestGate::new().await;
+        let address = serve_unaware(&test).await;
+        let alice = test.account("alice").await;
+        let cookie = test.sign_in(&alice).await;
+        let bob = test.account("bob").await;
+        let mut hers = Listening::to(address, path, &cookie).await;
+        let mut his = Listening::to(address, path, &test.sign_in(&bob).await).await;
+        let mut anybodys = Listening::to(address, path, "").await;
+        test.lock(&alice).await;
+        hers.cut().await;
+        his.hear().await;
+        test.sign_out(&bob).await;
+        his.cut().await;
+        anybodys.hear().await;
+    }
 }
 
 #[tokio::test]

@@ -65,10 +65,6 @@ fn own_rule(facts: &Facts<'_>, actor: &Actor, proved_in: Generation, hash: Strin
     rule(facts, actor, hash)
 }
 
-#[cfg_attr(
-    not(any(feature = "passwords", test)),
-    expect(dead_code, reason = "only a build that can hash passwords sets them")
-)]
 fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
     let mut account = facts.account.clone();
     let note = match account.lifecycle {

@@ -1,0 +1,114 @@
+//! Accounts that are locked in the middle of a request.
+
+use std::time::Duration;
+
+use super::Stand;
+use crate::support::{Act, OK, RawClient, Recorder, soon};
+
+/// What is promised of whatever is under way.
+const SOON: Duration = Duration::from_secs(1);
+
+/// When a lock comes: before anybody looks after the request, and afterwards.
+const EARLY_AND_LATE: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(400)];
+
+fn head(stand: &Stand, cookie: &str, line: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n", stand.address)
+}
+
+#[tokio::test]
+async fn a_lock_ends_an_upload() {
+    for pause in EARLY_AND_LATE {
+        let upstream = Recorder::saying(OK).await;
+        let stand = Stand::over(upstream.address, |_| {}).await;
+        let (alice, cookie) = stand.signed_in("alice").await;
+        let mut client = RawClient::to(stand.address).await;
+        let put = head(&stand, &cookie, "PUT /");
+        client
+            .send(put + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+            .await;
+        assert!(soon(|| upstream.heard().concat().ends_with(b"hello\r\n")).await);
+        tokio::time::sleep(pause).await;
+        client.send("5\r\nagain\r\n").await;
+        stand.test.lock(&alice).await;
+        let refused = client.answer_within(SOON).await.expect("an answer");
+        assert_eq!((refused.status(), refused.header("connection")), (403, "close"));
+        assert!(upstream.open_at_most(0).await, "the upload goes on");
+    }
+}
+
+#[tokio::test]
+async fn a_lock_ends_a_long_poll() {
+    for pause in EARLY_AND_LATE {
+        let upstream = Recorder::acting(|_| vec![Act::Hang]).await;
+        let stand = Stand::over(upstream.address, |_| {}).await;
+        let (alice, cookie) = stand.signed_in("alice").await;
+        let (_, other) = stand.signed_in("bob").await;
+        let mut hers = RawClient::to(stand.address).await;
+        let poll = head(&stand, &cookie, "GET /news") + "Accept: text/html\r\n\r\n";
+        hers.send(poll).await;
+        let mut his = RawClient::to(stand.address).await;
+        his.send(head(&stand, &other, "GET /news") + "\r\n").await;
+        assert!(soon(|| upstream.requests().len() == 2).await);
+        tokio::time::sleep(pause).await;
+        stand.test.lock(&alice).await;
+        let refused = hers.answer_within(SOON).await.expect("an answer");
+        assert_eq!(refused.status(), 303);
+        assert!(refused.header("location").ends_with("&notice=locked"));
+        assert!(upstream.open_at_most(1).await, "the upstream still works at it");
+        // His goes on.
+        assert!(
+            his.until_silent(Duration::from_millis(100))
+                .await
+                .is_empty()
+        );
+        assert!(!upstream.open_at_most(0).await);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_lock_is_not_delivered() {
+    let late = Duration::from_millis(400);
+    let upstream = Recorder::acting(move |_| vec![Act::Wait(late), Act::Send(OK.to_vec())]).await;
+    let stand = Stand::over(upstream.address, |_| {}).await;
+    let (alice, cookie) = stand.signed_in("alice").await;
+    let mut client = RawClient::to(stand.address).await;
+    let get = head(&stand, &cookie, "GET /slow") + "\r\n";
+    client.send(&get).await;
+    assert_eq!(client.answer().await.expect("an answer").text(), "ok");
+    client.send(&get).await;
+    tokio::time::sleep(late / 2).await;
+    stand.test.lock(&alice).await;
+    let refused = client.answer_within(SOON).await.expect("an answer");
+    assert_eq!(refused.status(), 403);
+    assert_eq!(refused.header("content-type"), "application/problem+json");
+}
+
+#[tokio::test]
+async fn a_preflight_is_nothing_but_a_preflight() {
+    let upstream = Recorder::saying(OK).await;
+    let stand = Stand::over(upstream.address, |_| {}).await;
+    let (_, cookie) = stand.signed_in("alice").await;
+    let overrides = [
+        ("x-http-method", "PUT"),
+        ("x-http-method-override", "DELETE"),
+        ("x_http_method_override", "DELETE"),
+        ("x-method-override", "PATCH"),
+    ];
+    let fields: String = overrides
+        .iter()
+        .map(|(name, method)| format!("{name}: {method}\r\n"))
+        .collect();
+    let asks = "Origin: http://a.example\r\nAccess-Control-Request-Method: PUT\r\n";
+    let mut client = RawClient::to(stand.address).await;
+    for (line, asks) in [("OPTIONS /thing", asks), ("POST /thing", "Content-Length: 0\r\n")] {
+        client
+            .send(head(&stand, &cookie, line) + asks + &fields + "\r\n")
+            .await;
+        assert_eq!(client.answer().await.expect("an answer").status(), 200);
+    }
+    let [preflight, post] = &upstream.requests()[..] else { panic!("two requests") };
+    for (name, method) in overrides {
+        assert_eq!((preflight.header(name), post.header(name)), ("", method));
+    }
+    assert_eq!(preflight.header("access-control-request-method"), "PUT");
+}

@@ -240,7 +240,7 @@ impl Shared {
                 Some(me) => CutBody::of(body, self.gate.clone(), me),
                 None => CutBody::uncut(body),
             };
-            Body::Upstream { body }
+            Body::upstream(body)
         }))
     }
 

@@ -57,6 +57,7 @@ impl Serve {
         let environment = Environment::of_process();
         let config = self.config(named, &environment)?;
         log::start(&config.log.level, config.log.format);
+        make_room(config.gateway.limits.connections, output);
         let gateway = start(config, &environment, &named.program(), output).await?;
         gateway.run(stopped()).await;
         Ok(())
@@ -65,18 +66,39 @@ impl Serve {
     /// What the file and the environment say, and what was said here.
     fn config(&self, named: &Named, environment: &Environment) -> Result<Config, Failure> {
         let file = named.file(environment);
-        let mut config = match self.upstream.clone() {
-            Some(upstream) => config::load_for(upstream, file.as_deref(), environment)?,
-            None => config::load(file.as_deref(), environment)?,
-        };
+        // As variables, so that they are checked together with the rest.
+        let said = [
+            ("PORTCULLIS__UPSTREAM__URL", self.upstream.as_ref().map(Origin::to_string)),
+            ("PORTCULLIS__PUBLIC__LISTEN", self.listen.as_ref().map(SocketAddr::to_string)),
+            ("PORTCULLIS__ADMIN__LISTEN", self.admin_listen.as_ref().map(SocketAddr::to_string)),
+        ];
+        let environment = said
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .fold(environment.clone(), |all, (name, value)| all.with(name, value));
+        let mut config = config::load(file.as_deref(), &environment)?;
         if let Some(directory) = &named.directory {
             config.store.directory = directory.clone();
         }
-        config.gateway.public = self.listen.unwrap_or(config.gateway.public);
-        config.gateway.admin = self.admin_listen.or(config.gateway.admin);
         Ok(config)
     }
 }
+
+/// Raises the limit of open files as far as it goes: each client takes one, and
+/// one to the upstream.
+fn make_room(connections: usize, output: Output) {
+    let wanted = 2 * connections as u64 + FILES_BESIDE;
+    let open = rlimit::increase_nofile_limit(wanted).unwrap_or(0);
+    if open < wanted {
+        output.remark(&format!(
+            "Only {open} files may be open at once, and {connections} connections can take \
+             {wanted}: raise the limit (ulimit -n), or lower limits.connections."
+        ));
+    }
+}
+
+/// Databases, logs, the connections of probes.
+const FILES_BESIDE: u64 = 200;
 
 /// A gateway that listens already, with its pages, and with an administrator if
 /// the environment names one.

@@ -30,6 +30,14 @@ impl Environment {
         )
     }
 
+    /// The same, and this variable: what was said on a command line goes before
+    /// what the process was given.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
     /// A variable that names a file, unless it is empty.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
         let value = self.0.get(name).filter(|value| !value.is_empty());

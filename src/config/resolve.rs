@@ -1,5 +1,6 @@
 //! Settles what is written: finds contradictions, and makes a [`Config`].
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::file::{Identity, Lockout, Written, is_here};
@@ -69,13 +70,12 @@ fn plain_admin(written: &Written, places: &Places) -> Vec<Problem> {
 
 fn own_upstream(written: &Written, places: &Places) -> Vec<Problem> {
     let Some(url) = &written.upstream.url else { return Vec::new() };
-    let authority = url.authority().as_str().replace("localhost:", "127.0.0.1:");
     let listeners =
         [("public.listen", Some(written.public.listen)), ("admin.listen", written.admin.listen.0)];
     let own = listeners
         .into_iter()
         .filter_map(|(key, address)| Some((key, address?)));
-    let own = own.filter(|(_, address)| address.to_string() == authority);
+    let own = own.filter(|(_, address)| is_at(url, *address));
     own.map(|(key, address)| {
         let what = format!("`upstream.url` and `{key}` are both {address}: the gateway itself");
         let problem = between(places, "upstream.url", key, what);
@@ -83,6 +83,22 @@ fn own_upstream(written: &Written, places: &Places) -> Vec<Problem> {
             .mend(format!("name the application in `upstream.url`, or give `{key}` another port"))
     })
     .collect()
+}
+
+/// Whether somebody who connects to this origin comes to this listener.
+fn is_at(origin: &Origin, listener: SocketAddr) -> bool {
+    let host = origin.authority().host();
+    let here = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    let reaches = if host.eq_ignore_ascii_case("localhost") {
+        here(listener.ip())
+    } else {
+        let literal = host.trim_start_matches('[').trim_end_matches(']');
+        literal.parse().is_ok_and(|ip: IpAddr| {
+            let any = ip.is_unspecified() || listener.ip().is_unspecified();
+            ip == listener.ip() || (any && here(ip) && here(listener.ip()))
+        })
+    };
+    reaches && origin.authority().port_u16().unwrap_or(80) == listener.port()
 }
 
 fn session_times(written: &Written, places: &Places) -> Vec<Problem> {

@@ -19,6 +19,7 @@ use http::{Method, Version};
 use percent_encoding::percent_decode;
 
 use crate::domain::client::ClientAddr;
+use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
 use crate::gateway::headers::remove_named_by_connection;
 use crate::gateway::settings::{ClientAddress, Settings};
@@ -81,8 +82,11 @@ impl Screen {
         let host = one_host(head)?;
         head.uri = origin_form(&head.uri)?;
         check_path(head.uri.path())?;
+        check_reserved(head.uri.path())?;
         check_framing(head, has_body)?;
-        let kept = [&HOST, &X_FORWARDED_PROTO, &self.client_address.header];
+        // What whoever looks at the request goes by is not for the client to take
+        // away: a body without its length would look like none.
+        let kept = [&HOST, &CONTENT_LENGTH, &X_FORWARDED_PROTO, &self.client_address.header];
         remove_named_by_connection(&mut head.headers, &kept);
         let client = self.write_origin(&mut head.headers, &host, peer);
         head.headers.insert(HOST, host);
@@ -233,6 +237,34 @@ pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
             && !rest.contains("//")
             && !rest.contains(['%', ';'])
     })
+}
+
+/// Refuses what somebody could take for one of the gateway's own pages, and the
+/// gateway does not: neither the guard nor the application shall wonder.
+fn check_reserved(path: &str) -> Result<(), Refusal> {
+    if is_below(path, RESERVED) || !may_mean_reserved(path) {
+        return Ok(());
+    }
+    Err(Refusal::Malformed("the path could be read as one of the gateway's own"))
+}
+
+fn may_mean_reserved(path: &str) -> bool {
+    let mut decoded = Cow::Borrowed(path.as_bytes());
+    for _ in 0..MAX_DECODINGS {
+        let first = decoded
+            .split(|byte| *byte == b'/')
+            .find(|segment| !segment.is_empty());
+        let name = first.and_then(|segment| segment.split(|byte| *byte == b';').next());
+        if name.is_some_and(|name| name.eq_ignore_ascii_case(&RESERVED.as_bytes()[1..])) {
+            return true;
+        }
+        let next = match Cow::from(percent_decode(&decoded)) {
+            Cow::Owned(next) => next,
+            Cow::Borrowed(_) => return false,
+        };
+        decoded = Cow::Owned(next);
+    }
+    false
 }
 
 /// Three rounds are more than any application does; this bounds hostile input.

@@ -105,11 +105,12 @@ impl SignInAddress {
     }
 
     /// The same, for who lets everybody see the page: in the page's own spelling,
-    /// slashes at the end aside. What another spelling leads to is for the
+    /// one slash at the end aside. What another spelling leads to is for the
     /// router to say, and need not be this page.
     pub(crate) fn is_plainly_at(&self, path: &str) -> bool {
         let plain = self.path.trim_end_matches('/');
-        self.origin == self.return_origin && path.trim_end_matches('/') == plain
+        let rest = path.strip_prefix(plain);
+        self.origin == self.return_origin && rest.is_some_and(|rest| matches!(rest, "" | "/"))
     }
 
     /// The address to send somebody to, with what the page needs to know.

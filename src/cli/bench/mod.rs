@@ -20,7 +20,7 @@ mod tally;
 mod units;
 mod verdict;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,15 +120,20 @@ async fn perform(plan: Plan, backstage: &Arc<InDirectory>, stop: Stop) -> Result
     }
 }
 
+/// Opens the file without emptying it: until there is a report, an earlier one
+/// stays.
 fn create(path: &Path) -> Result<(File, &Path), Failure> {
-    File::create(path)
-        .map(|file| (file, path))
+    let mut open = OpenOptions::new();
+    let file = open.write(true).create(true).truncate(false).open(path);
+    file.map(|file| (file, path))
         .map_err(|error| unwritable(path, &error))
 }
 
 fn write(mut file: File, name: &Path, page: &str) -> Result<(), Failure> {
-    file.write_all(page.as_bytes())
-        .map_err(|error| unwritable(name, &error))
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all(page.as_bytes()));
+    written.map_err(|error| unwritable(name, &error))
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {

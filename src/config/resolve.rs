@@ -27,7 +27,8 @@ pub(crate) const DEFAULT_DIRECTORY: &str = "portcullis.db";
 
 /// What can't be meant together. Each names both keys and the mend.
 pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem> {
-    let rules = [listeners, plain_admin, own_upstream, session_times, identity, lockout];
+    let rules =
+        [listeners, plain_admin, own_upstream, tls_upstream, session_times, identity, lockout];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
 }
@@ -86,6 +87,18 @@ fn own_upstream(written: &Written, places: &Places) -> Vec<Problem> {
             .mend(format!("name the application in `upstream.url`, or give `{key}` another port"))
     })
     .collect()
+}
+
+fn tls_upstream(written: &Written, places: &Places) -> Vec<Problem> {
+    if !written.upstream.url.as_ref().is_some_and(Origin::is_https) {
+        return Vec::new();
+    }
+    let what = "the gateway speaks plain http to the application, and `upstream.url` says https";
+    let problem = Problem::new(places.of("upstream.url"), what);
+    vec![
+        problem
+            .mend("name its http address; where that leaves the machine, put a TLS tunnel between"),
+    ]
 }
 
 /// Whether somebody who connects to this origin comes to this listener.

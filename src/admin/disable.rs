@@ -1,5 +1,6 @@
 //! Disables accounts for good, and takes that back.
 
+use crate::admin::settings::{ACCOUNT_DISABLING, SettingSource, SettingValue};
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::event::Action;
 use crate::domain::lock::{Disablement, Reason};
@@ -14,7 +15,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// While account disabling is off, and if nobody could administer afterwards.
+    /// While account disabling is off, which a configuration may pin, and if nobody could
+    /// administer afterwards.
     pub async fn disable(
         &self,
         actor: &Actor,
@@ -37,7 +39,12 @@ impl Admin {
     }
 
     async fn disabling_is_on(&self) -> Result<(), AdminError> {
-        if self.disabling_is_allowed().await? { Ok(()) } else { Err(AdminError::DisablingIsOff) }
+        let SettingValue { setting, value, source } = self.setting(&ACCOUNT_DISABLING).await?;
+        match source {
+            _ if value == "on" => Ok(()),
+            SettingSource::Pinned(by) => Err(AdminError::Pinned { name: setting.name, by }),
+            _ => Err(AdminError::DisablingIsOff),
+        }
     }
 }
 

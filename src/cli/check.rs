@@ -71,7 +71,10 @@ fn refuse(errors: &ConfigErrors, output: Output) -> Result<(), Failure> {
     let problems: Vec<_> = errors.problems().iter().map(problem).collect();
     let count = problems.len();
     output.answer(&json!({ "ok": false, "problems": problems, "warnings": [] }), &Page::new())?;
-    let words = format!("the configuration is wrong in {count} places: mend them and check again");
+    let words = match count {
+        1 => "the configuration is wrong in one place: mend it and check again".to_owned(),
+        _ => format!("the configuration is wrong in {count} places: mend them and check again"),
+    };
     Err(Failure::new(Exit::Usage, words))
 }
 

@@ -32,6 +32,9 @@ const PEOPLE: [(&str, &str, &str, bool); 4] = [
     ("ada", "Ada Administrator", "open the gate please", true),
 ];
 
+/// Pages that are left open hold connections: nobody waits for them here.
+const DRAIN: Duration = Duration::from_secs(1);
+
 /// Who of them administers.
 const ADMINISTRATOR: &str = "ada";
 
@@ -56,7 +59,7 @@ impl Demo {
         let public = gateway.public_address().map_err(unusable)?;
         let lock_for = spell_length(self.lock_for);
         say(&Places { public, directory: &directory, token: &token, lock_for: &lock_for })?;
-        gateway.run(serve::stopped()).await;
+        serve::run(gateway, DRAIN, output).await;
         output.remark("The demo ended; its accounts are gone.");
         Ok(())
     }
@@ -74,6 +77,8 @@ impl Demo {
         let origin = Origin::parse(&format!("http://{upstream}")).map_err(unusable)?;
         let mut config = Config::for_upstream(origin);
         config.store.directory = directory.to_owned();
+        config.gateway.limits.drain = DRAIN;
+        config.gate.api_tokens = true;
         config.gateway.public = free(self.listen).await;
         // Who asks for any free port beside another demo gets two.
         let admin = if self.listen.port() == 0 { 0 } else { 8081 };
@@ -152,7 +157,8 @@ fn welcome(places: &Places<'_>, program: &str) -> String {
          Guess a password six times; the account opens again after {lock_for}:\n\
          \n    for n in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{{http_code}}\\n' \\\n        \
          -d login=bob -d password=guess http://{public}/.portcullis/sign-in; done\n\n\
-         An API token of the administrator: {token}\n\n\
+         Come as a program, with an API token of the administrator:\n\
+         \n    curl -s -H 'Authorization: Bearer {token}' http://{public}/page/1\n\n\
          Ctrl-C ends the demo and removes what it made.\n"
     )
 }

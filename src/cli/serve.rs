@@ -1,8 +1,8 @@
 //! `portcullis serve`: the gateway.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use clap::Args;
@@ -13,8 +13,9 @@ use crate::cli::log;
 use crate::cli::output::Output;
 use crate::cli::store::{self, Named};
 use crate::config::{self, BootstrapError, Config, Environment};
+use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
-use crate::gateway::{Gateway, Origin, RESERVED};
+use crate::gateway::{Gateway, ListenError, RESERVED};
 use crate::pages::{Branding, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
@@ -22,16 +23,16 @@ use crate::store::sql::SqlDirectory;
 #[derive(Args, Debug)]
 pub(super) struct Serve {
     /// The application to guard, such as http://127.0.0.1:3000 [default: the configuration's]
-    #[arg(long, value_name = "URL", value_parser = origin)]
-    upstream: Option<Origin>,
+    #[arg(long, value_name = "URL")]
+    upstream: Option<String>,
 
     /// Where people come in [default: the configuration's]
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
 
     /// Where probes and administrators come in [default: the configuration's]
-    #[arg(long, value_name = "ADDRESS")]
-    admin_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS|off")]
+    admin_listen: Option<String>,
 
     /// How many threads serve; all cores by default
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
@@ -58,8 +59,9 @@ impl Serve {
         let config = self.config(named, &environment)?;
         log::start(&config.log.level, config.log.format);
         make_room(config.gateway.limits.connections, output);
+        let drain = config.gateway.limits.drain;
         let gateway = start(config, &environment, &named.program(), output).await?;
-        gateway.run(stopped()).await;
+        run(gateway, drain, output).await;
         Ok(())
     }
 
@@ -68,9 +70,9 @@ impl Serve {
         let file = named.file(environment);
         // As variables, so that they are checked together with the rest.
         let said = [
-            ("PORTCULLIS__UPSTREAM__URL", self.upstream.as_ref().map(Origin::to_string)),
-            ("PORTCULLIS__PUBLIC__LISTEN", self.listen.as_ref().map(SocketAddr::to_string)),
-            ("PORTCULLIS__ADMIN__LISTEN", self.admin_listen.as_ref().map(SocketAddr::to_string)),
+            ("PORTCULLIS__UPSTREAM__URL", self.upstream.clone()),
+            ("PORTCULLIS__PUBLIC__LISTEN", self.listen.clone()),
+            ("PORTCULLIS__ADMIN__LISTEN", self.admin_listen.clone()),
         ];
         let environment = said
             .into_iter()
@@ -81,6 +83,26 @@ impl Serve {
             config.store.directory = directory.clone();
         }
         Ok(config)
+    }
+}
+
+/// Serves until it is told to stop, and to the end of what is open; told once
+/// more, it ends at once.
+pub(super) async fn run(gateway: Gateway, drain: Duration, output: Output) {
+    let told = async {
+        stopped().await;
+        let most = spell_length(drain);
+        output.remark(&format!(
+            "Stopping: what is open may go on for {most}. Ctrl-C once more ends it at once."
+        ));
+    };
+    let told_twice = async {
+        stopped().await;
+        stopped().await;
+    };
+    tokio::select! {
+        () = gateway.run(told) => {}
+        () = told_twice => {}
     }
 }
 
@@ -123,7 +145,6 @@ pub(super) async fn start(
     let admin = Admin::new(directory)
         .with_gate(gate.clone())
         .with_pins(config.pinned.clone());
-    welcome(&admin, environment, program, output).await?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
@@ -133,9 +154,16 @@ pub(super) async fn start(
     let pages = Router::new().nest(RESERVED, pages);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
-        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?;
+    welcome(&admin, environment, program, output).await?;
     say_where(&gateway, &upstream, output)?;
     Ok(gateway)
+}
+
+fn cant_listen(error: &ListenError) -> String {
+    format!(
+        "{error}: name another address, with --listen or --admin-listen or in the configuration"
+    )
 }
 
 /// How the service presents itself, now and whenever that is changed.
@@ -201,17 +229,16 @@ pub(super) async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut term) = signal(SignalKind::terminate()) {
+        let (term, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
+        if let (Ok(mut term), Ok(mut hangup)) = (term, hangup) {
             tokio::select! {
                 _ = term.recv() => {}
+                // The terminal that it was started from is closed.
+                _ = hangup.recv() => {}
                 _ = tokio::signal::ctrl_c() => {}
             }
             return;
         }
     }
     let _ = tokio::signal::ctrl_c().await;
-}
-
-fn origin(text: &str) -> Result<Origin, String> {
-    Origin::parse(text).map_err(|invalid| invalid.to_string())
 }

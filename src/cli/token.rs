@@ -99,7 +99,11 @@ fn told(desk: &Desk, token: &ApiToken) -> String {
         None => "It works until it is revoked.".to_owned(),
     };
     let revoke = desk.command(&format!("token revoke {}", token.key.id()));
-    format!("Keep the token safe: it is not shown again. {end}\nrevoke: {revoke}")
+    format!(
+        "Keep the token safe: it is not shown again. {end}\n\
+         Gateways take tokens only where `public.api_tokens` is true.\n\
+         revoke: {revoke}"
+    )
 }
 
 impl List {

@@ -331,6 +331,11 @@ impl Text for LogLevel {
     }
 }
 
+/// Whether each word of what is to be logged is a level, or a module with one.
+pub(crate) fn names_levels(text: &str) -> bool {
+    LogLevel::parse(text).is_ok()
+}
+
 /// For how long failures count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Window(pub(super) Option<Duration>);

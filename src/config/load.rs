@@ -101,41 +101,30 @@ pub(super) fn parse(
     missing: Option<Problem>,
 ) -> Result<(Written, Places), Vec<Problem>> {
     let (table, broken) = DeTable::parse_recoverable(text);
-    let syntax: Vec<_> = broken.iter().map(|error| syntax(text, error)).collect();
+    let first = broken.iter().map(|error| syntax(text, error));
+    let syntax = first.min_by_key(|problem| problem.start());
     let mut reader = Reader::new();
     reader.file(table.get_ref());
     reader.environment(environment);
     let written = Written::read(&mut reader);
     let mut places = reader.finish();
-    if syntax.is_empty() {
+    if syntax.is_none() {
         let unnamed = matches!(places.of("upstream.url"), Place::Default(_));
         places.contradicted(resolve::contradictions(&written, &places));
         places.problems.extend(missing.filter(|_| unnamed));
     } else {
-        // A line that is no TOML says nothing else that could be right or wrong.
-        let torn: Vec<_> = syntax
-            .iter()
-            .filter_map(|problem| line(text, problem))
-            .collect();
-        let whole = |problem: &Problem| line(text, problem).is_none_or(|at| !torn.contains(&at));
-        places.problems.retain(whole);
+        // What follows a mistake of writing may be read as something that nobody
+        // meant, such as a key of another section: only the mistake is certain.
+        places
+            .problems
+            .retain(|problem| !matches!(problem.place, Place::File(_)));
         places.problems.extend(syntax);
     }
     if places.problems.is_empty() {
         return Ok((written, places));
     }
-    places.problems.sort_by_key(|problem| match &problem.place {
-        Place::File(span) => (0, span.start),
-        _ => (1, 0),
-    });
+    places.problems.sort_by_key(Problem::start);
     Err(places.problems)
-}
-
-/// How many lines are before a problem.
-fn line(text: &str, problem: &Problem) -> Option<usize> {
-    let Place::File(span) = &problem.place else { return None };
-    let start = text.floor_char_boundary(span.start);
-    Some(text[..start].matches('\n').count())
 }
 
 fn syntax(text: &str, error: &toml::de::Error) -> Problem {
@@ -144,9 +133,12 @@ fn syntax(text: &str, error: &toml::de::Error) -> Problem {
 }
 
 fn contents(path: &Path) -> Result<String, Problem> {
-    let problem = |why: String| Problem::new(Place::File(0..0), why);
+    let problem = |why: String| Problem::new(Place::WholeFile, why);
     let shown = path.display();
-    let unreadable = |error: std::io::Error| problem(format!("{shown} can't be read: {error}"));
+    let unreadable = |error: std::io::Error| {
+        let mend = "name another file with --config, or see that this one is there and may be read";
+        problem(format!("{shown} can't be read: {error}")).mend(mend)
+    };
     let found = std::fs::metadata(path).map_err(unreadable)?;
     if found.len() > LARGEST {
         return Err(problem(format!("{shown} is larger than 1 MiB: name a configuration file")));

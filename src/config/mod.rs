@@ -26,6 +26,7 @@ pub use self::bootstrap::{
 };
 pub use self::environment::{CONFIG_VARIABLE, DIRECTORY_VARIABLE, Environment};
 pub use self::kind::LogFormat;
+pub(crate) use self::kind::names_levels;
 #[cfg(test)]
 use self::load::Checked;
 pub(crate) use self::load::read;

@@ -11,6 +11,8 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub enum Place {
     /// In the file: these bytes of it.
     File(Range<usize>),
+    /// The file, and no line of it: it can't be read.
+    WholeFile,
     /// In the environment: the variable of this name.
     Variable(String),
     /// Nowhere: it is the default of this key.
@@ -48,6 +50,14 @@ impl Problem {
     pub(super) fn also(mut self, place: Place, words: impl Into<String>) -> Self {
         self.also.push((place, words.into()));
         self
+    }
+
+    /// What problems are sorted by: where they are in the file, then others.
+    pub(super) const fn start(&self) -> usize {
+        match &self.place {
+            Place::File(span) => span.start,
+            _ => usize::MAX,
+        }
     }
 
     /// What is wrong, in a line, with the keys that it is about.
@@ -142,6 +152,7 @@ impl ConfigErrors {
                 }
                 Place::Variable(name) => notes.push(format!("{name}: {words}")),
                 Place::Default(key) => notes.push(format!("`{key}` is not written: {words}")),
+                Place::WholeFile => notes.push(words.clone()),
             }
         }
         if let Some(snippet) = snippet {

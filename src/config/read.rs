@@ -143,12 +143,12 @@ impl<'a> Reader<'a> {
             Err(Wrong::Kind(kind)) => format!("is {kind}"),
             Err(Wrong::Because(why)) => why,
         };
-        let what = match &place {
-            Place::Variable(name) => format!("{name} {why}"),
-            _ => format!("`{key}` {why}"),
+        let (what, allowed) = match &place {
+            Place::Variable(name) => (format!("{name} {why}"), T::allowed_in_variable()),
+            _ => (format!("`{key}` {why}"), T::allowed()),
         };
         self.problems
-            .push(Problem::new(place, what).allowed(T::allowed()));
+            .push(Problem::new(place, what).allowed(allowed));
         default
     }
 

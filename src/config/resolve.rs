@@ -1,7 +1,10 @@
 //! Settles what is written: finds contradictions, and makes a [`Config`].
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
 
 use super::file::{Identity, Lockout, Written, is_here};
 use super::kind::{HostTold, Line, MaybeHeader};
@@ -24,7 +27,8 @@ pub(crate) const DEFAULT_DIRECTORY: &str = "portcullis.db";
 
 /// What can't be meant together. Each names both keys and the mend.
 pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem> {
-    let rules = [listeners, plain_admin, own_upstream, session_times, identity, lockout];
+    let rules =
+        [listeners, plain_admin, own_upstream, tls_upstream, session_times, identity, lockout];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
 }
@@ -83,6 +87,18 @@ fn own_upstream(written: &Written, places: &Places) -> Vec<Problem> {
             .mend(format!("name the application in `upstream.url`, or give `{key}` another port"))
     })
     .collect()
+}
+
+fn tls_upstream(written: &Written, places: &Places) -> Vec<Problem> {
+    if !written.upstream.url.as_ref().is_some_and(Origin::is_https) {
+        return Vec::new();
+    }
+    let what = "the gateway speaks plain http to the application, and `upstream.url` says https";
+    let problem = Problem::new(places.of("upstream.url"), what);
+    vec![
+        problem
+            .mend("name its http address; where that leaves the machine, put a TLS tunnel between"),
+    ]
 }
 
 /// Whether somebody who connects to this origin comes to this listener.
@@ -173,15 +189,25 @@ fn lockout(written: &Written, places: &Places) -> Vec<Problem> {
     vec![keys.fold(problem, |problem, (key, place)| problem.also(place, format!("`{key}`")))]
 }
 
-/// The one key that has to be written, shown at the file's end.
+/// The one key that has to be written, shown where it would be: at `[upstream]`,
+/// or at the file's first line.
 pub(super) fn no_upstream(text: &str, is_file: bool) -> Problem {
     let place = match is_file {
-        true => Place::File(text.len()..text.len()),
+        true => Place::File(section(text, "upstream")),
         false => Place::Default("upstream.url"),
     };
     Problem::new(place, "`upstream.url` is not set: which application is guarded?").mend(
-        "write url = \"http://127.0.0.1:3000\" below [upstream], or set PORTCULLIS__UPSTREAM__URL",
+        "write url = \"http://127.0.0.1:3000\" below [upstream], set PORTCULLIS__UPSTREAM__URL, or \
+         start with `portcullis serve --upstream http://127.0.0.1:3000`",
     )
+}
+
+/// Where a section of the file begins; else the first line.
+fn section(text: &str, name: &str) -> Range<usize> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let found = table.get_ref().get_key_value(name);
+    let first = || 0..text.find(['\r', '\n']).unwrap_or(text.len());
+    found.map_or_else(first, |(key, _)| key.span())
 }
 
 impl Checked {

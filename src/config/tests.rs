@@ -267,14 +267,19 @@ max_stale = \"2d\"
 }
 
 #[test]
-fn a_torn_line_hides_nothing_else() {
-    let errors = refused("[public]\nlisten = \n[limits]\nconnections = 0\n", &[]);
-    let lines: Vec<_> = errors
-        .problems()
-        .iter()
-        .map(|problem| errors.line(problem))
-        .collect();
-    assert_eq!(lines, [Some(2), Some(4)], "{errors}");
+fn after_a_torn_line_nothing_in_the_file_is_certain() {
+    for (text, line) in [
+        ("[public]\nlisten = \n[limits]\nconnections = 0\n", 2),
+        ("[upstream\nurl = \"http://127.0.0.1:3000\"\n", 1),
+        ("[upstream]\nurl = \"http://127.0.0.1:3000\n[public]\nlisten = \n", 2),
+        ("[upstream]\nurl \"http://127.0.0.1:3000\"\n", 2),
+    ] {
+        let errors = refused(text, &[]);
+        assert_eq!(errors.problems().len(), 1, "{errors}");
+        assert_eq!(errors.line(&errors.problems()[0]), Some(line), "{errors}");
+        let errors = refused(text, &[("PORTCULLIS__LOG__LEVEL", "loud")]);
+        assert_eq!(errors.problems().len(), 2, "variables are not torn: {errors}");
+    }
     let twice = refused("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", &[]);
     assert_eq!(twice.line(&twice.problems()[0]), Some(3), "{twice}");
     assert!(twice.to_string().contains("not TOML: duplicate key"), "{twice}");
@@ -370,12 +375,55 @@ fn values_that_could_do_harm_are_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_list_names_the_entry() {
+    let file = refused("open.paths = [\"/a\", \"b\"]\nadmin.hosts = [1]\n", &[]);
+    let expected = [
+        "`open.paths` (entry 2) does not begin with a slash",
+        "`admin.hosts` (entry 1) is a number",
+    ];
+    assert_eq!(whats(&file), expected);
+    assert!(
+        file.to_string()
+            .contains("a list in [ ], each of it a path"),
+        "{file}"
+    );
+    let name = "PORTCULLIS__OPEN__PATHS";
+    let variable = refused("", &[(name, "/a,b")]);
+    let expected = format!("{name} (entry 2) does not begin with a slash");
+    assert_eq!(whats(&variable), [expected.as_str()]);
+    let shown = variable.to_string();
+    assert!(shown.contains("allowed: a list with commas between, each of it a path"), "{shown}");
+    assert!(!shown.contains("[ ]"), "{shown}");
+}
+
+#[test]
+fn a_word_that_is_no_level_is_told_from_one() {
+    for good in ["debug", "info,portcullis::engine=debug", "sqlx=trace"] {
+        assert!(names_levels(good), "{good}");
+    }
+    for bad in ["lots", "info,lots", "portcullis=lots"] {
+        assert!(!names_levels(bad), "{bad}");
+    }
+}
+
+#[test]
 fn an_application_has_to_be_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("portcullis.toml");
     std::fs::write(&file, "[public]\n").expect("written");
     let errors = load(Some(&file), &nothing()).expect_err("no application");
     assert!(errors.to_string().contains("PORTCULLIS__UPSTREAM__URL"), "{errors}");
+    assert!(errors.to_string().contains("portcullis serve --upstream"), "{errors}");
+    for (text, line) in [
+        ("[public]\n[log]\n", 1),
+        ("", 1),
+        ("[public]\n\n[upstream]\nhttp2 = true\n[log]\n", 3),
+        ("[log]\n[upstream.identity]\nuser = \"off\"\n[public]\n", 2),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        let errors = load(Some(&file), &nothing()).expect_err("no application");
+        assert_eq!(errors.line(&errors.problems()[0]), Some(line), "{errors}");
+    }
     std::fs::write(&file, "[public]\nlisten = 1\n").expect("written");
     let errors = load(Some(&file), &nothing()).expect_err("no application");
     assert_eq!(errors.problems().len(), 2, "{errors}");
@@ -385,6 +433,12 @@ fn an_application_has_to_be_named() {
     assert!(load(None, &nothing()).is_err());
     let gone = load(Some(&folder.path().join("gone.toml")), &nothing()).expect_err("no file");
     assert!(gone.to_string().contains("gone.toml can't be read"), "{gone}");
+    assert!(
+        gone.to_string()
+            .contains("help: name another file with --config"),
+        "{gone}"
+    );
+    assert!(!gone.to_string().contains("-->"), "a frame around nothing: {gone}");
     std::fs::write(&file, b"[public]\nlisten = \"\xff\"\n").expect("written");
     let torn = load(Some(&file), &nothing()).expect_err("no text");
     assert!(torn.to_string().contains("not UTF-8 text in line 2"), "{torn}");

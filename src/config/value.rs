@@ -66,6 +66,10 @@ pub(super) enum Wrong {
 pub(super) trait Value: Sized {
     /// What is allowed, with an example.
     fn allowed() -> Cow<'static, str>;
+    /// The same for a variable, where some things are written differently.
+    fn allowed_in_variable() -> Cow<'static, str> {
+        Self::allowed()
+    }
     fn read(raw: &Raw<'_>) -> Result<Self, Wrong>;
     /// As it is written in the file; `None` if there is nothing to write.
     fn write(&self) -> Option<String>;
@@ -103,20 +107,40 @@ pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
+/// Reads each entry of a list; what is wrong with one names its place.
+fn entries<'a, T: Text>(list: impl Iterator<Item = &'a Raw<'a>>) -> Result<Vec<T>, Wrong> {
+    let entry = |(at, raw): (usize, &'a Raw<'a>)| {
+        T::read(raw).map_err(|wrong| {
+            let why = match wrong {
+                Wrong::Kind(kind) => format!("is {kind}"),
+                Wrong::Because(why) => why,
+            };
+            Wrong::Because(format!("(entry {}) {why}", at + 1))
+        })
+    };
+    list.enumerate().map(entry).collect()
+}
+
 impl<T: Text> Value for Vec<T> {
     fn allowed() -> Cow<'static, str> {
         format!("a list in [ ], each of it {}", T::allowed()).into()
     }
 
+    fn allowed_in_variable() -> Cow<'static, str> {
+        format!("a list with commas between, each of it {}", T::allowed()).into()
+    }
+
     fn read(raw: &Raw<'_>) -> Result<Self, Wrong> {
         match raw {
-            Raw::List(values) => values.iter().map(T::read).collect(),
+            Raw::List(values) => entries(values.iter()),
             Raw::Variable(text) => {
-                let parts = text
+                let parts: Vec<_> = text
                     .split(',')
                     .map(str::trim)
-                    .filter(|part| !part.is_empty());
-                parts.map(|part| T::read(&Raw::Variable(part))).collect()
+                    .filter(|part| !part.is_empty())
+                    .map(Raw::Variable)
+                    .collect();
+                entries(parts.iter())
             }
             other => Err(Wrong::Kind(other.kind())),
         }
@@ -132,6 +156,10 @@ impl<T: Text> Value for Vec<T> {
 impl<T: Value> Value for Option<T> {
     fn allowed() -> Cow<'static, str> {
         T::allowed()
+    }
+
+    fn allowed_in_variable() -> Cow<'static, str> {
+        T::allowed_in_variable()
     }
 
     fn read(raw: &Raw<'_>) -> Result<Self, Wrong> {

@@ -161,19 +161,19 @@ pub enum InvalidPolicy {
     #[error("a lock until unlocked can't grow: give `lasting` or leave `growing` out")]
     GrowthOfEndless,
     /// More guesses than any lock could still be about.
-    #[error("the limit is {limit}, and at most {MAX_LIMIT}: lower it or use LockoutPolicy::off")]
+    #[error("the limit is {limit}, and at most {MAX_LIMIT}: lower it, or switch lockouts `off`")]
     LimitTooHigh {
         /// What was asked for.
         limit: u32,
     },
     /// A lock of no length does not lock.
-    #[error("`lasting` is under a second: lengthen it or use LockoutPolicy::off")]
+    #[error("`lasting` is under a second: lengthen it, or switch lockouts `off`")]
     LockTooShort,
     /// Growth by less than two is none.
     #[error("the growth's factor is less than 2: raise it or leave `growing` out")]
     NoGrowth,
     /// No guess would ever reach the password check.
-    #[error("the limit is 0, so nobody could sign in: raise it or use LockoutPolicy::off")]
+    #[error("the limit is 0, so nobody could sign in: raise it, or switch lockouts `off`")]
     NoLimit,
     /// What is off has no parts.
     #[error("`off` counts nothing, so it has no parts: leave them out, or begin with a preset")]
@@ -243,6 +243,15 @@ mod tests {
         assert_eq!(of(five().growing(2, secs(60))), E::GrowthOfEndless);
         assert_eq!(of(five().lasting(secs(60)).growing(1, secs(60))), E::NoGrowth);
         assert_eq!(of(five().lasting(secs(60)).growing(2, secs(59))), E::CapBelowLock);
+    }
+
+    #[test]
+    fn every_mend_is_right_for_settings_and_code() {
+        for limit in [0, 1_001] {
+            let words = LockoutPolicy::after(limit).build().expect_err("no limit");
+            let words = words.to_string();
+            assert!(words.ends_with("switch lockouts `off`") && !words.contains("::"), "{words}");
+        }
     }
 
     #[test]

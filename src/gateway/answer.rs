@@ -1,11 +1,14 @@
 //! What the gateway says in its own name when it can't pass a request on.
 
+use std::io;
+
 use http::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER,
 };
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use crate::domain::length::spell_length;
 use crate::gateway::body::Body;
 use crate::gateway::upstream::UpstreamError;
 use crate::guard::ClientKind;
@@ -26,6 +29,8 @@ pub(crate) enum Refusal {
     Malformed(&'static str),
     /// A method that ends at a proxy.
     Method,
+    /// Nothing of the gateway's own is there.
+    NotFound,
     /// The upstream is spoken to in HTTP/2, where there is no way to switch.
     NoWebSocket,
     /// The client stopped in the middle of its body.
@@ -78,6 +83,12 @@ impl Refusal {
                 "foreign-origin",
                 "This came from another page",
                 "Changes are taken from pages of this very address, and from programs.",
+            ),
+            Self::NotFound => words(
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is no such page",
+                "The address may be mistyped. Your account is at /.portcullis/account.",
             ),
             Self::Malformed(why) => words(
                 StatusCode::BAD_REQUEST,
@@ -174,9 +185,26 @@ fn upstream_words(address: &str, error: &UpstreamError) -> Words {
         kind: if slow { "upstream-timeout" } else { "upstream-unreachable" },
         title: "The application does not answer",
         detail: format!(
-            "Nothing is wrong with your account. The application at {address} gave {error}; \
-             the setting is {setting}."
+            "Nothing is wrong with your account. Please try again in a moment. For whoever runs \
+             this: the application at {address} {}; see {setting}.",
+            what_happened(error)
         ),
+    }
+}
+
+fn what_happened(error: &UpstreamError) -> String {
+    match error {
+        UpstreamError::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            "refuses connections".to_owned()
+        }
+        UpstreamError::Connect(error) => format!("can't be reached ({error})"),
+        UpstreamError::ConnectTimeout(limit) => {
+            format!("took no connection within {}", spell_length(*limit))
+        }
+        UpstreamError::ResponseTimeout(limit) => {
+            format!("did not begin to answer within {}", spell_length(*limit))
+        }
+        other => format!("gave no proper answer ({other})"),
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::header::LOCATION;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tower::ServiceExt;
@@ -16,6 +17,7 @@ use tower_service::Service;
 use crate::domain::denial::Denial;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
+use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, RequestBody};
 use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::listen::Answer;
@@ -77,8 +79,11 @@ impl Answer for Public {
     async fn answer(self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
         let counted = self.0.figures.request();
         match self.0.serve(&peer, request).await {
-            Ok((outcome, response)) => {
+            Ok((outcome, mut response)) => {
                 counted.ends(outcome);
+                // The gateway's own, whatever an application speaks: one of HTTP/1.0
+                // would end the client's connection.
+                *response.version_mut() = Version::HTTP_11;
                 response
             }
             Err(never) => match never {},
@@ -101,7 +106,13 @@ impl Shared {
         };
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
+            let kind = ClientKind::of(&head);
+            if matches!(head.uri.path().strip_prefix(RESERVED), Some("" | "/")) {
+                return Ok((Outcome::Page, see_account()));
+            }
             let page = self.page(Request::from_parts(head, body)).await?;
+            let nothing = page.status() == StatusCode::NOT_FOUND;
+            let page = if nothing { Refusal::NotFound.answer(kind) } else { page };
             return Ok((Outcome::Page, page));
         }
         let (guarded, passes) = match self.is_open(&head) {
@@ -131,4 +142,13 @@ impl Shared {
         let answer = self.pages.clone().oneshot(request).await?;
         Ok(answer.map(|body| Body::Page { body }))
     }
+}
+
+/// What is there for people is on the page of their account.
+fn see_account() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let account = HeaderValue::from_static("/.portcullis/account");
+    response.headers_mut().insert(LOCATION, account);
+    response
 }

@@ -123,6 +123,9 @@ pub enum InvalidOrigin {
     /// It has a path, a query or a user.
     #[error("an origin is a scheme, a host and a port, and nothing else: http://127.0.0.1:3000")]
     MoreThanAnOrigin,
+    /// Its port is none.
+    #[error("a port is a number from 1 to 65535: http://127.0.0.1:3000")]
+    InvalidPort,
     /// It is no address at all.
     #[error("an origin begins with http:// or https:// and goes on with a host")]
     NotAnOrigin,
@@ -148,6 +151,11 @@ impl Origin {
         }
         if authority.host().is_empty() {
             return Err(InvalidOrigin::NotAnOrigin);
+        }
+        // The parser lets a port through that is none, and says there is no port.
+        let port = authority.as_str().strip_prefix(authority.host());
+        if port != Some("") && authority.port_u16().is_none_or(|port| port == 0) {
+            return Err(InvalidOrigin::InvalidPort);
         }
         Ok(Self { scheme, authority })
     }
@@ -266,6 +274,9 @@ mod tests {
         }
         for text in ["http://a/b", "http://a?x", "http://u@a", "http://a#f"] {
             assert_eq!(Origin::parse(text), Err(InvalidOrigin::MoreThanAnOrigin), "{text}");
+        }
+        for text in ["http://a:0", "http://a:", "http://a:65536", "http://127.0.0.1:99999"] {
+            assert_eq!(Origin::parse(text), Err(InvalidOrigin::InvalidPort), "{text}");
         }
         for text in ["", "a:80", "ftp://a", "/a", "http://", "http://a b"] {
             assert_eq!(Origin::parse(text), Err(InvalidOrigin::NotAnOrigin), "{text}");

@@ -25,7 +25,7 @@ impl Moment {
     /// to the minute where nobody waits for seconds. `None` beyond the calendar.
     pub(super) fn to_come(at: Timestamp, now: Timestamp) -> Option<Self> {
         let secs = at.ceil_secs();
-        let wait = Timestamp::from_secs(secs).since(now);
+        let wait = at.since(now);
         let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let by_minute = wait >= 120;
         let shown = if by_minute { (secs - 1).div_euclid(60).saturating_add(1) * 60 } else { secs };

@@ -191,6 +191,28 @@ async fn a_run_measures_locks_under_load_and_leaves_nothing() {
     page::assert_complete(&page, 4);
 }
 
+/// An answer whose body goes on while its account is locked is cut, as promised.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lock_cuts_off_is_refused_and_has_not_failed() {
+    let slow = || async {
+        let words = futures_util::stream::unfold(0, |number| async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            (number < 10).then_some((Ok::<_, std::io::Error>("word "), number + 1))
+        });
+        axum::body::Body::from_stream(words)
+    };
+    let stand = Stand::before(Router::new().route("/", get(slow))).await;
+    // More connections than accounts: whoever is locked is being answered.
+    let args = ["--accounts", "2", "--locks", "1", "--connections", "8", "--duration", "2s"];
+    let report = stand.bench(&args).await;
+    assert_adds_up(&report);
+    assert_eq!(number(&report, "/errors"), 0, "{report}");
+    assert!(number(&report, "/refused") > 0, "{report}");
+    assert_eq!(number(&report, "/locks/bit"), 1, "{report}");
+    assert_eq!(number(&report, "/locks/watch_errors"), 0, "{report}");
+    assert_eq!(number(&report, "/locks/admitted_after_bite"), 0, "{report}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_is_kept_and_a_limit_too() {
     let stand = Stand::new().await;
@@ -243,6 +265,10 @@ async fn stopped_in_the_middle_it_cleans_up_and_reports() {
     assert!(errors.contains("the scratch accounts are removed now"), "{errors}");
     let report: Value = serde_json::from_slice(&ended.stdout).expect("JSON");
     assert_eq!(report["stopped_early"], true);
+    // No lock was due yet: nothing was proved, and a pipeline has to see that.
+    assert_eq!(number(&report, "/locks/laid"), 0, "{report}");
+    assert_eq!(ended.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("0 of 3 locks were laid"), "{errors}");
     assert_adds_up(&report);
     assert!(report["seconds"].as_f64().expect("a time") < 30.0, "{report}");
     stand.assert_nothing_is_left(6).await;

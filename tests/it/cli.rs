@@ -507,6 +507,13 @@ async fn a_token_is_alone_on_standard_output_and_nowhere_else() {
     let secret = created.out.strip_suffix('\n').expect("a line").to_owned();
     assert!(secret.starts_with("pct_") && secret.len() == 47, "{secret}");
     assert!(created.err.contains("not shown again") && !created.err.contains(&secret[4..]));
+    assert!(
+        created
+            .err
+            .contains("only where `public.api_tokens` is true"),
+        "{}",
+        created.err
+    );
 
     let directory = host.directory().await;
     let token = SessionToken::parse(&secret.as_bytes()[4..]).expect("a token");
@@ -644,6 +651,21 @@ fn a_closed_pipe_is_no_accident() {
         .into();
     assert_eq!(created.code, Some(1), "{}", created.err);
     assert_eq!(host.json(&["token", "list"])["tokens"], serde_json::json!([]));
+}
+
+#[test]
+fn a_log_level_that_is_none_is_warned_of() {
+    let host = Host::with_people();
+    for (level, warned) in [("lots", true), ("warn", false), ("info,portcullis=debug", false)] {
+        let mut command = host.command(&["user", "list"]);
+        let ran: Ran = command
+            .env("PORTCULLIS_LOG", level)
+            .output()
+            .expect("the program")
+            .into();
+        let ran = ran.done();
+        assert_eq!(ran.err.contains("PORTCULLIS_LOG names no level"), warned, "{}", ran.err);
+    }
 }
 
 #[test]

@@ -163,6 +163,18 @@ fn programs_are_told_what_is_wrong_and_what_would_run() {
     assert_eq!(problem(0)["mend"], "did you mean public.listen?");
     assert_eq!(problem(3)["variable"], "PORTCULLIS__LOG__LEVEL");
 
+    host.write("one.toml", "[public]\n");
+    let one = host.run(&["check", "--config", "one.toml", "--json"]);
+    assert_eq!(one.json()["problems"][0]["line"], 1);
+    one.fails(2, &["wrong in one place: mend it"]);
+    let gone = host.run(&["check", "--config", "gone.toml", "--json"]);
+    let problem = &gone.json()["problems"][0];
+    assert_eq!((&problem["file"], &problem["line"]), (&"gone.toml".into(), &Value::Null));
+    gone.fails(2, &["wrong in one place"]);
+    let gone = host.run(&["check", "--config", "gone.toml"]);
+    assert!(!gone.err.contains("-->"), "a frame around nothing: {}", gone.err);
+    gone.fails(2, &["error: gone.toml can't be read", "--config"]);
+
     let text =
         format!("{MINIMAL}[public]\nurl = \"https://app.example\"\n[lockout]\npreset = \"off\"\n");
     host.write("good.toml", &text);
@@ -248,6 +260,23 @@ fn settings_are_shown_changed_and_put_back() {
     let audit = host.run(&["audit", "--json"]).done();
     assert_eq!(audit.out.matches("setting.changed").count(), 3);
     host.run(&["audit", "--verify"]).done();
+}
+
+#[test]
+fn disabling_that_is_pinned_off_names_the_pin() {
+    let host = Host::new();
+    host.write("etc/gate.toml", "[accounts]\ndisabling = false\n");
+    let run = |args: &[&str]| {
+        host.run(&[&["--config", "etc/gate.toml", "--directory", "a.db"], args].concat())
+    };
+    run(&["user", "add", "alice", "--invite"]).done();
+    for args in
+        [&["user", "disable", "alice", "--reason", "left"][..], &["user", "enable", "alice"]]
+    {
+        let ran = run(args);
+        assert!(!ran.err.contains("account-disabling on"), "refused, too: {}", ran.err);
+        ran.fails(4, &["pinned by `accounts.disabling` in etc/gate.toml", "change it there"]);
+    }
 }
 
 #[test]

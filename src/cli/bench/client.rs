@@ -50,7 +50,10 @@ pub(super) struct Answer<'a> {
 /// Why nothing came back.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Silence {
+    /// The connection was not made, or the request did not leave.
     Broken,
+    /// The connection broke after the request had left: before its answer, or in it.
+    Cut,
     TooLong,
 }
 
@@ -77,8 +80,7 @@ impl Line {
         let asked = exchange(wire, &self.target, request, &mut self.buffer);
         let (wire, status, problem) = tokio::time::timeout(PATIENCE, asked)
             .await
-            .map_err(|_| Silence::TooLong)?
-            .ok_or(Silence::Broken)?;
+            .map_err(|_| Silence::TooLong)??;
         self.wire = wire;
         Ok(Answer { status, problem, body: &self.buffer })
     }
@@ -97,17 +99,16 @@ impl Line {
     }
 }
 
-/// One request and its answer; with the wire, if it can be used again. `None`: the
-/// connection broke.
+/// One request and its answer; with the wire, if it can be used again.
 async fn exchange(
     wire: Option<Wire>,
     target: &Target,
     request: Request<Empty<Bytes>>,
     buffer: &mut Vec<u8>,
-) -> Option<(Option<Wire>, StatusCode, bool)> {
+) -> Result<(Option<Wire>, StatusCode, bool), Silence> {
     let mut wire = match wire {
         Some(wire) => wire,
-        None => connect(target).await?,
+        None => connect(target).await.ok_or(Silence::Broken)?,
     };
     let Wire { sender, connection } = &mut wire;
     let mut open = true;
@@ -124,7 +125,7 @@ async fn exchange(
         }
     };
     let (status, problem) = answered?;
-    Some((open.then_some(wire), status, problem))
+    Ok((open.then_some(wire), status, problem))
 }
 
 async fn connect(target: &Target) -> Option<Wire> {
@@ -138,17 +139,21 @@ async fn talk(
     sender: &mut SendRequest<Empty<Bytes>>,
     request: Request<Empty<Bytes>>,
     buffer: &mut Vec<u8>,
-) -> Option<(StatusCode, bool)> {
-    sender.ready().await.ok()?;
-    let answer = sender.send_request(request).await.ok()?;
+) -> Result<(StatusCode, bool), Silence> {
+    sender.ready().await.map_err(|_| Silence::Broken)?;
+    let unanswered = |error: hyper::Error| match error.is_canceled() {
+        true => Silence::Broken,
+        false => Silence::Cut,
+    };
+    let answer = sender.send_request(request).await.map_err(unanswered)?;
     let (head, mut body) = answer.into_parts();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.ok()?.into_data() {
+        if let Ok(data) = frame.map_err(|_| Silence::Cut)?.into_data() {
             let room = LOOKED_INTO.saturating_sub(buffer.len());
             buffer.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
     let kind = head.headers.get(CONTENT_TYPE);
     let problem = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/problem+json"));
-    Some((head.status, problem))
+    Ok((head.status, problem))
 }

@@ -213,15 +213,10 @@ async fn one_connection(stage: &Stage, number: u32) -> Tally {
         let Some(due) = stage.pace.next(&stage.clock).await else { break };
         let began = stage.now();
         let answer = line.ask(Some(&scratch.cookie)).await;
-        let verdict = judge(answer, &stage.prefix, &scratch.login);
         let ended = stage.now();
+        let (verdict, breach) = scratch.judge(answer, &stage.prefix, (began, ended));
         let latency = ended.as_micros().saturating_sub(due.as_micros());
         tally.count(verdict, stage.micros_into(ended), latency);
-        let breach = match verdict {
-            Verdict::Passed { .. } => scratch.passed(began),
-            Verdict::Refused => scratch.refused(ended),
-            Verdict::Wrong(_) => None,
-        };
         if let Some(breach) = breach {
             tally.count_breach(breach);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::bench::backstage::Backstage;
 use crate::cli::bench::client::Line;
 use crate::cli::bench::stage::{Breach, Scratch, Stage};
-use crate::cli::bench::verdict::{Verdict, judge};
+use crate::cli::bench::verdict::Verdict;
 use crate::cli::exit::Failure;
 use crate::domain::time::Monotonic;
 
@@ -98,12 +98,8 @@ impl<'a> Watcher<'a> {
     async fn ask(&mut self) {
         let began = self.stage.now();
         let answer = self.line.ask(Some(&self.scratch.cookie)).await;
-        let verdict = judge(answer, &self.stage.prefix, &self.scratch.login);
-        let breach = match verdict {
-            Verdict::Passed { .. } => self.scratch.passed(began),
-            Verdict::Refused => self.scratch.refused(self.stage.now()),
-            Verdict::Wrong(_) => None,
-        };
+        let times = (began, self.stage.now());
+        let (verdict, breach) = self.scratch.judge(answer, &self.stage.prefix, times);
         self.bite.asked += 1;
         self.bite.errors += u64::from(matches!(verdict, Verdict::Wrong(_)));
         match breach {

@@ -90,6 +90,8 @@ pub(super) struct Piece {
 /// How locks took hold.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Locks {
+    /// How many there were to be; fewer are laid when the run is stopped.
+    pub(super) planned: u32,
     pub(super) laid: usize,
     pub(super) bit: usize,
     /// Requests that began after the first refusal of their account, and came in.
@@ -148,14 +150,14 @@ impl Report {
             latency: Spread::of(&tally.latency),
             latency_curve: curve(&tally.latency),
             course: course(tally),
-            locks: Locks::of(bites, tally.admitted_after_bite),
+            locks: Locks::of(bites, stage.plan.locks, tally.admitted_after_bite),
             removed: 0,
         }
     }
 
-    /// The promise that was broken, if one was.
+    /// The promise that was broken, if one was, or could not be looked at.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
-        let Locks { laid, bit, admitted_after_bite, .. } = self.locks;
+        let Locks { planned, laid, bit, admitted_after_bite, .. } = self.locks;
         let strangers = self.errors_of(Kind::Stranger);
         let broken = if admitted_after_bite > 0 {
             format!("{} came in after their lock had bitten", requests(admitted_after_bite))
@@ -165,6 +167,12 @@ impl Report {
             format!("{} got another account's page", requests(strangers))
         } else if self.refused_without_lock > 0 {
             format!("{} were refused and not locked", requests(self.refused_without_lock))
+        } else if self.stopped_early && laid < planned as usize {
+            let words = format!(
+                "stopped when {laid} of {planned} locks were laid, so the promises were not all \
+                 checked: let it run to its end"
+            );
+            return Err(Failure::unexpected(words));
         } else {
             return Ok(());
         };
@@ -292,7 +300,7 @@ impl Spread {
 }
 
 impl Locks {
-    fn of(bites: &[Bite], admitted_by_load: u64) -> Self {
+    fn of(bites: &[Bite], planned: u32, admitted_by_load: u64) -> Self {
         let mut histogram = empty();
         for after in bites.iter().filter_map(|bite| bite.after) {
             histogram.saturating_record(after);
@@ -300,6 +308,7 @@ impl Locks {
         let sum = |of: fn(&Bite) -> u64| bites.iter().map(of).sum::<u64>();
         let each = |bite: &Bite| Lock { at: bite.at as f64 / 1e6, bite_us: bite.after };
         Self {
+            planned,
             laid: bites.len(),
             bit: bites.iter().filter(|bite| bite.after.is_some()).count(),
             admitted_after_bite: admitted_by_load + sum(|bite| bite.admitted_after_bite),

@@ -8,7 +8,7 @@ use crate::guard::PROBLEM_TYPE_PREFIX;
 pub(super) enum Verdict {
     /// The application answered; perhaps it named the account.
     Passed { named: bool },
-    /// The guard refused.
+    /// The guard refused, or cut off the answer to somebody who was locked meanwhile.
     Refused,
     /// Neither.
     Wrong(Kind),
@@ -71,7 +71,7 @@ impl Kind {
 pub(super) fn judge(answer: Result<Answer<'_>, Silence>, prefix: &str, login: &str) -> Verdict {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(Silence::Broken) => return Verdict::Wrong(Kind::Connection),
+        Err(Silence::Broken | Silence::Cut) => return Verdict::Wrong(Kind::Connection),
         Err(Silence::TooLong) => return Verdict::Wrong(Kind::Timeout),
     };
     if answer.problem

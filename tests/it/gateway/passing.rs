@@ -159,3 +159,45 @@ async fn a_body_over_the_limit_is_refused() {
         .await;
     assert_eq!(refused.status, 413);
 }
+
+#[tokio::test]
+async fn an_application_of_another_age_ends_no_clients_connection() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let socket = socket.expect("a port");
+    let old = socket.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = socket.accept().await {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await;
+            let answer = b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            let _ = stream.write_all(answer).await;
+        }
+    });
+    let stand = Stand::over(old, |_| {}).await;
+    let (_, cookie) = stand.signed_in("alice").await;
+    let client = tokio::net::TcpStream::connect(stand.address).await;
+    let mut client = client.expect("a connection");
+    let request = format!("GET / HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n\r\n", stand.address);
+    for round in 0..2 {
+        client.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\nok") {
+            answer.push(client.read_u8().await.expect("the connection goes on"));
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn the_gateways_own_places_say_what_is_there() {
+    let stand = Stand::before(echoing()).await;
+    let browser = stand.browser();
+    for path in ["/.portcullis", "/.portcullis/"] {
+        let answer = browser.get(path, "").await;
+        assert_eq!((answer.status, answer.location()), (303, "/.portcullis/account"));
+    }
+    let nothing = browser.get("/.portcullis/nothing", "").await;
+    assert!(nothing.status == 404 && nothing.body.contains("There is no such page"));
+}

@@ -40,7 +40,7 @@ pub(in crate::cli::bench) fn report() -> Report {
         latency: Spread::of(&tally.latency),
         latency_curve: curve(&tally.latency),
         course: course(&tally),
-        locks: Locks::of(&bites, 0),
+        locks: Locks::of(&bites, 2, 0),
         removed: 100,
     }
 }
@@ -84,4 +84,14 @@ fn a_broken_promise_is_a_failure() {
         report.errors_by_kind.insert(Kind::Stranger.as_str(), 1);
     });
     assert!(words.contains("another account's page"), "{words}");
+}
+
+#[test]
+fn a_run_that_was_stopped_before_its_locks_proves_nothing() {
+    let mut report = report();
+    report.stopped_early = true;
+    assert!(report.verdict().is_ok(), "every lock was laid and bit");
+    report.locks.planned = 3;
+    let words = report.verdict().expect_err("a lock is missing");
+    assert!(words.message().contains("2 of 3 locks were laid"), "{}", words.message());
 }

@@ -20,8 +20,9 @@ use crate::engine::passwords::Busy;
 /// the strangers' places is not fewer.
 const OF_ONE_SOURCE: usize = 4;
 
-/// So many are served or wait for each hand.
-const PLACES: usize = 3;
+/// So many are served or wait for each hand: as many as can be served before
+/// whoever came last runs out of patience.
+const PLACES: usize = 12;
 
 /// Whose password is to be checked.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -49,7 +50,7 @@ pub(crate) struct Turn {
 }
 
 impl Queue {
-    /// So many hands, and twice as many places to wait at. A quarter of both, and
+    /// So many hands, and places to wait at for each. A quarter of both, and
     /// at least one hand of several, is kept for known devices.
     pub(super) fn new(hands: usize) -> Self {
         let kept = (hands / 4).max(usize::from(hands > 1));
@@ -197,12 +198,12 @@ mod tests {
             turns.push(queue.turn(stranger(number)).await.expect("a turn"));
         }
         let mut waiting = Vec::new();
-        for number in 3..9 {
+        for number in 3..36 {
             let mut turn = Box::pin(queue.turn(stranger(number)));
             assert!(turn.as_mut().now_or_never().is_none(), "it waits");
             waiting.push(turn);
         }
-        assert!(matches!(queue.turn(stranger(9)).now_or_never(), Some(Err(Busy))), "no place");
+        assert!(matches!(queue.turn(stranger(36)).now_or_never(), Some(Err(Busy))), "no place");
         let known = queue.turn(device(1)).now_or_never();
         assert!(matches!(known, Some(Ok(_))), "at once");
         drop(turns.pop());

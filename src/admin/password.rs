@@ -5,7 +5,9 @@ use crate::admin::{Actor, Ruling};
 use crate::admin::{Admin, AdminError, Outcome, Target};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
-use crate::domain::standing::Lifecycle;
+#[cfg(feature = "passwords")]
+use crate::domain::password::Password;
+use crate::domain::standing::{Generation, Lifecycle};
 use crate::store::{Edit, Facts};
 
 #[cfg(feature = "passwords")]
@@ -20,14 +22,33 @@ impl Admin {
         &self,
         actor: &Actor,
         target: &Target,
-        password: &crate::domain::password::Password,
+        password: &Password,
     ) -> Result<Outcome, AdminError> {
+        let hash = self.hash_for(target, password).await?;
+        self.change(target, |facts| Ok(rule(facts, actor, hash)))
+            .await
+    }
+
+    /// The same by the person, who proved the current password in this generation.
+    /// Says whether it was done: a password that somebody else set meanwhile stays,
+    /// and so does whatever locks the person out.
+    pub(crate) async fn set_own_password(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        proved_in: Generation,
+        password: &Password,
+    ) -> Result<bool, AdminError> {
+        let hash = self.hash_for(target, password).await?;
+        let rule = |facts: &Facts<'_>| Ok(own_rule(facts, actor, proved_in, hash));
+        Ok(self.change(target, rule).await?.changed)
+    }
+
+    async fn hash_for(&self, target: &Target, password: &Password) -> Result<String, AdminError> {
         // Before the work, which is dear; the transaction asks again.
         self.find(target).await?;
         let hash = self.passwords.hash(password).await;
-        let hash = hash.map_err(|_| AdminError::Hashing)?;
-        self.change(target, |facts| Ok(rule(facts, actor, hash)))
-            .await
+        hash.map_err(|_| AdminError::Hashing)
     }
 }
 
@@ -35,6 +56,15 @@ impl Admin {
     not(any(feature = "passwords", test)),
     expect(dead_code, reason = "only a build that can hash passwords sets them")
 )]
+fn own_rule(facts: &Facts<'_>, actor: &Actor, proved_in: Generation, hash: String) -> Ruling {
+    let standing = facts.account.standing();
+    let overtaken = standing.generation != proved_in;
+    if overtaken || standing.lasting_refusal(facts.now).is_some() {
+        return Ruling::Keep;
+    }
+    rule(facts, actor, hash)
+}
+
 fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
     let mut account = facts.account.clone();
     let note = match account.lifecycle {
@@ -64,6 +94,17 @@ mod tests {
         assert_eq!(edit.note.action, Action::AccountActivated);
         assert_eq!(edit.password_hash.as_deref(), Some("hash"));
         assert!(!format!("{edit:?}").contains("hash"), "{edit:?}");
+    }
+
+    #[test]
+    fn a_persons_own_password_undoes_nothing() {
+        let alice = account(7);
+        let own = |alice: &_, proved_in| own_rule(&facts(alice), &cli(), proved_in, "hash".into());
+        let kept = |ruling| matches!(ruling, Ruling::Keep);
+        assert!(!kept(own(&alice, alice.generation)));
+        assert!(kept(own(&alice, alice.generation.next())), "set or signed out meanwhile");
+        let locked = locked(alice, End::Never);
+        assert!(kept(own(&locked, locked.generation)), "locked meanwhile");
     }
 
     #[test]

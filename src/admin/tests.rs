@@ -114,6 +114,7 @@ mod operations {
         let new = NewSession {
             key: SessionToken::from_random([byte; 32]).key(),
             account: of.key(),
+            expected: None,
             expires_at: START.after(Duration::from_secs(3600)),
             opened_from: None,
             user_agent: None,

@@ -19,12 +19,12 @@ use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
-use crate::domain::standing::Standing;
+use crate::domain::standing::{Generation, Standing};
 use crate::engine::devices::Offer;
 use crate::engine::figures::Attempted;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::Asker;
-use crate::engine::sign_in::{SignInError, SignedIn};
+use crate::engine::sign_in::{Entry, SignInError, SignedIn};
 use crate::engine::visitor::Visitor;
 use crate::engine::{Gate, Portcullis, Unanswered};
 use crate::store::keyring::AttemptKey;
@@ -303,8 +303,10 @@ impl Attempt {
     ///
     /// # Errors
     ///
-    /// [`SignInError::Refused`] if the account may not sign in: then nothing was
-    /// counted and nothing cleared. [`SignInError::Unavailable`] if the source of
+    /// [`SignInError::Refused`] if the account may not sign in, and
+    /// [`SignInError::Wrong`] if all of its sessions were ended since the attempt
+    /// began, as by a new password: then nothing was counted and nothing cleared.
+    /// Read the stored hash after the attempt began. [`SignInError::Unavailable`] if the source of
     /// accounts does not answer: then nothing was counted.
     pub async fn succeed(
         mut self,
@@ -313,10 +315,20 @@ impl Attempt {
         let account = account.into();
         self.clear_to_enter(&account).await?;
         let (from, user_agent) = (self.visitor.address(), self.visitor.user_agent());
-        let (user_agent, offer) = (user_agent.map(str::to_owned), self.offer(&account));
-        self.gate
-            .open_session_of(account, Some(from), user_agent, offer)
-            .await
+        let entry = Entry {
+            expected: self.expected(&account),
+            from: Some(from),
+            user_agent: user_agent.map(str::to_owned),
+            offer: self.offer(&account),
+        };
+        self.gate.open_session_of(account, entry).await
+    }
+
+    /// The generation that the account had when the attempt began, and so before
+    /// its password was read. Nothing is known of another than the login names.
+    fn expected(&self, account: &AccountKey) -> Option<Generation> {
+        let own = self.account.as_ref().filter(|own| own.key() == *account);
+        own.map(|own| own.generation)
     }
 
     /// What the client's device is offered to be known by, if it would keep it. A
@@ -450,11 +462,18 @@ impl Attempt {
             self.gate.0.figures.attempts.add(Attempted::Refused);
             return Err(SignInError::Refused { reason, at: now });
         }
+        let standing = standing.unwrap_or_default();
+        let expected = self.expected(account);
+        if expected.is_some_and(|generation| generation != standing.generation) {
+            self.settle(Outcome::Released).await?;
+            self.gate.0.figures.attempts.add(Attempted::Wrong);
+            return Err(SignInError::Wrong);
+        }
         if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
             self.record(&lockout).await?;
             return Err(SignInError::locked_out(&lockout, now));
         }
-        Ok(standing.unwrap_or_default())
+        Ok(standing)
     }
 
     async fn record(&self, lockout: &Lockout) -> Result<(), Unanswered> {

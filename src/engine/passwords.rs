@@ -1,9 +1,10 @@
 //! Argon2id hashes of passwords, made and checked beside the async threads.
 //!
 //! Each hash takes 19 MiB and some tens of milliseconds of one core. So that a
-//! flood of sign-ins can't take all memory, at most twice as many as there are
-//! cores run at once, and as many wait; the turn moves into the blocking work, so
-//! that it is not given back early when the request that asked is gone.
+//! flood of sign-ins can't take all memory, at most as many as there are cores, and
+//! at least two, run at once, and two more wait for each of them; the turn moves into
+//! the blocking work, so that it is not given back early when the request that asked
+//! is gone.
 
 mod queue;
 

@@ -127,7 +127,8 @@ pub enum SignInError {
     /// A store did not answer. Nothing was counted that was not checked.
     #[error("sign-in is not possible right now: try again in a moment")]
     Unavailable,
-    /// The password was wrong, or there is no such login.
+    /// The password was wrong, or there is no such login; or the account was
+    /// signed out everywhere, as by a new password, while the old one was checked.
     #[error("wrong login or password")]
     Wrong,
 }
@@ -181,6 +182,16 @@ impl SignInError {
     }
 }
 
+/// How somebody comes in.
+#[derive(Default)]
+pub(super) struct Entry {
+    /// The generation that the account had before its password was read.
+    pub(super) expected: Option<Generation>,
+    pub(super) from: Option<ClientAddr>,
+    pub(super) user_agent: Option<String>,
+    pub(super) offer: Option<Offer>,
+}
+
 impl Portcullis {
     /// Opens a session without an attempt: after a sign-in that was checked
     /// elsewhere, or in a test. It is on no known device.
@@ -196,17 +207,17 @@ impl Portcullis {
         account: impl Into<AccountKey>,
         from: Option<ClientAddr>,
     ) -> Result<SignedIn, SignInError> {
-        self.open_session_of(account.into(), from, None, None).await
+        let (account, entry) = (account.into(), Entry { from, ..Entry::default() });
+        self.open_session_of(account, entry).await
     }
 
     pub(super) async fn open_session_of(
         &self,
         account: AccountKey,
-        from: Option<ClientAddr>,
-        user_agent: Option<String>,
-        offer: Option<Offer>,
+        entry: Entry,
     ) -> Result<SignedIn, SignInError> {
         let gate = &self.0;
+        let Entry { expected, from, user_agent, offer } = entry;
         let (device, secret) = offer.map(Offer::make).transpose()?.unzip();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
@@ -215,6 +226,7 @@ impl Portcullis {
         let new = NewSession {
             key: token.key(),
             account,
+            expected,
             expires_at: now.after(gate.settings.session_lifetime),
             opened_from: from.map(|from| from.to_string()),
             user_agent,
@@ -271,6 +283,8 @@ impl SignInError {
         match reason {
             DenialReason::Locked { by: LockKind::Lockout, end } => Self::LockedOut { end, at },
             DenialReason::Unknown { .. } => Self::Unavailable,
+            // Of another generation by now: what was right may not be any more.
+            DenialReason::SessionEnded => Self::Wrong,
             reason => Self::Refused { reason, at },
         }
     }

@@ -14,8 +14,10 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
+use crate::gateway::patient::Sending;
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::UpstreamBody;
+use crate::guard::cut::Watch;
 use crate::guard::{CutBody, CutError};
 
 pin_project! {
@@ -25,11 +27,26 @@ pin_project! {
         /// Words of the gateway's own; may be none.
         Text { #[pin] body: Full<Bytes> },
         /// What the upstream says, until whoever asked for it is refused.
-        Upstream { #[pin] body: CutBody<UpstreamBody> },
+        Upstream {
+            #[pin]
+            body: CutBody<UpstreamBody>,
+            watched: Watched,
+        },
         /// A page of the gateway's own.
         Page { #[pin] body: axum::body::Body },
     }
 }
+
+/// Who looks after what a body has said while nobody asks it for more.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    sending: Option<Sending>,
+    bytes: usize,
+}
+
+/// What goes into a system's buffers at once. An answer that is no larger than
+/// this costs nothing.
+const SENT_AT_ONCE: usize = 16 * 1024;
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +73,20 @@ pub(crate) enum BodyError {
 }
 
 impl Body {
+    /// What the upstream says.
+    pub(crate) fn upstream(body: CutBody<UpstreamBody>) -> Self {
+        Self::Upstream { body, watched: Watched::default() }
+    }
+
+    /// The same body, which goes out over this connection, after all others.
+    pub(crate) fn over(mut self, connection: &Sending) -> Self {
+        connection.of(None);
+        if let Self::Upstream { watched, .. } = &mut self {
+            watched.sending = Some(connection.clone());
+        }
+        self
+    }
+
     /// Words, or nothing at all.
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
         Self::Text { body: Full::new(text.into()) }
@@ -64,6 +95,20 @@ impl Body {
     /// Nothing.
     pub(crate) fn empty() -> Self {
         Self::text(Bytes::new())
+    }
+}
+
+impl Watched {
+    /// Sees to it that somebody looks as soon as much has been said.
+    fn said(&mut self, frame: &Frame<Bytes>, watch: impl FnOnce() -> Option<Watch>) {
+        self.bytes = self
+            .bytes
+            .saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        if self.bytes > SENT_AT_ONCE
+            && let Some(sending) = self.sending.take()
+        {
+            sending.of(watch());
+        }
     }
 }
 
@@ -85,8 +130,12 @@ impl HttpBody for Body {
             BodyProjection::Text { body } => {
                 body.poll_frame(context).map_err(|never| match never {})
             }
-            BodyProjection::Upstream { body } => {
-                body.poll_frame(context).map_err(|error| match error {
+            BodyProjection::Upstream { mut body, watched } => {
+                let polled = body.as_mut().poll_frame(context);
+                if let Poll::Ready(Some(Ok(frame))) = &polled {
+                    watched.said(frame, || body.another_watch());
+                }
+                polled.map_err(|error| match error {
                     CutError::Body(error) => error,
                     CutError::Ended => BodyError::Ended,
                 })
@@ -98,7 +147,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Text { body } => body.is_end_stream(),
-            Self::Upstream { body } => body.is_end_stream(),
+            Self::Upstream { body, .. } => body.is_end_stream(),
             Self::Page { body } => body.is_end_stream(),
         }
     }
@@ -106,7 +155,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Text { body } => body.size_hint(),
-            Self::Upstream { body } => body.size_hint(),
+            Self::Upstream { body, .. } => body.size_hint(),
             Self::Page { body } => body.size_hint(),
         }
     }

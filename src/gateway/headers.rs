@@ -17,6 +17,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use crate::engine::CurrentAccount;
 use crate::gateway::settings::IdentityHeaders;
+use crate::gateway::untrusted;
 
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -123,26 +124,45 @@ fn without_ours<'a>(lines: impl Iterator<Item = &'a HeaderValue>) -> Option<Head
         .filter(|value| !value.is_empty())
 }
 
+/// The same, of a cookie that is being set. Browsers take `=portcullis=x` for a
+/// cookie without a name, and send it back as `portcullis=x`.
+fn sets_ours(cookie: &HeaderValue) -> bool {
+    let mut text = cookie.as_bytes();
+    while let [b'=' | b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    is_our_cookie(text)
+}
+
 /// Takes cookies of our names out of an answer: an upstream that could set them
 /// could sign people in as others.
 pub(crate) fn remove_our_set_cookies(headers: &mut HeaderMap) {
-    if !headers
-        .get_all(SET_COOKIE)
-        .iter()
-        .any(|value| is_our_cookie(value.as_bytes()))
-    {
+    if !headers.get_all(SET_COOKIE).iter().any(sets_ours) {
         return;
     }
     let rest: Vec<HeaderValue> = headers
         .get_all(SET_COOKIE)
         .iter()
-        .filter(|value| !is_our_cookie(value.as_bytes()))
+        .filter(|value| !sets_ours(value))
         .cloned()
         .collect();
     headers.remove(SET_COOKIE);
     for value in rest {
         headers.append(SET_COOKIE, value);
     }
+}
+
+/// Takes off what would make another method of a request, in every spelling that
+/// servers fold into one.
+pub(crate) fn remove_method_overrides(headers: &mut HeaderMap) {
+    untrusted::remove(headers, |name| {
+        let begins = |known: &str| {
+            let folded = |byte: u8| if byte.is_ascii_alphanumeric() { byte } else { b'-' };
+            let head = name.as_str().bytes().take(known.len());
+            head.map(folded).eq(known.bytes())
+        };
+        begins("x-http-method") || begins("x-method-override")
+    });
 }
 
 /// What is not visible ASCII, and `%` itself.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use crate::engine::figures::Level;
 use crate::gateway::ListenError;
 use crate::gateway::body::Body;
-use crate::gateway::patient::Patient;
+use crate::gateway::patient::{Patient, Sending};
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Limits;
 use crate::gateway::tunnel::Place;
@@ -157,17 +157,27 @@ impl Listener {
         let (peer, began) = (Peer::new(peer.ip()), Arc::new(AtomicBool::new(false)));
         let (seen, place): (_, Place) = (Arc::clone(&began), Arc::new(place));
         let kept = Arc::clone(&place);
+        let sending = Sending::default();
+        let stream_sending = sending.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             seen.store(true, Ordering::Relaxed);
             if request.extensions().get::<OnUpgrade>().is_some() {
                 request.extensions_mut().insert(Arc::clone(&place));
             }
+            // HTTP/2 has answers of several people on one connection.
+            let sending = (request.version() < Version::HTTP_2).then(|| sending.clone());
             let answer = service.clone().answer(peer.clone(), request);
-            async move { Ok::<_, std::convert::Infallible>(answer.await) }
+            async move {
+                let answer = answer.await;
+                Ok::<_, std::convert::Infallible>(match &sending {
+                    Some(sending) => answer.map(|body| body.over(sending)),
+                    None => answer,
+                })
+            }
         });
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, self.limits.body_idle_timeout);
+        let stream = Patient::new(stream, self.limits.body_idle_timeout, stream_sending);
         let connection = self
             .http
             .serve_connection_with_upgrades(TokioIo::new(stream), service)

@@ -1,7 +1,9 @@
 //! A client's socket that does not wait for ever to be read from.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,18 +11,54 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::gateway::body::Patience;
+use crate::guard::cut::{Watch, log_cut};
+
+/// Whose answer a connection of HTTP/1 is sending. Cheap to clone: the socket and
+/// the answer's body share it.
+///
+/// A body says when it must end as long as it is asked for more, and nobody asks
+/// while the socket is full. So the socket looks itself then.
+#[derive(Clone, Default)]
+pub(crate) struct Sending(Arc<Mutex<Option<Watch>>>);
+
+impl Sending {
+    /// From now on the answer is this one's; `None`: nobody's in particular.
+    pub(crate) fn of(&self, watch: Option<Watch>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = watch;
+    }
+
+    /// Whether what is being sent must not go on. A socket that was never full
+    /// registers nothing.
+    fn poll_ended(&self, is_full: bool, context: &mut Context<'_>) -> Poll<()> {
+        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(on) = watch.as_mut().filter(|watch| is_full || watch.is_on()) else {
+            return Poll::Pending;
+        };
+        log_cut(&ready!(on.poll_ended(context)));
+        *watch = None;
+        Poll::Ready(())
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sending(..)")
+    }
+}
 
 /// A socket whose writes fail when the other side takes nothing for too long:
-/// whoever asks for much and reads nothing would hold what it asked for.
+/// whoever asks for much and reads nothing would hold what it asked for. They
+/// fail, too, when whoever is being answered is refused.
 #[derive(Debug)]
 pub(crate) struct Patient {
     stream: TcpStream,
     patience: Patience,
+    sending: Sending,
 }
 
 impl Patient {
-    pub(crate) const fn new(stream: TcpStream, at_most: Duration) -> Self {
-        Self { stream, patience: Patience::new(at_most) }
+    pub(crate) const fn new(stream: TcpStream, at_most: Duration, sending: Sending) -> Self {
+        Self { stream, patience: Patience::new(at_most), sending }
     }
 
     fn in_time<T>(
@@ -28,6 +66,15 @@ impl Patient {
         polled: Poll<io::Result<T>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
+        if self
+            .sending
+            .poll_ended(polled.is_pending(), context)
+            .is_ready()
+        {
+            // What the system still holds is not to be sent, either.
+            let _ = self.stream.set_zero_linger();
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         if polled.is_ready() {
             self.patience.renew();
             return polled;

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
+    HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING,
 };
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
@@ -15,9 +17,12 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use tokio::time::timeout;
 use tower_service::Service;
 
+use crate::domain::denial::Denial;
 use crate::engine::{CurrentAccount, Portcullis};
+use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
@@ -26,7 +31,17 @@ use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::{Upstream, UpstreamBody, UpstreamError};
-use crate::guard::{ClientKind, CutBody};
+use crate::guard::{
+    ClientKind, CutBody, DefaultResponseForDenial, ResponseForDenial, SignInAddress,
+};
+
+const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// How long a request may wait for its answer before anybody looks whether
+/// whoever asked may still have it. Nearly all are answered sooner, and cost
+/// nothing.
+const UNWATCHED: Duration = Duration::from_millis(200);
 
 /// Passes requests on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -42,6 +57,23 @@ struct Shared {
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
     figures: Figures,
+    denials: DefaultResponseForDenial<fn(String) -> Body>,
+}
+
+/// Why a request has no answer of the upstream's.
+enum Unanswered {
+    /// Whoever asked is refused meanwhile.
+    Ended(Denial),
+    Upstream(UpstreamError),
+}
+
+/// What a refusal needs to know of a request that is gone.
+struct Asked {
+    kind: ClientKind,
+    method: Method,
+    uri: Uri,
+    /// gRPC clients understand their own only.
+    content_type: Option<HeaderValue>,
 }
 
 impl Proxy {
@@ -59,13 +91,14 @@ impl Proxy {
         upstream.spawn_sweeper();
         let host = settings.upstream.origin.authority().as_str();
         Self(Arc::new(Shared {
-            gate,
             upstream,
             host: HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("")),
             limits: settings.limits.clone(),
             untrusted,
             tunnels,
             figures,
+            denials: denials(&gate),
+            gate,
         }))
     }
 
@@ -81,19 +114,61 @@ impl Proxy {
         if client.is_some() && shared.upstream.settings().http2 {
             return Refusal::NoWebSocket.answer(kind);
         }
+        if kind == ClientKind::Preflight && me.is_none() {
+            headers::remove_method_overrides(&mut head.headers);
+        }
+        let asked = Asked::of(&head, kind);
         let body = shared.body(body);
         shared.prepare(&mut head, me.as_ref(), client.is_some());
         write_framing(&mut head, &body);
-        let sent = shared.upstream.send(Request::from_parts(head, body)).await;
-        let answered = match sent {
-            Ok(response) => shared.answer(response, me, client),
-            Err(error) => Err(error),
-        };
-        answered.unwrap_or_else(|error| shared.refusal(error).answer(kind))
+        let request = Request::from_parts(head, body);
+        match shared.send(request, me.as_ref()).await {
+            Ok(response) => shared
+                .answer(response, me, client)
+                .unwrap_or_else(|error| shared.refusal(error).answer(kind)),
+            Err(Unanswered::Upstream(error)) => shared.refusal(error).answer(kind),
+            Err(Unanswered::Ended(denial)) => shared.ended(&denial, asked),
+        }
     }
 }
 
 impl Shared {
+    /// Sends a request, as long as whoever asked may have the answer.
+    async fn send(
+        &self,
+        request: Request<RequestBody>,
+        me: Option<&CurrentAccount>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
+        let mut sent = pin!(self.upstream.send(request));
+        let Some(me) = me else { return sent.await.map_err(Unanswered::Upstream) };
+        if let Ok(sent) = timeout(UNWATCHED, sent.as_mut()).await {
+            return sent.map_err(Unanswered::Upstream);
+        }
+        // Boxed: the many that are answered by now carry no room for it around.
+        let ended = Box::pin(self.gate.ended(me));
+        tokio::select! {
+            // An answer that comes in the same moment as the lock comes too late.
+            biased;
+            denial = ended => Err(Unanswered::Ended(denial)),
+            sent = sent => sent.map_err(Unanswered::Upstream),
+        }
+    }
+
+    /// What the guard would have said, had the request come now.
+    fn ended(&self, denial: &Denial, asked: Asked) -> Response<Body> {
+        tracing::info!(
+            denial.reason = denial.reason().as_str(),
+            account.id = denial.account().map(tracing::field::display),
+            "request denied"
+        );
+        let mut response = self.denials.refuse(denial, &asked.into_head());
+        // What is left of the body is nobody's to read.
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
     fn is_too_large(&self, body: &Incoming) -> bool {
         let least = body.size_hint().lower();
         self.limits.body_bytes.is_some_and(|most| least > most)
@@ -165,7 +240,7 @@ impl Shared {
                 Some(me) => CutBody::of(body, self.gate.clone(), me),
                 None => CutBody::uncut(body),
             };
-            Body::Upstream { body }
+            Body::upstream(body)
         }))
     }
 
@@ -204,6 +279,40 @@ impl Shared {
         self.figures.upstream_failed(&error);
         let address = self.upstream.settings().origin.to_string();
         Refusal::Upstream { address, error }
+    }
+}
+
+impl Asked {
+    fn of(head: &Parts, kind: ClientKind) -> Self {
+        let content_type = (kind == ClientKind::Grpc)
+            .then(|| head.headers.get(CONTENT_TYPE).cloned())
+            .flatten();
+        Self { kind, method: head.method.clone(), uri: head.uri.clone(), content_type }
+    }
+
+    /// A head that is of the same kind.
+    fn into_head(self) -> Parts {
+        let (mut head, ()) = Request::new(()).into_parts();
+        (head.method, head.uri) = (self.method, self.uri);
+        let told = match self.kind {
+            ClientKind::Navigation => Some((SEC_FETCH_MODE, HeaderValue::from_static("navigate"))),
+            ClientKind::Htmx => Some((HX_REQUEST, HeaderValue::from_static("true"))),
+            _ => self.content_type.map(|sent| (CONTENT_TYPE, sent)),
+        };
+        head.headers.extend(told);
+        head
+    }
+}
+
+/// The guard's answers, for requests that it let in.
+fn denials(gate: &Portcullis) -> DefaultResponseForDenial<fn(String) -> Body> {
+    let answers = DefaultResponseForDenial::new()
+        .clear_cookie(gate.clearing_cookie())
+        .takes_tokens(gate.takes_bearer_tokens())
+        .text_into(Body::from as fn(String) -> Body);
+    match SignInAddress::parse(&format!("{RESERVED}/sign-in")) {
+        Ok(address) => answers.sign_in_at(address),
+        Err(_) => answers,
     }
 }
 

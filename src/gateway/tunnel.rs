@@ -96,12 +96,16 @@ async fn join(client: OnUpgrade, upstream: OnUpgrade, half_open: Duration) {
     let (from_upstream, to_upstream) = split(TokioIo::new(upstream));
     let mut up = pin!(pour(from_client, to_upstream));
     let mut down = pin!(pour(from_upstream, to_client));
-    // However it ends, both sides are closed then.
-    let _ = tokio::select! {
-        Ok(()) = &mut up => timeout(half_open, down).await,
-        Ok(()) = &mut down => timeout(half_open, up).await,
-        else => return,
-    };
+    // However it ends, both sides are closed then. A side that broke will never
+    // read what the other still has to say, so only an end in order is waited on.
+    tokio::select! {
+        ended = &mut up => if ended.is_ok() {
+            let _ = timeout(half_open, down).await;
+        },
+        ended = &mut down => if ended.is_ok() {
+            let _ = timeout(half_open, up).await;
+        },
+    }
 }
 
 /// Passes on what comes, and then that nothing more does.

@@ -140,7 +140,7 @@ pin_project! {
 }
 
 /// Whose body it is, and who tells that it must end.
-struct Watch {
+pub(crate) struct Watch {
     gate: Portcullis,
     account: CurrentAccount,
     ended: Option<Ended>,
@@ -152,23 +152,41 @@ type Ended = Pin<Box<dyn Future<Output = Denial> + Send>>;
 impl<B> CutBody<B> {
     /// A body for this account.
     pub const fn of(body: B, gate: Portcullis, account: CurrentAccount) -> Self {
-        Self { body, watch: Some(Watch { gate, account, ended: None, unasked: 0 }) }
+        Self { body, watch: Some(Watch::new(gate, account)) }
     }
 
     /// A body for nobody in particular.
     pub const fn uncut(body: B) -> Self {
         Self { body, watch: None }
     }
+
+    /// A watch of its own, for whoever still holds what the body has said.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn another_watch(&self) -> Option<Watch> {
+        let watch = self.watch.as_ref()?;
+        Some(Watch::new(watch.gate.clone(), watch.account.clone()))
+    }
 }
 
 impl Watch {
-    fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Denial> {
+    const fn new(gate: Portcullis, account: CurrentAccount) -> Self {
+        Self { gate, account, ended: None, unasked: 0 }
+    }
+
+    /// Ready when the account or session is refused. Registers at the first call.
+    pub(crate) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<Denial> {
         self.unasked = 0;
         let ended = self.ended.get_or_insert_with(|| {
             let (gate, account) = (self.gate.clone(), self.account.clone());
             Box::pin(async move { gate.ended(&account).await })
         });
         ended.as_mut().poll(context)
+    }
+
+    /// Whether it has been registered.
+    #[cfg(feature = "gateway")]
+    pub(crate) const fn is_on(&self) -> bool {
+        self.ended.is_some()
     }
 
     /// Whether a frame that is there may go out.
@@ -179,6 +197,14 @@ impl Watch {
         }
         self.poll_ended(context)
     }
+}
+
+pub(crate) fn log_cut(denial: &Denial) {
+    tracing::info!(
+        denial.reason = denial.reason().as_str(),
+        account.id = denial.account().map(tracing::field::display),
+        "response cut"
+    );
 }
 
 impl<B: Body> Body for CutBody<B> {
@@ -199,11 +225,7 @@ impl<B: Body> Body for CutBody<B> {
         };
         match ended {
             Poll::Ready(denial) => {
-                tracing::info!(
-                    denial.reason = denial.reason().as_str(),
-                    account.id = denial.account().map(tracing::field::display),
-                    "response cut"
-                );
+                log_cut(&denial);
                 Poll::Ready(Some(Err(CutError::Ended)))
             }
             Poll::Pending => polled,

@@ -166,7 +166,7 @@ pub(super) async fn end_session(
 ) -> Response {
     let (request, body) = request.into_parts();
     let ended = async {
-        let mut fields = posted(&site, &request, body).await?;
+        let mut fields = posted(&site, &me, &request, body).await?;
         let named = fields.once("session")?;
         end_named(&site, &me, &request, &named).await
     };
@@ -176,16 +176,28 @@ pub(super) async fn end_session(
     }
 }
 
-/// A form that a page of ours sent.
+/// A form that a page of ours sent, for somebody who is still signed in when it
+/// is here as a whole: that may be long after its head was admitted.
+///
+/// # Errors
+///
+/// If another page sent it, it can't be read, or its session may not pass now.
 pub(super) async fn posted(
     site: &Site,
+    me: &CurrentAccount,
     request: &Parts,
     body: axum::body::Body,
 ) -> Result<Fields, Problem> {
     if !origin::is_own(request, site.gate.is_https()) {
         return Err(Problem::other_origin());
     }
-    Ok(form::read(request, body, answer::wants_json(request)).await?)
+    let fields = form::read(request, body, answer::wants_json(request)).await?;
+    let now = site.visitor(request).await;
+    let now = now.map_err(|denial| Problem::of_denial(&denial))?;
+    if now.session_id() != me.session_id() {
+        return Err(Problem::signed_out());
+    }
+    Ok(fields)
 }
 
 async fn end_named(
@@ -238,7 +250,7 @@ pub(super) async fn end_others(
 ) -> Response {
     let (request, body) = request.into_parts();
     let ended = async {
-        posted(&site, &request, body).await?;
+        posted(&site, &me, &request, body).await?;
         end_all_others(&site, &me, &request).await
     };
     match ended.await {

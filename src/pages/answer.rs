@@ -5,16 +5,20 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY,
-    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::guard::PROBLEM_TYPE_PREFIX;
+use crate::domain::denial::Denial;
+use crate::guard::{Notice, PROBLEM_TYPE_PREFIX};
 use crate::pages::form::BadForm;
 use crate::pages::site::{Frame, Site};
 use crate::pages::when::Moment;
+
+/// The challenge of a 401, as the guard's.
+pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Session realm=\"portcullis\"");
 
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'; img-src 'self'; script-src 'self'; style-src 'self'";
@@ -151,10 +155,30 @@ impl Problem {
         }
     }
 
+    /// The session ended while the request was on its way.
+    pub(super) fn signed_out() -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            kind: Notice::SignedOut.as_str(),
+            title: "You were signed out",
+            detail: "Nothing was changed. Sign in, and try again.".to_owned(),
+        }
+    }
+
+    /// Why a session that was admitted may not pass any more.
+    pub(super) fn of_denial(denial: &Denial) -> Self {
+        match Notice::of(denial.reason()) {
+            // Its page says what became of the account.
+            Some(notice) => Self { kind: notice.as_str(), ..Self::signed_out() },
+            None => Self::unavailable(),
+        }
+    }
+
     /// A document, or a page that leads on to one of ours.
     pub(super) fn answer(&self, site: &Site, request: &Parts) -> Response {
         let mut response = match wants_json(request) {
             true => self.document(),
+            false if self.status == StatusCode::UNAUTHORIZED => self.sign_in(site),
             false => self.page(site),
         };
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -163,6 +187,10 @@ impl Problem {
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+
+    fn sign_in(&self, site: &Site) -> Response {
+        see_other(&format!("{}?notice={}", site.path("sign-in"), self.kind))
     }
 
     fn page(&self, site: &Site) -> Response {
@@ -188,6 +216,9 @@ impl Problem {
         *response.status_mut() = self.status;
         let content_type = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
         response
     }
 }
@@ -196,6 +227,7 @@ impl From<BadForm> for Problem {
     fn from(bad: BadForm) -> Self {
         let (kind, title) = match bad {
             BadForm::TooLarge => ("form-too-large", "The form is too large"),
+            BadForm::TooSlow => ("form-too-slow", "The form took too long"),
             BadForm::ContentType => ("form-type", "The form is of another type"),
             _ => ("bad-form", "The form can't be read"),
         };

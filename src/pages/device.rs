@@ -69,7 +69,7 @@ pub(super) async fn forget(
 ) -> Response {
     let (request, body) = request.into_parts();
     let forgotten = async {
-        let mut fields = posted(&site, &request, body).await?;
+        let mut fields = posted(&site, &me, &request, body).await?;
         let named = fields.once("device")?;
         forget_named(&site, &me, &named).await
     };

@@ -1,6 +1,7 @@
 //! Forms, as they are sent: read whole, small, and without two meanings.
 
 use std::fmt;
+use std::time::Duration;
 
 use axum::body::Body;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -13,6 +14,10 @@ use serde::de::{MapAccess, Visitor};
 /// The largest form, in bytes.
 pub(super) const MAX_FORM_BYTES: usize = 8 * 1024;
 
+/// A form is here after so long, however it is sent: what lets it in is asked
+/// again afterwards, and nobody holds a request open for ever.
+const TIME_TO_SEND: Duration = Duration::from_secs(10);
+
 /// More fields than any form of ours has.
 const MAX_FIELDS: usize = 32;
 
@@ -24,6 +29,8 @@ pub(super) struct Fields(Vec<(String, String)>);
 pub(super) enum BadForm {
     /// Larger than [`MAX_FORM_BYTES`].
     TooLarge,
+    /// Not whole after [`TIME_TO_SEND`].
+    TooSlow,
     /// Of a type that is not taken.
     ContentType,
     /// Not in the form that its type says, or cut off.
@@ -38,6 +45,7 @@ impl BadForm {
     pub(super) const fn status(self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Malformed | Self::Missing(_) | Self::Repeated(_) => StatusCode::BAD_REQUEST,
         }
@@ -48,6 +56,9 @@ impl fmt::Display for BadForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => write!(f, "A form has at most {MAX_FORM_BYTES} bytes."),
+            Self::TooSlow => {
+                write!(f, "A form is sent within {} seconds.", TIME_TO_SEND.as_secs())
+            }
             Self::ContentType => f.write_str(
                 "A form is sent as application/x-www-form-urlencoded; \
                  or as application/json, by programs that accept it.",
@@ -70,7 +81,8 @@ pub(super) async fn read(request: &Parts, body: Body, takes_json: bool) -> Resul
     if announced(&request.headers).is_some_and(|length| length > MAX_FORM_BYTES as u64) {
         return Err(BadForm::TooLarge);
     }
-    let bytes = match axum::body::to_bytes(body, MAX_FORM_BYTES).await {
+    let bytes = tokio::time::timeout(TIME_TO_SEND, axum::body::to_bytes(body, MAX_FORM_BYTES));
+    let bytes = match bytes.await.map_err(|_| BadForm::TooSlow)? {
         Ok(bytes) => bytes,
         Err(error) if is_too_long(&error) => return Err(BadForm::TooLarge),
         Err(_) => return Err(BadForm::Malformed),

@@ -16,6 +16,7 @@ use http::{HeaderValue, StatusCode};
 use crate::admin::{AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::password::{InvalidPassword, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, Password};
+use crate::domain::standing::Generation;
 use crate::engine::{CurrentAccount, SignInError, SignedIn, Visitor};
 use crate::pages::account::{Person, detail, done, posted};
 use crate::pages::answer::{self, Problem, page as write};
@@ -89,7 +90,7 @@ pub(super) async fn change(
         Ok(shown) => shown.account,
         Err(problem) => return problem.answer(&site, &request),
     };
-    match set(&site, &account, &request, body).await {
+    match set(&site, &me, &account, &request, body).await {
         Ok(Some(signed_in)) => (signed_in, done(&site, Deed::PasswordChanged)).into_response(),
         Ok(None) => {
             let deed = Deed::PasswordChangedElsewhere.as_str();
@@ -101,40 +102,46 @@ pub(super) async fn change(
 
 async fn set(
     site: &Site,
+    me: &CurrentAccount,
     account: &Account,
     request: &Parts,
     body: Body,
 ) -> Result<Option<SignedIn>, Refused> {
-    let fields = posted(site, request, body).await?;
+    let fields = posted(site, me, request, body).await?;
     let typed = Typed::read(fields)?;
     let new = typed.check().map_err(Refused::Typed)?;
     let from = site.client(request).ok_or_else(Problem::no_address)?;
     let visitor = Visitor::from(from).with_headers(&request.headers);
-    check_current(site, account, visitor.clone(), &typed.current).await?;
+    let proved_in = check_current(site, account, visitor.clone(), &typed.current).await?;
     let actor = site.actor(account, request);
     let changed = site
         .admin
-        .set_password(&actor, &Target::Id(account.id), &new)
+        .set_own_password(&actor, &Target::Id(account.id), proved_in, &new)
         .await;
-    changed.map_err(|error| match error {
+    let changed = changed.map_err(|error| match error {
         AdminError::Password(invalid) => Refused::Typed(Errors::of_new(invalid)),
         _ => Refused::Problem(Problem::unavailable()),
     })?;
+    if !changed {
+        return Err(Problem::signed_out().into());
+    }
     Ok(sign_in_anew(site, account, visitor, &typed.new).await)
 }
 
-/// One guess, counted like those at the sign-in page.
+/// One guess, counted like those at the sign-in page. Gives the generation that
+/// the password was right in.
 async fn check_current(
     site: &Site,
     account: &Account,
     from: Visitor,
     current: &str,
-) -> Result<(), Refused> {
+) -> Result<Generation, Refused> {
     let checked = async {
         let attempt = site.gate.attempt(account.login.as_str(), from).await?;
         attempt.check_password_elsewhere(current).await
     };
-    checked.await.map(|_| ()).map_err(Refused::Current)
+    let (_, standing) = checked.await.map_err(Refused::Current)?;
+    Ok(standing.generation)
 }
 
 /// A sign-in with the new password. That it does not work, because strangers

@@ -5,23 +5,20 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::domain::lock::End;
 use crate::engine::{CurrentAccount, SignInError, SignedIn, Visitor};
 use crate::guard::{Notice, ReturnTo};
-use crate::pages::answer::{self, MessagePage, Problem, sign_in_form, wants_json};
+use crate::pages::answer::{self, CHALLENGE, MessagePage, Problem, sign_in_form, wants_json};
 use crate::pages::form::{self, Fields};
 use crate::pages::origin;
 use crate::pages::site::{Frame, Site};
 use crate::pages::when::Moment;
 use crate::pages::words::{Deed, Message, Statement};
-
-/// The challenge of a 401, as the guard's.
-const CHALLENGE: HeaderValue = HeaderValue::from_static("Session realm=\"portcullis\"");
 
 /// What somebody typed. Holds a password, so it is never printed.
 struct Typed {

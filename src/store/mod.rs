@@ -55,7 +55,9 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// ten that were used last stay. A store that keeps no devices opens it on
     /// none.
     ///
-    /// The inner error is why the account may not sign in; nothing was stored.
+    /// The inner error is why the account may not sign in; nothing was stored. It
+    /// is [`DenialReason::SessionEnded`] where the account is in another generation
+    /// than [`NewSession::expected`].
     fn open_session(
         &self,
         new: NewSession,

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
 use crate::domain::login::Login;
 use crate::domain::session::{SessionId, SessionKey};
-use crate::domain::standing::{Lifecycle, Standing, Status};
+use crate::domain::standing::{Generation, Lifecycle, Standing, Status};
 use crate::domain::time::Timestamp;
 
 /// How many counters the feed of session ends is spread over, so that people
@@ -21,6 +22,9 @@ pub struct NewSession {
     pub key: SessionKey,
     /// Whose it is to be.
     pub account: AccountKey,
+    /// The generation that the account had when its password was read. In another
+    /// one, that may not be its password any more. `None` expects nothing.
+    pub expected: Option<Generation>,
     /// When it ends at the latest.
     pub expires_at: Timestamp,
     /// Where it is opened from.
@@ -47,6 +51,12 @@ pub struct NewDevice {
 }
 
 impl NewSession {
+    /// Why it is not opened for an account in this generation, if so.
+    pub(crate) fn refusal_in(&self, now: Generation) -> Option<DenialReason> {
+        let overtaken = self.expected.is_some_and(|expected| expected != now);
+        overtaken.then_some(DenialReason::SessionEnded)
+    }
+
     /// What the sign-in says of the device with this key.
     pub(crate) fn sighting(&self, key: SessionKey, at: Timestamp) -> Sighting {
         let (from, user_agent) = (self.opened_from.clone(), self.user_agent.clone());

@@ -141,6 +141,7 @@ async fn sign_in(directory: &SqlDirectory, login: &str, byte: u8) -> String {
     let new = NewSession {
         key: token.key(),
         account: account(directory, login).await.key(),
+        expected: None,
         expires_at: directory.clock().wall().after(Duration::from_secs(3600)),
         opened_from: Some("192.0.2.1".to_owned()),
         user_agent: Some("Browser\u{1b}[2J".to_owned()),

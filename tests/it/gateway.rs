@@ -3,6 +3,7 @@
 mod clients;
 mod demo;
 mod drain;
+mod ended;
 pub(crate) mod figures;
 mod floods;
 mod grpc;

@@ -64,6 +64,7 @@ macro_rules! suite {
             sessions:
                 a_session_is_opened_found_and_ended
                 a_session_is_born_in_its_accounts_generation
+                a_session_of_another_generation_than_expected_is_not_opened
                 who_is_refused_gets_no_session
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
@@ -212,6 +213,7 @@ pub(crate) fn new_session(account: AccountId, number: u64) -> NewSession {
     NewSession {
         key: key(number),
         account: account.into(),
+        expected: None,
         expires_at: noon().after(minutes(720)),
         opened_from: Some("192.0.2.7".to_owned()),
         user_agent: None,

@@ -97,6 +97,7 @@ impl Backstage for InDirectory {
             let new = NewSession {
                 key: token.key(),
                 account: account.into(),
+                expected: None,
                 expires_at: self.directory.clock().wall().after(lasts),
                 opened_from: None,
                 user_agent: Some("portcullis bench".to_owned()),

@@ -1,7 +1,8 @@
 //! The queue before the work of hashing: who waits, and who has to come again.
 //!
 //! It is short, so that a flood holds little memory and keeps nobody waiting for
-//! long. No source takes more than a few of its places. A share of places and
+//! long. No source takes more than a few of its places, nor more than a third of
+//! those for strangers: one address that floods leaves places to the others. A share of places and
 //! hands is out of strangers' reach: whoever comes from a known device has a
 //! turn however many strangers there are.
 
@@ -15,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::device::DeviceId;
 use crate::engine::passwords::Busy;
 
-/// So many passwords of one source wait or are checked at once.
+/// So many passwords of one source wait or are checked at once, where a third of
+/// the strangers' places is not fewer.
 const OF_ONE_SOURCE: usize = 4;
 
 /// So many are served or wait for each hand.
@@ -52,7 +54,8 @@ impl Queue {
     pub(super) fn new(hands: usize) -> Self {
         let kept = (hands / 4).max(usize::from(hands > 1));
         let (all, for_strangers) = (PLACES * hands, PLACES * (hands - kept));
-        let places = Places { all, for_strangers, taken: Mutex::default() };
+        let of_one_source = (for_strangers / 3).clamp(1, OF_ONE_SOURCE);
+        let places = Places { all, for_strangers, of_one_source, taken: Mutex::default() };
         Self {
             hands: Arc::new(Semaphore::new(hands)),
             for_strangers: Arc::new(Semaphore::new(hands - kept)),
@@ -104,6 +107,7 @@ impl fmt::Debug for Queue {
 struct Places {
     all: usize,
     for_strangers: usize,
+    of_one_source: usize,
     taken: Mutex<Taken>,
 }
 
@@ -124,7 +128,7 @@ impl Places {
         }
         if asker.is_source() {
             let of_source = taken.by_source.entry(asker).or_default();
-            if *of_source >= OF_ONE_SOURCE {
+            if *of_source >= self.of_one_source {
                 return Err(Busy);
             }
             *of_source += 1;
@@ -222,6 +226,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_address_leaves_places_to_others() {
+        for hands in [1, 2, 3, 4, 16] {
+            let queue = Queue::new(hands);
+            let mut of_one = Vec::new();
+            while let Ok(place) = queue.places.take(stranger(1)) {
+                of_one.push(place);
+            }
+            assert!(!of_one.is_empty(), "{hands}");
+            let other = queue.places.take(stranger(2));
+            let third = queue.places.take(stranger(3));
+            assert!(other.is_ok() && third.is_ok(), "{hands}");
+        }
+    }
+
+    #[tokio::test]
     async fn one_hand_serves_everybody() {
         let queue = Queue::new(1);
         assert!(queue.turn(stranger(1)).await.is_ok());
@@ -230,8 +249,8 @@ mod tests {
 
     proptest! {
         /// Property: whoever comes and goes in whatever order, strangers never
-        /// take the last place, no source more than four, and all who left are
-        /// forgotten.
+        /// take the last place, no source more than four or a third of the strangers'
+        /// places, and all who left are forgotten.
         #[test]
         fn places_are_never_overdrawn(
             hands in 1..9_usize,
@@ -250,9 +269,11 @@ mod tests {
                 let room = held.len() < PLACES * hands
                     && (!asker.is_stranger() || strangers < places.for_strangers);
                 let taken = places.take(asker);
-                prop_assert_eq!(taken.is_ok(), room && of_source < OF_ONE_SOURCE);
+                prop_assert_eq!(taken.is_ok(), room && of_source < places.of_one_source);
                 held.extend(taken);
             }
+            prop_assert!((1..=OF_ONE_SOURCE).contains(&places.of_one_source));
+            prop_assert!(3 * places.of_one_source <= places.for_strangers);
             prop_assert!(hands == 1 || places.for_strangers < places.all);
             held.clear();
             let taken = places.taken();

@@ -63,6 +63,9 @@ fn an_upstream_sets_no_cookie_of_ours() {
         "__Host-portcullis=x; Secure",
         " Portcullis=x",
         "portcullisx=y",
+        // Without a name, to a browser: it comes back without the sign.
+        "=portcullis=x",
+        "= =\t__Host-portcullis=x",
         "lang=en",
     ] {
         headers.append(SET_COOKIE, value.parse().expect("a value"));

@@ -1,3 +1,4 @@
+use futures_util::StreamExt;
 use http::Request;
 use proptest::prelude::*;
 
@@ -122,4 +123,18 @@ proptest! {
         let mut fields = form(&sent).expect("a form");
         prop_assert_eq!(fields.once("login"), Err(BadForm::Repeated("login")));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_form_that_never_ends_is_given_up() {
+    let typed = Request::post("/").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let (head, ()) = typed.body(()).expect("a request").into_parts();
+    let began = tokio::time::Instant::now();
+    let read = read(&head, Body::from_stream(half_of_a_form()), false).await;
+    assert_eq!(read.err(), Some(BadForm::TooSlow));
+    assert_eq!(began.elapsed(), TIME_TO_SEND);
+}
+
+fn half_of_a_form() -> impl futures_util::Stream<Item = Result<&'static str, std::io::Error>> {
+    futures_util::stream::once(async { Ok("login=al") }).chain(futures_util::stream::pending())
 }

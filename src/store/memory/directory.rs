@@ -107,7 +107,8 @@ impl SessionStore for SingleProcessDirectory {
             let known = device.known.filter(|_| device.past_lockout);
             known.is_some_and(|id| state.devices.known(&account, id, at).is_some())
         });
-        if let Some(refusal) = account.standing().refusal_to_enter(past_lockout, at) {
+        let refusal = account.standing().refusal_to_enter(past_lockout, at);
+        if let Some(refusal) = refusal.or_else(|| new.refusal_in(account.generation)) {
             return now(Ok(Err(refusal)));
         }
         let device = new.device.as_ref().map(|device| {

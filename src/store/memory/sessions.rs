@@ -65,7 +65,8 @@ impl SessionStore for SingleProcessSessions {
                 return Ok(Err(DenialReason::Deleted));
             };
             let at = self.clock.wall();
-            if let Some(refusal) = standing.sign_in_refusal(at) {
+            let refusal = standing.sign_in_refusal(at);
+            if let Some(refusal) = refusal.or_else(|| new.refusal_in(standing.generation)) {
                 return Ok(Err(refusal));
             }
             let session = born(new, standing.generation, None, at);

@@ -258,7 +258,14 @@ async fn write_one(tx: &mut Tx, job: &Job, now: Timestamp) -> Fallible<Done> {
     Ok(done)
 }
 
+/// An empty record says what none does: a flood of sign-ins that were put off
+/// leaves no rows.
 async fn put(tx: &mut Tx, job: &Job, record: &AttemptRecord) -> Fallible<()> {
+    if *record == AttemptRecord::default() {
+        let gone = sqlx::query("DELETE FROM attempts WHERE key = $1").bind(job.key.to_hex());
+        gone.execute(&mut **tx).await?;
+        return Ok(());
+    }
     sqlx::query(
         "INSERT INTO attempts (key, record, locked_until, forgettable_at) \
          VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO UPDATE SET record = excluded.record, \

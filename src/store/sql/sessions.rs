@@ -32,7 +32,8 @@ impl SqlDirectory {
             return Ok(Err(DenialReason::Deleted));
         };
         let past_lockout = devices::is_past_lockout(&mut tx, &new, &account, now).await?;
-        if let Some(refusal) = account.standing().refusal_to_enter(past_lockout, now) {
+        let refusal = account.standing().refusal_to_enter(past_lockout, now);
+        if let Some(refusal) = refusal.or_else(|| new.refusal_in(account.generation)) {
             return Ok(Err(refusal));
         }
         let device = devices::signed_in(&mut tx, &new, &account, now).await?;

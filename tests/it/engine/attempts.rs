@@ -186,11 +186,8 @@ async fn an_unlock_forgets_and_what_was_under_way_changes_nothing() {
         .await
         .expect("it answers");
     assert_eq!(fail(&house.gate, "alice").await, Ok(1), "the late one did not count");
-    later
-        .expect("reserved before")
-        .succeed(alice.id)
-        .await
-        .expect("signed in");
+    let later = later.expect("reserved before").succeed(alice.id).await;
+    assert_eq!(later.err(), Some(SignInError::Wrong), "of an older generation");
     assert_eq!(fail(&house.gate, "alice").await, Ok(0), "nor did it clear");
     assert!(account(&house, &alice).await.locks.lockout.is_some());
     unlock(&house, &alice).await;
@@ -210,6 +207,58 @@ async fn a_success_clears() {
     let signed_in = attempt.succeed(alice.id).await.expect("signed in");
     assert!(visit(&house.gate, &signed_in).await.is_ok());
     assert_eq!(fail(&house.gate, "alice").await, Ok(2));
+}
+
+async fn new_password(house: &House, account: &Account, password: &str) {
+    let password = Password::new(password).expect("a password");
+    let set = house
+        .admin
+        .set_password(&Actor::System, &account.id.into(), &password)
+        .await;
+    set.expect("an account");
+}
+
+#[tokio::test]
+async fn the_old_password_opens_nothing_once_there_is_a_new_one() {
+    let house = house(3).await;
+    let alice = with_password(&house, "alice").await;
+    assert_eq!(fail(&house.gate, "alice").await, Ok(2));
+    let (late, later) = (attempt(&house.gate, "alice").await, attempt(&house.gate, "alice").await);
+    // Both were found right before the new one was set.
+    new_password(&house, &alice, "four words of hers").await;
+    let late = late.expect("a guess").succeed(alice.id).await;
+    assert_eq!(late.err(), Some(SignInError::Wrong));
+    let later = later.expect("a guess").succeed_elsewhere(alice.id).await;
+    assert_eq!(later.err(), Some(SignInError::Wrong));
+    let sessions = house.directory.sessions_of(alice.key()).await;
+    assert_eq!(sessions.expect("it answers"), []);
+    assert_eq!(house.directory.devices(alice.id).await.expect("it answers"), []);
+    assert_eq!(fail(&house.gate, "alice").await, Ok(1), "nothing was counted or cleared");
+
+    let anew = attempt(&house.gate, "alice").await.expect("a guess");
+    let signed_in = anew.check_password("four words of hers").await;
+    assert!(visit(&house.gate, &signed_in.expect("right")).await.is_ok());
+}
+
+/// The new one comes after the old hash was read: before the standing is, or the
+/// session is opened.
+#[tokio::test]
+async fn a_sign_in_that_a_new_password_overtakes_opens_no_session() {
+    for step in ["account", "open_session"] {
+        let house = Arc::new(house(3).await);
+        let alice = with_password(&house, "alice").await;
+        let old = attempt(&house.gate, "alice").await.expect("a guess");
+        let (other, account) = (Arc::clone(&house), alice.clone());
+        house.directory.before_next(step, async move {
+            new_password(&other, &account, "four words of hers").await;
+        });
+        let answer = old.check_password(PASSWORD).await.map(|_| ());
+        assert_eq!(answer, Err(SignInError::Wrong), "{step}");
+        let sessions = house.directory.sessions_of(alice.key()).await;
+        assert_eq!(sessions.expect("it answers"), [], "{step}");
+        let now = self::account(&house, &alice).await;
+        assert_eq!(now.generation, alice.generation.next(), "it was set meanwhile");
+    }
 }
 
 #[tokio::test]

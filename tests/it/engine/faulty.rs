@@ -41,6 +41,8 @@ struct State {
     /// By the name of a method.
     only: HashMap<&'static str, Mood>,
     asked: HashMap<&'static str, usize>,
+    /// What happens right before a method is next answered.
+    before: HashMap<&'static str, BoxFuture<'static, ()>>,
 }
 
 impl Faulty {
@@ -87,6 +89,16 @@ impl Faulty {
             .unwrap_or(0)
     }
 
+    /// Does this right before the method is next answered.
+    pub(crate) fn before_next(
+        &self,
+        method: &'static str,
+        happens: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let mut state = self.state.lock().expect("not poisoned");
+        state.before.insert(method, Box::pin(happens));
+    }
+
     fn mood(&self, method: &'static str) -> Mood {
         let mut state = self.state.lock().expect("not poisoned");
         *state.asked.entry(method).or_default() += 1;
@@ -99,7 +111,16 @@ impl Faulty {
         call: impl FnOnce(&'a SingleProcessDirectory) -> BoxFuture<'a, Result<T, E>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, E>> {
         let mood = self.mood(method);
+        let before = self
+            .state
+            .lock()
+            .expect("not poisoned")
+            .before
+            .remove(method);
         Box::pin(async move {
+            if let Some(happens) = before {
+                happens.await;
+            }
             match mood {
                 Mood::Well => call(&self.inner).await,
                 Mood::Failing => Err(StoreError::unavailable("told to fail").into()),

@@ -92,14 +92,18 @@ async fn pace(browser: &Browser, cookie: &str) -> (Duration, Duration) {
 }
 
 /// Strangers who sign in, and fail, until they are told to stop: 256 times a
-/// second.
-fn strangers(stand: &Arc<Stand>, stop: &Arc<AtomicBool>) -> Vec<tokio::task::JoinHandle<u64>> {
+/// second, from so many addresses.
+fn strangers(
+    stand: &Arc<Stand>,
+    addresses: u32,
+    stop: &Arc<AtomicBool>,
+) -> Vec<tokio::task::JoinHandle<u64>> {
     let one = |n: u32| {
         let (stand, stop) = (Arc::clone(stand), Arc::clone(stop));
         tokio::spawn(async move {
             let (browser, mut asked) = (stand.browser(), 0);
             while !stop.load(Ordering::Relaxed) {
-                let from = format!("198.51.100.{}", n % 250);
+                let from = format!("198.51.100.{}", n % addresses);
                 let headers = [
                     ("content-type", "application/x-www-form-urlencoded"),
                     ("x-forwarded-for", from.as_str()),
@@ -135,7 +139,7 @@ async fn a_flood_of_sign_ins_shuts_nobody_out() {
     let quiet = pace(&browser, &cookie).await;
 
     let stop = Arc::new(AtomicBool::new(false));
-    let flood = strangers(&stand, &stop);
+    let flood = strangers(&stand, 64, &stop);
     tokio::time::sleep(Duration::from_millis(500)).await;
     let flooded = pace(&browser, &cookie).await;
     // Without luck: a turn is kept for who is known.
@@ -166,5 +170,42 @@ async fn a_flood_of_sign_ins_shuts_nobody_out() {
         ms(flooded.0),
         ms(flooded.1),
     );
+    assert!(sign_ins > 64, "no flood: {sign_ins}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_that_floods_shuts_no_stranger_out() {
+    const TRIES: usize = 3;
+    let stand = Arc::new(stand().await);
+    for n in 0..8 {
+        stand
+            .test
+            .account_with_password(&format!("new{n}"), PASSWORD)
+            .await;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood = strangers(&stand, 1, &stop);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let browser = stand.browser();
+    for n in 0..8 {
+        let from = format!("203.0.113.{n}");
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("accept", "text/html"),
+            ("x-forwarded-for", from.as_str()),
+        ];
+        let form = format!("login=new{n}&password=correct+horse+battery");
+        let mut answers = Vec::new();
+        while answers.last() != Some(&303) {
+            assert!(answers.len() < TRIES, "somebody new, from {from}: {answers:?}");
+            let answer = browser.send("POST", SIGN_IN, &headers, &form).await;
+            answers.push(answer.status.into());
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut sign_ins = 0;
+    for stranger in flood {
+        sign_ins += stranger.await.expect("an end");
+    }
     assert!(sign_ins > 64, "no flood: {sign_ins}");
 }

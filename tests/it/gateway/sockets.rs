@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::Stand;
 use crate::support::{Act, RawClient, Recorder, soon};
@@ -22,11 +25,17 @@ async fn handshake(fields: &str, acts: Vec<Act>) -> (Stand, Recorder, RawClient)
         settings.limits.body_idle_timeout = Duration::from_millis(500);
     })
     .await;
+    let client = asking(&stand, fields).await;
+    (stand, upstream, client)
+}
+
+/// A client that has sent a handshake with these fields.
+async fn asking(stand: &Stand, fields: &str) -> RawClient {
     let (_, cookie) = stand.signed_in("alice").await;
     let mut client = RawClient::to(stand.address).await;
     let head = format!("GET /socket HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n", stand.address);
     client.send(head + fields).await;
-    (stand, upstream, client)
+    client
 }
 
 const ASKS: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -112,6 +121,45 @@ async fn a_tunnel_that_only_one_side_holds_ends() {
     assert_eq!(client.answer().await.expect("an answer").status(), 101);
     client.stream.shutdown().await.expect("half closed");
     assert!(client.rest(Duration::from_secs(2)).await.is_some(), "it is held open");
+}
+
+/// What a side that broke is noticed within.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_client_that_breaks_off_ends_a_tunnel_whose_other_side_is_silent() {
+    let answer = format!("{SWITCH}\r\n");
+    let upstream = Recorder::acting(move |_| vec![send(&answer), Act::Hang]).await;
+    let stand = Stand::over(upstream.address, |_| {}).await;
+    let mut client = asking(&stand, ASKS).await;
+    assert_eq!(client.answer().await.expect("an answer").status(), 101);
+    client.stream.set_zero_linger().expect("a reset to come");
+    drop(client);
+    let ended = timeout(AT_ONCE, upstream.open_at_most(0)).await;
+    assert_eq!(ended, Ok(true), "it is held open");
+}
+
+#[tokio::test]
+async fn an_upstream_that_breaks_off_ends_a_tunnel_whose_other_side_is_silent() {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    let (break_off, told) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.expect("a connection");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("a head"));
+        }
+        let answer = format!("{SWITCH}\r\n");
+        stream.write_all(answer.as_bytes()).await.expect("sent");
+        told.await.expect("a word");
+        stream.set_zero_linger().expect("a reset to come");
+    });
+    let stand = Stand::over(address, |_| {}).await;
+    let mut client = asking(&stand, ASKS).await;
+    assert_eq!(client.answer().await.expect("an answer").status(), 101);
+    break_off.send(()).expect("somebody listens");
+    assert!(client.rest(AT_ONCE).await.is_some(), "it is held open");
 }
 
 #[tokio::test]

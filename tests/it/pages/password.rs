@@ -1,10 +1,21 @@
 //! Changing the own password.
 
-use http::StatusCode;
-use portcullis::domain::event::Action;
-use portcullis::store::AuditQuery;
+use std::sync::Arc;
 
-use super::{PASSWORD, location, post, session, sign_in, visit, with_alice};
+use axum::Router;
+use http::StatusCode;
+use portcullis::admin::{Actor, Admin, Target, UnlockKind};
+use portcullis::domain::event::Action;
+use portcullis::domain::lock::End;
+use portcullis::domain::password::Password;
+use portcullis::store::AuditQuery;
+use portcullis::store::memory::SingleProcessDirectory;
+use portcullis::testing::START;
+use portcullis::{Account, Clock, Portcullis};
+
+use super::{PASSWORD, location, post, service, session, sign_in, visit, with_alice};
+use crate::engine::faulty::Faulty;
+use crate::engine::person;
 use crate::guard::Answer;
 
 const PAGE: &str = "/.portcullis/account/password";
@@ -95,4 +106,55 @@ async fn each_field_is_there_once() {
     assert_eq!(post(&app, PAGE, &cookie, &twice).await.status, StatusCode::BAD_REQUEST);
     let missing = [("current", PASSWORD), ("new", NEW)];
     assert_eq!(post(&app, PAGE, &cookie, &missing).await.status, StatusCode::BAD_REQUEST);
+}
+
+/// A service over a directory to which things happen in between, and its keeper.
+async fn house() -> (Faulty, Admin, Router, Account) {
+    let inner = SingleProcessDirectory::new(Clock::manual(START));
+    let directory = Faulty::new(inner.clone());
+    let gate = Portcullis::builder().directory(directory.clone());
+    let gate = gate.build().await.expect("a gate");
+    let admin = Admin::new(Arc::new(inner)).with_gate(gate.clone());
+    let alice = person(&directory, "alice", None).await;
+    let password = Password::new(PASSWORD).expect("a password");
+    let set = admin
+        .set_password(&Actor::System, &alice.id.into(), &password)
+        .await;
+    let alice = set.expect("an account").account;
+    (directory, admin, service(gate), alice)
+}
+
+/// The current password was found right, and then an administrator acts.
+#[tokio::test]
+async fn what_an_administrator_did_meanwhile_stays() {
+    const RESET: &str = "four words of theirs";
+    for locks in [false, true] {
+        let (directory, admin, app, alice) = house().await;
+        let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
+        let (keeper, target) = (admin.clone(), Target::Id(alice.id));
+        directory.before_next("change", async move {
+            let password = Password::new(RESET).expect("a password");
+            let did = match locks {
+                true => keeper.lock(&Actor::System, &target, End::Never, None).await,
+                false => {
+                    keeper
+                        .set_password(&Actor::System, &target, &password)
+                        .await
+                }
+            };
+            assert!(did.expect("an account").changed);
+        });
+        let refused = change(&app, &cookie, [PASSWORD, NEW, NEW]).await;
+        assert_eq!(location(&refused), "/.portcullis/sign-in?notice=signed-out", "{refused:?}");
+        assert_eq!(refused.header("set-cookie"), None);
+        let page = visit(&app, location(&refused), &cookie).await;
+        assert!(page.body.contains("You were signed out."), "{}", page.body);
+        let unlocked = admin
+            .unlock(&Actor::System, &alice.id.into(), UnlockKind::All)
+            .await;
+        unlocked.expect("an account");
+        let stands = if locks { PASSWORD } else { RESET };
+        assert_eq!(sign_in(&app, "alice", NEW).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(sign_in(&app, "alice", stands).await.status, StatusCode::SEE_OTHER);
+    }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use axum::Router;
 use axum::body::Body;
+use futures_util::StreamExt;
 use http::{Request, StatusCode};
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::login::Login;
@@ -349,4 +350,47 @@ async fn it_holds_over_a_socket() {
     assert_eq!(browser.send("POST", PAGE, &headers, &large).await.status, 413);
     let chunked = [headers[0], headers[1], ("transfer-encoding", "chunked")];
     assert_eq!(browser.send("POST", PAGE, &chunked, &large).await.status, 413);
+}
+
+/// A form of a session that is signed out when half of it was read.
+fn half_then_signed_out(app: &Router, path: &str, accept: &str, cookie: &str) -> Request<Body> {
+    let headers = [("accept", accept), ("content-type", FORM), ("cookie", cookie)];
+    let (app, cookie) = (app.clone(), cookie.to_owned());
+    let rest = futures_util::stream::once(async move {
+        let out = post(&app, "/.portcullis/sign-out", &cookie, &[]).await;
+        assert_eq!(out.status, StatusCode::SEE_OTHER);
+        Ok::<_, std::io::Error>("&new=another+horse+battery&again=another+horse+battery")
+    });
+    let half = futures_util::stream::once(async {
+        Ok("session=0000000000000000&device=0000000000000000&current=correct+horse+battery")
+    });
+    let body = Body::from_stream(half.chain(rest));
+    request("POST", path, &headers, "").map(|_| body)
+}
+
+#[tokio::test]
+async fn a_session_that_ended_while_its_form_was_sent_does_nothing() {
+    for accept in ["text/html", "application/json"] {
+        let (test, app) = with_alice().await;
+        let phone = session(&sign_in(&app, "alice", PASSWORD).await);
+        for path in UNSAFE.iter().filter(|path| path.contains("/account/")) {
+            let desk = session(&sign_in(&app, "alice", PASSWORD).await);
+            let checked = test.gate().passwords_checked();
+            let answer = ask(&app, half_then_signed_out(&app, path, accept, &desk)).await;
+            match accept {
+                "text/html" => {
+                    let to = "/.portcullis/sign-in?notice=signed-out";
+                    assert_eq!(location(&answer), to, "{path}");
+                }
+                _ => {
+                    assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+                    assert!(answer.body.contains("You were signed out"), "{}", answer.body);
+                    assert!(answer.header("www-authenticate").is_some());
+                }
+            }
+            assert_eq!(answer.header("set-cookie"), None);
+            assert_eq!(test.gate().passwords_checked(), checked, "{path}");
+            assert_eq!(visit(&app, "/", &phone).await.status, StatusCode::OK, "{path}");
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use portcullis::AccountKey;
 use portcullis::domain::account::Account;
 use portcullis::domain::denial::DenialReason;
+use portcullis::domain::device::DeviceId;
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::lock::{Disablement, End};
 use portcullis::domain::session::Session;
 use portcullis::domain::standing::Lifecycle;
-use portcullis::store::{Directory, NewSession};
+use portcullis::store::{Directory, NewDevice, NewSession};
 
 use super::{World, add, admin_lock, edit, key, minutes, new_session, noon, note, person};
 
@@ -71,6 +72,31 @@ pub(super) async fn a_session_is_born_in_its_accounts_generation(world: World) {
     assert_eq!(first.generation, alice.generation);
     assert_eq!(second.generation, changed.generation);
     assert!(second.generation > first.generation);
+}
+
+pub(super) async fn a_session_of_another_generation_than_expected_is_not_opened(world: World) {
+    let directory = &*world.directory;
+    let alice = add(directory, person("alice")).await;
+    let read = Some(alice.generation);
+    open(directory, NewSession { expected: read, ..new_session(alice.id, 1) }).await;
+    let raised = |account: &mut Account| account.generation = account.generation.next();
+    let changed = edit(directory, alice.id, raised).await;
+    let device = NewDevice {
+        known: None,
+        past_lockout: false,
+        fresh: DeviceId::from_random([1; 8]),
+        key: key(2),
+    };
+    let late =
+        NewSession { expected: read, device: Some(device.clone()), ..new_session(alice.id, 2) };
+    let refused = directory.open_session(late).await.expect("answers");
+    assert_eq!(refused, Err(DenialReason::SessionEnded));
+    assert_eq!(directory.session(key(2)).await.expect("answers"), None);
+    assert_eq!(directory.devices(alice.id).await.expect("answers"), []);
+    let now = Some(changed.generation);
+    let anew = NewSession { expected: now, device: Some(device), ..new_session(alice.id, 2) };
+    assert_eq!(open(directory, anew).await.generation, changed.generation);
+    assert_eq!(directory.devices(alice.id).await.expect("answers").len(), 1);
 }
 
 pub(super) async fn who_is_refused_gets_no_session(world: World) {

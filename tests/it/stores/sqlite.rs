@@ -259,6 +259,40 @@ async fn refused_guesses_write_nothing() {
     assert_eq!(writes().await, locked);
 }
 
+#[tokio::test]
+async fn what_was_given_back_leaves_no_row() {
+    let folder = folder();
+    let file = folder.path().join("attempts.db");
+    let attempts = SqlAttempts::open(&file, Default::default())
+        .await
+        .expect("opens");
+    let policy = LockoutPolicy::balanced();
+    let mut outsider = outsider(&file).await;
+    let mut rows = async || {
+        let row = sqlx::query("SELECT count(*) FROM attempts")
+            .fetch_one(&mut outsider)
+            .await;
+        row.expect("answers").get::<i64, _>(0)
+    };
+    let guess = async |login: &str, outcome| {
+        let reservation = attempts.reserve(key(login), &policy, 0).await;
+        let Ok(Reservation::Granted(ticket)) = reservation else { panic!("{reservation:?}") };
+        let settled = attempts.settle(key(login), &policy, ticket, outcome);
+        settled.await.expect("answers")
+    };
+    for n in 0..20 {
+        guess(&format!("nobody{n}"), Outcome::Released).await;
+        guess(&format!("somebody{n}"), Outcome::Succeeded).await;
+    }
+    assert_eq!(rows().await, 0);
+    guess("alice", Outcome::Failed).await;
+    guess("alice", Outcome::Released).await;
+    assert_eq!(rows().await, 1, "a failure is kept");
+    assert_eq!(guess("alice", Outcome::Failed).await, Settled::Recorded { remaining: 3 });
+    guess("alice", Outcome::Succeeded).await;
+    assert_eq!(rows().await, 0);
+}
+
 /// The record of one account is damaged: the others' guesses go on, also beside it.
 #[tokio::test]
 async fn one_damaged_record_is_one_accounts_trouble() {

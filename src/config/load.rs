@@ -102,7 +102,7 @@ pub(super) fn parse(
 ) -> Result<(Written, Places), Vec<Problem>> {
     let (table, broken) = DeTable::parse_recoverable(text);
     let first = broken.iter().map(|error| syntax(text, error));
-    let syntax = first.min_by_key(|problem| problem.start());
+    let syntax = first.min_by_key(Problem::start);
     let mut reader = Reader::new();
     reader.file(table.get_ref());
     reader.environment(environment);

@@ -65,7 +65,8 @@ impl Demo {
     }
 
     fn policy(&self) -> String {
-        format!("balanced lock_for={} growth=1", spell_length(self.lock_for))
+        // Whoever tries it out types the same wrong password again, and wants to see.
+        format!("balanced lock_for={} growth=1 remember_wrong=0", spell_length(self.lock_for))
     }
 
     async fn gateway(

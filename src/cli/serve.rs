@@ -135,7 +135,8 @@ pub(super) async fn start(
     let directory: Arc<dyn Directory> = Arc::new(directory);
     let builder = Portcullis::builder()
         .shared_directory(Arc::clone(&directory))
-        .attempts(attempts);
+        .attempts(attempts)
+        .trusted_proxies(config.gateway.client_address.trusted_proxies.clone());
     let gate = config
         .gate
         .apply(&config.pinned, builder)

@@ -9,13 +9,13 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, MaybeHeader,
+    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader,
     MaybeListen, OpenPath, SupportUrl, Window,
 };
 use super::read::Reader;
-use super::value::{Count, Length, Size, Value};
+use super::value::{Ceiling, Count, Length, Size, Value};
 use crate::domain::lock::LiveSessions;
-use crate::domain::policy::{MAX_LIMIT, Preset};
+use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
 use crate::engine::OnStale;
 use crate::gateway::Origin;
 
@@ -231,23 +231,100 @@ sections! {
         level: LogLevel = LogLevel("info".to_owned()), r#""info,portcullis::engine=debug""#;
     }
 
-    /// How failed sign-ins lock an account. One key here pins the whole policy: it can't be
-    /// changed while gateways run. See `portcullis settings`.
+    /// How failed sign-ins lock an account. One key here, or in the two sections after it, pins
+    /// the whole policy: it can't be changed while gateways run. See `portcullis settings`, and
+    /// `portcullis policy` for what a policy means.
     lockout: Lockout = ["lockout"] {
-        /// What the policy begins with: "balanced", "openproject", "clerk", "wso2", or "off".
+        /// What the policy begins with. "monitor" counts, and refuses nobody.
         preset: Option<Preset> = None, r#""balanced""#;
+        /// Whether it counts at all.
+        count: Option<bool> = None, "true";
         /// How many guesses reach the password check.
         max_attempts: Option<Count<1, { MAX_LIMIT as u64 }>> = None, "5";
         /// For how long a failure counts, or "none": for ever.
         window: Option<Window> = None, r#""15m""#;
+        /// How the window lets failures go: each by itself ("sliding"), or all once the last of
+        /// them is old enough ("since-last").
+        window_kind: Option<WindowKind> = None, r#""sliding""#;
         /// How long a lockout lasts, or "until-unlocked".
         lock_for: Option<LockFor> = None, r#""5m""#;
         /// How many times as long each further lockout lasts; 1: no longer.
         growth: Option<Count<1, 100>> = None, "2";
-        /// The longest that a lockout grows to.
-        longest: Option<Length<1, { 365 * DAY }>> = None, r#""1h""#;
+        /// The longest that a lockout grows to, or "none".
+        longest: Option<Longest> = None, r#""1h""#;
+        /// How long the first lockouts of a row last, one after the other; the last one repeats.
+        /// In the place of `lock_for` and `growth`.
+        steps: Option<Vec<Length<1, { 365 * DAY }>>> = None, r#"["1m", "5m", "1h"]"#;
+        /// After so many lockouts in a row, the next lasts until somebody unlocks.
+        permanent_after: Option<Count<1, 1_000>> = None, "10";
+        /// So many failures in a row lock until somebody unlocks, however far apart, or "none".
+        ceiling: Option<Ceiling> = None, "100";
+        /// Networks whose addresses are never counted. Those of trusted proxies never are.
+        exempt: Option<Vec<IpNet>> = None, r#"["198.51.100.0/24"]"#;
+        /// Whether known devices have guesses of their own.
+        known_devices: Option<bool> = None, "true";
+        /// How many wrong passwords of one network or device are remembered, as keyed hashes cut
+        /// short: the same again is not a new guess.
+        remember_wrong: Option<Count<0, { MAX_REMEMBERED as u64 }>> = None, "3";
         /// What a lockout does to people who are signed in: "refuse" or "keep".
         live_sessions: Option<LiveSessions> = None, r#""refuse""#;
+        /// Whether lockouts refuse anybody ("lock"), or it is told whom they would ("monitor").
+        mode: Option<Enforcement> = None, r#""lock""#;
+    }
+
+    /// How failed sign-ins from one address are counted, whosever accounts they are at. A lockout
+    /// refuses sign-ins from there, but on known devices. An IPv6 /64 is one address; the /56 and
+    /// the /48 that it is in have two and four times as many guesses.
+    lockout_address: LockoutAddress = ["lockout.address"] {
+        /// Whether it counts at all.
+        count: Option<bool> = None, "true";
+        /// How many guesses reach the password check.
+        max_attempts: Option<Count<1, { MAX_LIMIT as u64 }>> = None, "100";
+        /// For how long a failure counts, or "none": for ever.
+        window: Option<Window> = None, r#""15m""#;
+        /// How the window lets failures go: each by itself ("sliding"), or all once the last of
+        /// them is old enough ("since-last").
+        window_kind: Option<WindowKind> = None, r#""sliding""#;
+        /// How long a lockout lasts, or "until-unlocked".
+        lock_for: Option<LockFor> = None, r#""15m""#;
+        /// How many times as long each further lockout lasts; 1: no longer.
+        growth: Option<Count<1, 100>> = None, "2";
+        /// The longest that a lockout grows to, or "none".
+        longest: Option<Longest> = None, r#""1h""#;
+        /// How long the first lockouts of a row last, one after the other; the last one repeats.
+        /// In the place of `lock_for` and `growth`.
+        steps: Option<Vec<Length<1, { 365 * DAY }>>> = None, r#"["1m", "5m", "1h"]"#;
+        /// After so many lockouts in a row, the next lasts until somebody unlocks.
+        permanent_after: Option<Count<1, 1_000>> = None, "10";
+        /// So many failures in a row lock until somebody unlocks, however far apart, or "none".
+        ceiling: Option<Ceiling> = None, "1000";
+    }
+
+    /// How failed sign-ins at one account from one address are counted. A lockout refuses that
+    /// account from there alone. No preset counts them: one key here does.
+    lockout_pair: LockoutPair = ["lockout.account_at_address"] {
+        /// Whether it counts at all.
+        count: Option<bool> = None, "true";
+        /// How many guesses reach the password check.
+        max_attempts: Option<Count<1, { MAX_LIMIT as u64 }>> = None, "5";
+        /// For how long a failure counts, or "none": for ever.
+        window: Option<Window> = None, r#""15m""#;
+        /// How the window lets failures go: each by itself ("sliding"), or all once the last of
+        /// them is old enough ("since-last").
+        window_kind: Option<WindowKind> = None, r#""sliding""#;
+        /// How long a lockout lasts, or "until-unlocked".
+        lock_for: Option<LockFor> = None, r#""5m""#;
+        /// How many times as long each further lockout lasts; 1: no longer.
+        growth: Option<Count<1, 100>> = None, "2";
+        /// The longest that a lockout grows to, or "none".
+        longest: Option<Longest> = None, r#""1h""#;
+        /// How long the first lockouts of a row last, one after the other; the last one repeats.
+        /// In the place of `lock_for` and `growth`.
+        steps: Option<Vec<Length<1, { 365 * DAY }>>> = None, r#"["1m", "5m", "1h"]"#;
+        /// After so many lockouts in a row, the next lasts until somebody unlocks.
+        permanent_after: Option<Count<1, 1_000>> = None, "10";
+        /// So many failures in a row lock until somebody unlocks, however far apart, or "none".
+        ceiling: Option<Ceiling> = None, "100";
     }
 
     /// What administrators can do to accounts. A key that is written is pinned.

@@ -15,7 +15,8 @@ use crate::admin::settings;
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{
-    NO_WINDOW, Preset, UNTIL_UNLOCKED, live_sessions_name, live_sessions_named,
+    Enforcement, NO_CEILING, NO_WINDOW, Preset, UNTIL_UNLOCKED, WindowKind, live_sessions_name,
+    live_sessions_named,
 };
 use crate::engine::OnStale;
 use crate::gateway::Origin;
@@ -53,6 +54,8 @@ pub(super) enum HostTold {
 }
 
 words!(HostTold { "client" => Self::Client, "upstream" => Self::Upstream });
+words!(Enforcement { "lock" => Self::Lock, "monitor" => Self::Monitor });
+words!(WindowKind { "sliding" => Self::Sliding, "since-last" => Self::SinceLast });
 words!(OnStale { "strict" => Self::Strict, "best-effort" => Self::BestEffort });
 
 /// How log lines are written.
@@ -344,6 +347,10 @@ pub(super) struct Window(pub(super) Option<Duration>);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct LockFor(pub(super) Option<Duration>);
 
+/// The longest that a lockout grows to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Longest(pub(super) Option<Duration>);
+
 macro_rules! length_or {
     ($type:ident, $word:path, $example:literal) => {
         impl Text for $type {
@@ -370,6 +377,7 @@ macro_rules! length_or {
 
 length_or!(Window, NO_WINDOW, "15m");
 length_or!(LockFor, UNTIL_UNLOCKED, "5m");
+length_or!(Longest, NO_CEILING, "1h");
 
 /// Texts that the directory's settings read, too.
 macro_rules! setting_texts {

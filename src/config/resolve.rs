@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
-use super::file::{Identity, Lockout, Written, is_here};
+use super::file::{Identity, Lockout, LockoutAddress, LockoutPair, Written, is_here};
 use super::kind::{HostTold, Line, MaybeHeader};
 use super::load::Checked;
 use super::problem::{ConfigErrors, Place, Problem};
@@ -18,7 +18,7 @@ use crate::admin::settings::{
     LOCKOUT, Setting,
 };
 use crate::domain::client::TrustedProxies;
-use crate::domain::policy::PolicyWords;
+use crate::domain::policy::{CounterWords, PolicyWords};
 use crate::gateway::settings::IdentityHeaders;
 use crate::gateway::{Origin, Settings};
 
@@ -152,33 +152,66 @@ fn identity(written: &Written, places: &Places) -> Vec<Problem> {
     problems
 }
 
-impl Lockout {
-    fn words(&self) -> PolicyWords {
-        let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+/// What a section says of how one counter counts.
+macro_rules! counter_words {
+    ($section:expr) => {{
+        let section = $section;
+        CounterWords {
+            count: section.count,
+            max_attempts: section.max_attempts.map(|count| number(count.0)),
+            window: section.window.map(|window| window.0),
+            window_kind: section.window_kind,
+            lock_for: section.lock_for.map(|lock_for| lock_for.0),
+            growth: section.growth.map(|growth| number(growth.0)),
+            longest: section.longest.map(|longest| longest.0),
+            steps: section
+                .steps
+                .as_ref()
+                .map(|steps| steps.iter().map(|step| step.0).collect()),
+            permanent_after: section
+                .permanent_after
+                .map(|lockouts| Some(number(lockouts.0))),
+            ceiling: section.ceiling.map(|ceiling| ceiling.0),
+        }
+    }};
+}
+
+fn number(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+impl Written {
+    fn policy_words(&self) -> PolicyWords {
+        let lockout = &self.lockout;
         PolicyWords {
-            preset: self.preset.unwrap_or_default(),
-            max_attempts: self.max_attempts.map(|count| number(count.0)),
-            window: self.window.map(|window| window.0),
-            lock_for: self.lock_for.map(|lock_for| lock_for.0),
-            growth: self.growth.map(|growth| number(growth.0)),
-            longest: self.longest.map(|longest| longest.0),
-            live_sessions: self.live_sessions,
+            preset: lockout.preset.unwrap_or_default(),
+            account: counter_words!(lockout),
+            account_at_address: counter_words!(&self.lockout_pair),
+            address: counter_words!(&self.lockout_address),
+            exempt: lockout.exempt.clone(),
+            known_devices: lockout.known_devices,
+            remember_wrong: lockout
+                .remember_wrong
+                .map(|n| u8::try_from(n.0).unwrap_or(u8::MAX)),
+            live_sessions: lockout.live_sessions,
+            enforcement: lockout.mode,
         }
     }
 
-    /// The parts of the policy that are written.
-    fn keys(places: &Places) -> Vec<(String, Place)> {
-        let keys = places
-            .written()
-            .filter(|(key, _)| key.starts_with("lockout."));
-        keys.map(|(key, place)| (key.to_owned(), place.clone()))
-            .collect()
+    /// Whether anything is said of the policy.
+    fn names_a_policy(&self) -> bool {
+        self.lockout != Lockout::default()
+            || self.lockout_address != LockoutAddress::default()
+            || self.lockout_pair != LockoutPair::default()
     }
 }
 
 fn lockout(written: &Written, places: &Places) -> Vec<Problem> {
-    let Err(invalid) = written.lockout.words().build() else { return Vec::new() };
-    let mut keys = Lockout::keys(places).into_iter();
+    let Err(invalid) = written.policy_words().build() else { return Vec::new() };
+    let written = places.written();
+    let mut keys = written
+        .filter(|(key, _)| key.starts_with("lockout."))
+        .map(|(key, place)| (key.to_owned(), place.clone()));
     let Some((key, first)) = keys.next() else { return Vec::new() };
     let what = format!("the policy in [lockout] contradicts itself: {invalid}");
     let beside = match &first {
@@ -248,9 +281,9 @@ impl Checked {
 
     /// The settings of the directory that are written here.
     pub(crate) fn pinned(&self) -> Pins {
-        let Written { lockout, accounts, branding, .. } = &self.written;
-        let policy = lockout.words().build().ok();
-        let policy = policy.filter(|_| *lockout != Lockout::default());
+        let Written { accounts, branding, .. } = &self.written;
+        let policy = self.written.policy_words().build().ok();
+        let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
         let values: [(&'static Setting, Option<String>); 6] = [

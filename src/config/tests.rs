@@ -58,7 +58,9 @@ fn switched_on() -> String {
             .filter(|rest| !rest.starts_with(' ') && rest.contains(" = "));
         format!("{}\n", key.unwrap_or(line))
     };
-    REFERENCE.lines().map(on).collect()
+    // Steps stand in the place of other keys.
+    let lines = REFERENCE.lines().filter(|line| !line.starts_with("#steps"));
+    lines.map(on).collect()
 }
 
 #[test]
@@ -70,6 +72,7 @@ fn every_key_of_the_reference_can_be_switched_on() {
     let mut on: Vec<_> = written.places.written().map(|(key, _)| key).collect();
     on.sort_unstable();
     let mut sorted = names.clone();
+    sorted.retain(|name| !name.ends_with(".steps"));
     sorted.sort_unstable();
     assert_eq!(on, sorted);
     for key in keys {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::domain::counting::MAX_CEILING;
 use crate::domain::length::{read_length, spell_length};
+use crate::domain::policy::NO_CEILING;
 
 /// A value before anybody knows what it should be.
 #[derive(Clone, Debug)]
@@ -215,6 +217,36 @@ impl<const MIN: u64, const MAX: u64> Value for Count<MIN, MAX> {
         Some(self.0.to_string())
     }
 }
+
+/// How many consecutive failures lock until somebody unlocks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Ceiling(pub(super) Option<u32>);
+
+impl Value for Ceiling {
+    fn allowed() -> Cow<'static, str> {
+        format!("{}, or \"{NO_CEILING}\"", AnyCeiling::allowed()).into()
+    }
+
+    fn read(raw: &Raw<'_>) -> Result<Self, Wrong> {
+        match raw {
+            Raw::Text(text) if text == NO_CEILING => Ok(Self(None)),
+            Raw::Variable(text) if *text == NO_CEILING => Ok(Self(None)),
+            raw => {
+                let count = AnyCeiling::read(raw)?.0;
+                Ok(Self(u32::try_from(count).ok()))
+            }
+        }
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(
+            self.0
+                .map_or_else(|| quoted(NO_CEILING), |count| count.to_string()),
+        )
+    }
+}
+
+type AnyCeiling = Count<1, { MAX_CEILING as u64 }>;
 
 /// A number of bytes within bounds, written with its unit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

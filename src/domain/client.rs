@@ -27,6 +27,17 @@ impl ClientAddr {
         }
     }
 
+    /// The networks that it counts under, the narrowest first: the address for
+    /// IPv4; the /64, /56 and /48 for IPv6, the sizes that sites are given.
+    pub fn networks(self) -> impl Iterator<Item = IpNet> {
+        let wider = match self.0 {
+            IpAddr::V4(_) => &[][..],
+            IpAddr::V6(_) => &[56, 48],
+        };
+        let wide = move |bits: &u8| IpNet::new(self.0, *bits).ok().map(|net| net.trunc());
+        std::iter::once(self.prefix()).chain(wider.iter().filter_map(wide))
+    }
+
     /// Finds the client behind trusted proxies.
     ///
     /// `hops` are the values of the one configured header (`X-Forwarded-For`)

@@ -53,6 +53,9 @@ actions! {
     AccountLocked => "account.locked",
     /// The attempt engine locked an account out.
     AccountLockedOut => "account.locked_out",
+    /// The attempt engine would have locked an account out, were it not only told
+    /// to monitor.
+    AccountWouldBeLockedOut => "account.would_be_locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
     /// A known device was forgotten.

@@ -182,11 +182,15 @@ pub struct Lockout {
 }
 
 impl Lockout {
-    /// When it ends, seen from `now`: never later than its whole length ahead.
+    /// When it ends, seen from `now`: never later than its whole length ahead, but
+    /// for a clock that just stepped back.
     pub fn end_at(&self, now: Timestamp) -> End {
         match self.length {
             None => End::Never,
-            Some(length) => End::At(self.laid_at.after(length).min(now.after(length))),
+            Some(length) => {
+                let now = now.unless_stepped_back(self.laid_at);
+                End::At(self.laid_at.after(length).min(now.after(length)))
+            }
         }
     }
 
@@ -402,6 +406,8 @@ mod tests {
         };
         assert_eq!(lockout.end_at(Timestamp::from_secs(1_000_100)), at(1_000_300));
         assert_eq!(lockout.end_at(Timestamp::from_secs(10)), at(310));
+        assert_eq!(lockout.end_at(Timestamp::from_secs(999_940)), at(1_000_300), "stood still");
+        assert_eq!(lockout.end_at(Timestamp::from_secs(999_939)), at(1_000_239));
         assert!(!lockout.is_on(Timestamp::from_secs(1_000_300)));
     }
 

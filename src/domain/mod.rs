@@ -8,6 +8,7 @@
 pub mod account;
 pub mod attempts;
 pub mod client;
+pub mod counting;
 pub mod denial;
 pub mod device;
 pub mod event;

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+/// How far a clock may step back and be taken to have stood still.
+pub const STEP_BACK: Duration = Duration::from_secs(60);
+
 /// An instant on the shared wall clock, in microseconds since the Unix epoch.
 ///
 /// Arithmetic saturates: no configured duration can wrap an end into the past.
@@ -56,6 +59,14 @@ impl Timestamp {
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(micros(by)))
+    }
+
+    /// This instant, unless `stamp` was made a moment after it: then the clock stepped
+    /// back, as clocks do that are set right, and no time has passed since the stamp.
+    /// A stamp from further ahead is a clock's that was wrong.
+    #[must_use]
+    pub fn unless_stepped_back(self, stamp: Self) -> Self {
+        if stamp > self && stamp.since(self) <= STEP_BACK { stamp } else { self }
     }
 
     /// How long ago `earlier` was; zero if it is not earlier.

@@ -2,23 +2,25 @@
 //!
 //! The reservation is the only way to a session, so no path can forget to count.
 
+mod counters;
+mod lockouts;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 #[cfg(feature = "passwords")]
 use std::time::Duration;
 
+use self::counters::{Reserved, Verdict};
 #[cfg(feature = "passwords")]
 use crate::domain::account::AccountId;
 use crate::domain::account::{Account, AccountKey};
-use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
+use crate::domain::attempts::{Guess, Outcome};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::DeviceId;
-use crate::domain::event::{Action, Note};
-use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
+use crate::domain::policy::{Enforcement, LockoutPolicy};
 use crate::domain::standing::{Generation, Standing};
 use crate::engine::devices::Offer;
 use crate::engine::figures::Attempted;
@@ -27,8 +29,6 @@ use crate::engine::passwords::Asker;
 use crate::engine::sign_in::{Entry, SignInError, SignedIn};
 use crate::engine::visitor::Visitor;
 use crate::engine::{Gate, Portcullis, Unanswered};
-use crate::store::keyring::AttemptKey;
-use crate::store::{Edit, Facts};
 
 /// How long a password waits for its turn to be checked. A flood makes people
 /// wait no longer, and holds no more memory than comes in this time.
@@ -76,82 +76,68 @@ impl Portcullis {
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
         let known = gate.recognize(&visitor, account.as_ref()).await?;
-        let (counter, ticket) = gate.reserve(typed, account.as_ref(), known).await?;
-        let ticket = Some(ticket);
-        let attempt = Attempt { gate: self.clone(), counter, ticket, account, known, visitor };
-        match counter.device {
+        let (device, reserved) = gate
+            .reserve(typed, account.as_ref(), known, &visitor)
+            .await?;
+        let attempt = Attempt {
+            gate: self.clone(),
+            device,
+            enforcement: reserved.enforcement(),
+            reserved: Some(reserved),
+            account,
+            known,
+            visitor,
+        };
+        match device {
             Some(_) => Ok(attempt),
             None => attempt.unless_locked_out().await,
         }
     }
 }
 
-/// The counter that a guess is taken from: the account's, which all strangers
-/// share, or that of one known device.
-#[derive(Clone, Copy)]
-struct Counter {
-    key: AttemptKey,
-    device: Option<DeviceId>,
-}
-
 impl Gate {
     /// Takes a guess from the known device's own counter. Where that is used up,
-    /// or there is none, from the account's.
+    /// or there is none, from those of strangers. Says which device's it is.
     async fn reserve(
         &self,
         typed: TypedLogin,
         account: Option<&Account>,
         known: Option<DeviceId>,
-    ) -> Result<(Counter, Ticket), SignInError> {
+        visitor: &Visitor,
+    ) -> Result<(Option<DeviceId>, Reserved), SignInError> {
+        let policy = self.policy();
         if let Some((account, device)) = account.zip(known) {
-            let key = self.keyring.device_attempt_key(account.id, device);
-            let counter = Counter { key, device: Some(device) };
-            match self.reserve_from(counter, Some(account)).await {
-                Err(SignInError::LockedOut { .. }) => {}
-                decided => return decided,
+            match self.reserve_on_device(&policy, account, device).await {
+                Ok(None) | Err(SignInError::LockedOut { .. }) => {}
+                Ok(Some(reserved)) => return Ok((Some(device), reserved)),
+                Err(refused) => return Err(refused),
             }
         }
-        let name = account.map_or(typed, |account| (&account.login).into());
-        let counter = Counter { key: self.keyring.attempt_key(&name), device: None };
-        self.reserve_from(counter, account).await
+        let counters = self.counters_of_stranger(&policy, typed, account, visitor);
+        let reserved = self.reserve_from(&policy, counters, account).await?;
+        Ok((None, reserved))
     }
 
-    async fn reserve_from(
+    async fn reserve_on_device(
         &self,
-        counter: Counter,
-        account: Option<&Account>,
-    ) -> Result<(Counter, Ticket), SignInError> {
+        policy: &LockoutPolicy,
+        account: &Account,
+        device: DeviceId,
+    ) -> Result<Option<Reserved>, SignInError> {
         let now = self.clock.wall();
-        let by_itself = account.zip(counter.device);
-        let by_itself = by_itself.and_then(|(a, device)| a.locks.device_lockout_at(device, now));
-        if let Some(lockout) = by_itself {
+        if let Some(lockout) = account.locks.device_lockout_at(device, now) {
             // Known to the directory, whatever the attempt store lost.
             return Err(SignInError::locked_out(lockout, now));
         }
-        let generation = account.map_or(0, |account| account.attempts_generation);
-        let policy = self.policy();
-        let reserve = self.attempts.reserve(counter.key, &policy, generation);
-        match self.ask_attempts(reserve).await? {
-            Reservation::Granted(ticket) => Ok((counter, ticket)),
-            Reservation::Busy => Err(SignInError::Busy),
-            Reservation::LockedOut(lockout) => {
-                self.record(counter, account, &lockout).await?;
-                Err(SignInError::locked_out(&lockout, self.clock.wall()))
-            }
+        if policy.is_off() {
+            return Ok(Some(Reserved::default()));
         }
-    }
-
-    /// Writes down what a counter laid, before anybody is told of it.
-    async fn record(
-        &self,
-        counter: Counter,
-        account: Option<&Account>,
-        lockout: &Lockout,
-    ) -> Result<(), Unanswered> {
-        match counter.device {
-            None => self.record_lockout(account, lockout).await,
-            Some(device) => self.record_device_lockout(account, device, lockout).await,
-        }
+        let Some(counters) = self.counters_of_device(policy, account, device) else {
+            return Ok(None);
+        };
+        self.reserve_from(policy, counters, Some(account))
+            .await
+            .map(Some)
     }
 
     async fn resolve(&self, typed: &TypedLogin) -> Result<Option<Account>, Unanswered> {
@@ -160,65 +146,6 @@ impl Gate {
             None => Ok(None),
         }
     }
-
-    /// Writes a lockout to the directory, with audit and feed, before anybody
-    /// is told of it. Whoever lays it or meets it unwritten does this, so a
-    /// crash in between loses nothing.
-    async fn record_lockout(
-        &self,
-        account: Option<&Account>,
-        lockout: &Lockout,
-    ) -> Result<(), Unanswered> {
-        let (Some(directory), Some(account)) = (&self.directory, account) else { return Ok(()) };
-        if account.locks.lockout.as_ref() == Some(lockout) {
-            return Ok(());
-        }
-        let spare = self.settings.known_devices;
-        let decide = |facts: Facts<'_>| write_lockout(facts, lockout, spare);
-        let changed = self
-            .ask(directory.change(account.id, Box::new(decide)))
-            .await?;
-        if let Some(changed) = changed {
-            self.figures.lockouts.fetch_add(1, Ordering::Relaxed);
-            tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
-            self.learn(&changed.account.key(), changed.account.standing());
-        }
-        Ok(())
-    }
-
-    async fn settle(
-        &self,
-        key: AttemptKey,
-        ticket: Ticket,
-        outcome: Outcome,
-    ) -> Result<Settled, Unanswered> {
-        let policy = self.policy();
-        let settle = self.attempts.settle(key, &policy, ticket, outcome);
-        let settled = self.ask_attempts(settle).await;
-        self.figures.settled(outcome, settled.as_ref().ok());
-        settled
-    }
-}
-
-/// An unlock that came meanwhile forgets the lockout, and one that is written
-/// already is not written again. Sessions on known devices are spared, or nobody's.
-fn write_lockout(facts: Facts<'_>, lockout: &Lockout, spare: bool) -> Option<Edit> {
-    let unlocked_since = facts.account.attempts_generation > lockout.id.generation;
-    let written = facts.account.locks.lockout.as_ref() == Some(lockout);
-    if unlocked_since || written || !lockout.is_on(facts.now) {
-        return None;
-    }
-    let mut account = facts.account.clone();
-    let spared = if spare { facts.devices } else { &[] };
-    account.locks.lock_out(lockout.clone(), spared);
-    let reason = format!("{} failed sign-ins", lockout.failures);
-    let note = Note {
-        actor: "engine".to_owned(),
-        action: Action::AccountLockedOut,
-        reason: Some(reason),
-        from: None,
-    };
-    Some(Edit { account, password_hash: None, note })
 }
 
 /// A reserved guess. Check the password, then say how it went.
@@ -228,9 +155,11 @@ fn write_lockout(facts: Facts<'_>, lockout: &Lockout, spare: bool) -> Option<Edi
 #[must_use = "an attempt that is dropped counts as failed"]
 pub struct Attempt {
     gate: Portcullis,
-    counter: Counter,
+    /// The known device whose own guess it is.
+    device: Option<DeviceId>,
     /// Taken when the attempt is settled.
-    ticket: Option<Ticket>,
+    reserved: Option<Reserved>,
+    enforcement: Enforcement,
     account: Option<Account>,
     /// The device of the account that the visitor proved to come from.
     known: Option<DeviceId>,
@@ -283,19 +212,65 @@ impl Attempt {
 
     /// The password was wrong, or nobody has this login.
     ///
+    /// [`Attempt::fail_with`] is kinder to people whose programs try an old password
+    /// again and again.
+    ///
     /// # Errors
     ///
     /// If a store does not answer. The guess counts as failed all the same.
-    pub async fn fail(mut self) -> Result<Failure, SignInError> {
-        let remaining = match self.settle(Outcome::Failed).await? {
-            Settled::LockedOut(lockout) => {
-                self.record(&lockout).await?;
-                0
-            }
-            Settled::Recorded { remaining } => remaining,
-            Settled::Stale => 0,
+    pub async fn fail(self) -> Result<Failure, SignInError> {
+        self.fail_as(Outcome::Failed(None)).await
+    }
+
+    /// The same, saying which password was wrong: tried again from the same network
+    /// or device, it is not a new guess. It is remembered as a keyed hash, cut short.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::fail`].
+    pub async fn fail_with(self, password: &str) -> Result<Failure, SignInError> {
+        let guess = self.guess(password);
+        self.fail_as(Outcome::Failed(guess)).await
+    }
+
+    async fn fail_as(mut self, outcome: Outcome) -> Result<Failure, SignInError> {
+        let verdict = self.settle(outcome).await?;
+        self.lay(&verdict).await?;
+        let remaining = if verdict.laid.is_empty() { verdict.remaining } else { None };
+        Ok(Failure { remaining: remaining.unwrap_or(0) })
+    }
+
+    /// What this password is as a guess, for whoever remembers it.
+    fn guess(&self, password: &str) -> Option<Guess> {
+        let counter = self.reserved.as_ref()?.first()?;
+        let generation = self.account.as_ref().map(|account| account.generation);
+        let source = match self.device {
+            Some(device) => device.to_string(),
+            None => self.visitor.address().prefix().to_string(),
         };
-        Ok(Failure { remaining })
+        let keyring = &self.gate.0.keyring;
+        Some(keyring.guess(&counter.key, generation.unwrap_or_default(), &source, password))
+    }
+
+    /// One factor of several was right. Nothing is counted and nothing cleared: the
+    /// next factor is an attempt of its own, on the same counters, and only the whole
+    /// sign-in clears them.
+    ///
+    /// # Errors
+    ///
+    /// If a store does not answer, or a lockout came meanwhile.
+    pub async fn pass_factor(mut self) -> Result<(), SignInError> {
+        let verdict = self.settle(Outcome::Passed).await?;
+        self.unless_laid(&verdict).await
+    }
+
+    /// Nothing was guessed, as with an empty password: nothing is counted.
+    ///
+    /// # Errors
+    ///
+    /// If a store does not answer. The guess counts as failed then.
+    pub async fn withdraw(mut self) -> Result<(), SignInError> {
+        self.settle(Outcome::Released).await.map(drop)
     }
 
     /// The whole sign-in succeeded, and this is whose account it is: clears the
@@ -335,7 +310,7 @@ impl Attempt {
     /// device of one account is none of another's.
     fn offer(&self, account: &AccountKey) -> Option<Offer> {
         let gate = &self.gate.0;
-        let offered = gate.settings.known_devices && gate.directory.is_some();
+        let offered = gate.knows_devices() && gate.directory.is_some();
         if !offered || !self.visitor.has_cookies() {
             return None;
         }
@@ -344,7 +319,7 @@ impl Attempt {
             .as_ref()
             .is_some_and(|own| own.key() == *account);
         let known = self.known.filter(|_| own);
-        let past_lockout = known.is_some() && self.counter.device.is_some();
+        let past_lockout = known.is_some() && self.device.is_some();
         Some(Offer { known, past_lockout })
     }
 
@@ -377,7 +352,7 @@ impl Attempt {
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
         match self.owner_of(password).await? {
             Some(account) => self.succeed(account).await,
-            None => self.wrong().await,
+            None => self.wrong(password).await,
         }
     }
 
@@ -398,13 +373,17 @@ impl Attempt {
                 let standing = self.succeed_elsewhere(account).await?;
                 Ok((account, standing))
             }
-            None => self.wrong().await,
+            None => self.wrong(password).await,
         }
     }
 
     /// Whose password it is: the account's that the login names, or nobody's.
     #[cfg(feature = "passwords")]
     async fn owner_of(&mut self, password: &str) -> Result<Option<AccountId>, SignInError> {
+        if password.is_empty() {
+            // Nobody's, and no guess.
+            return Ok(None);
+        }
         let right = match self.is_right(password).await {
             Ok(right) => right,
             Err(unanswered) => return Err(self.give_back(unanswered).await),
@@ -417,8 +396,12 @@ impl Attempt {
     }
 
     #[cfg(feature = "passwords")]
-    async fn wrong<T>(self) -> Result<T, SignInError> {
-        self.fail().await?;
+    async fn wrong<T>(self, password: &str) -> Result<T, SignInError> {
+        if password.is_empty() {
+            self.withdraw().await?;
+        } else {
+            self.fail_with(password).await?;
+        }
         Err(SignInError::Wrong)
     }
 
@@ -426,7 +409,7 @@ impl Attempt {
     async fn is_right(&self, password: &str) -> Result<bool, Unanswered> {
         let hash = self.stored_hash().await?;
         let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
-        let asker = match self.counter.device {
+        let asker = match self.device {
             Some(device) => Asker::Device(device),
             None => Asker::Stranger(Some(self.visitor.address().prefix())),
         };
@@ -469,16 +452,32 @@ impl Attempt {
             self.gate.0.figures.attempts.add(Attempted::Wrong);
             return Err(SignInError::Wrong);
         }
-        if let Settled::LockedOut(lockout) = self.settle(Outcome::Succeeded).await? {
-            self.record(&lockout).await?;
-            return Err(SignInError::locked_out(&lockout, now));
-        }
+        let verdict = self.settle(Outcome::Succeeded).await?;
+        self.unless_laid(&verdict).await?;
         Ok(standing)
     }
 
-    async fn record(&self, lockout: &Lockout) -> Result<(), Unanswered> {
+    /// Refuses what came back so late that a lockout has been laid meanwhile.
+    async fn unless_laid(&self, verdict: &Verdict) -> Result<(), SignInError> {
+        let enforcement = self.enforcement;
+        match verdict.refusal(self.gate.0.clock.wall()) {
+            Some(refusal) if enforcement == Enforcement::Lock => {
+                self.gate
+                    .0
+                    .record(&verdict.laid, self.account.as_ref())
+                    .await?;
+                Err(refusal)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn lay(&self, verdict: &Verdict) -> Result<(), Unanswered> {
         let account = self.account.as_ref();
-        self.gate.0.record(self.counter, account, lockout).await
+        self.gate
+            .0
+            .lay(&verdict.laid, account, self.enforcement)
+            .await
     }
 
     /// A store failed before anything was decided: that is nobody's wrong guess.
@@ -489,16 +488,12 @@ impl Attempt {
         unanswered.into()
     }
 
-    async fn settle(&mut self, outcome: Outcome) -> Result<Settled, SignInError> {
-        let Some(ticket) = self.ticket else { return Ok(Settled::Stale) };
-        let settled = self
-            .gate
-            .0
-            .settle(self.counter.key, ticket, outcome)
-            .await?;
+    async fn settle(&mut self, outcome: Outcome) -> Result<Verdict, SignInError> {
+        let Some(reserved) = &self.reserved else { return Ok(Verdict::default()) };
+        let verdict = self.gate.0.settle(reserved, outcome).await?;
         // Only now: a future that is dropped before is settled by the drop.
-        self.ticket = None;
-        Ok(settled)
+        self.reserved = None;
+        Ok(verdict)
     }
 }
 
@@ -506,14 +501,13 @@ impl Drop for Attempt {
     /// The slot counts as failed anyway. Saying so at once lets the next attempt
     /// know that it is not in flight any more.
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
-        let (gate, counter, account) =
-            (Arc::clone(&self.gate.0), self.counter, self.account.take());
+        let Some(reserved) = self.reserved.take() else { return };
+        let (gate, account, enforcement) =
+            (Arc::clone(&self.gate.0), self.account.take(), self.enforcement);
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            let settled = gate.settle(counter.key, ticket, Outcome::Failed).await;
-            if let Ok(Settled::LockedOut(lockout)) = settled {
-                let _ = gate.record(counter, account.as_ref(), &lockout).await;
+            if let Ok(verdict) = gate.settle(&reserved, Outcome::Failed(None)).await {
+                let _ = gate.lay(&verdict.laid, account.as_ref(), enforcement).await;
             }
         });
     }
@@ -522,7 +516,7 @@ impl Drop for Attempt {
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
-            .field("key", &self.counter.key)
+            .field("device", &self.device)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use crate::domain::client::TrustedProxies;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
@@ -72,6 +73,7 @@ impl Default for Builder {
                 https: false,
                 api_tokens: false,
                 known_devices: true,
+                trusted_proxies: TrustedProxies::default(),
                 session_lifetime: Duration::from_secs(12 * 3600),
                 session_idle: Duration::from_secs(2 * 3600),
                 max_stale: Duration::from_secs(10),
@@ -169,6 +171,17 @@ impl Builder {
     /// lockout refuses everybody alike.
     pub fn known_devices(mut self, known: bool) -> Self {
         self.settings.known_devices = known;
+        self
+    }
+
+    /// The proxies that say where a sign-in comes from: their own addresses are
+    /// never counted. Default: none.
+    ///
+    /// Reading what they say is for whoever makes the
+    /// [`Visitor`](crate::Visitor), as with
+    /// [`ClientAddr::behind`](crate::domain::client::ClientAddr::behind).
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.settings.trusted_proxies = proxies;
         self
     }
 

@@ -2,17 +2,14 @@
 
 use http::HeaderValue;
 
-use std::sync::atomic::Ordering;
-
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::{Device, DeviceCookie, DeviceId, KNOWN_FOR};
 use crate::domain::event::{Action, Note};
-use crate::domain::lock::Lockout;
 use crate::domain::session::{Session, SessionToken};
 use crate::engine::sign_in::SignInError;
 use crate::engine::visitor::{Visitor, device_cookie_name};
 use crate::engine::{Gate, Portcullis, Unanswered};
-use crate::store::{Edit, Facts, NewDevice};
+use crate::store::NewDevice;
 
 /// The device that a sign-in is offered to be known by.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +94,12 @@ impl Portcullis {
 }
 
 impl Gate {
+    /// Whether devices are known: where neither the gate nor its policy says that
+    /// all are strangers.
+    pub(super) fn knows_devices(&self) -> bool {
+        self.settings.known_devices && self.policy().knows_devices()
+    }
+
     /// Which known device of the account the visitor proves to be.
     ///
     /// Only a cookie that was signed for this very account makes the directory
@@ -109,7 +112,7 @@ impl Gate {
         let https = self.settings.https;
         let cookie = visitor
             .device_cookie(https)
-            .filter(|_| self.settings.known_devices);
+            .filter(|_| self.knows_devices());
         let Some(cookie) = cookie else { return Ok(None) };
         let (id, secret) = (cookie.device(), cookie.secret());
         let signature =
@@ -126,46 +129,4 @@ impl Gate {
         });
         Ok(proved.map(|device| device.id))
     }
-
-    /// Writes a device's own lockout to the directory, so that no gate spares its
-    /// sessions while it lasts.
-    pub(super) async fn record_device_lockout(
-        &self,
-        account: Option<&Account>,
-        device: DeviceId,
-        lockout: &Lockout,
-    ) -> Result<(), Unanswered> {
-        let (Some(directory), Some(account)) = (&self.directory, account) else { return Ok(()) };
-        let decide = |facts: Facts<'_>| write_device_lockout(facts, device, lockout);
-        let change = directory.change(account.id, Box::new(decide));
-        if let Some(changed) = self.ask(change).await? {
-            self.figures.lockouts.fetch_add(1, Ordering::Relaxed);
-            tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "device locked out");
-            self.learn(&changed.account.key(), changed.account.standing());
-        }
-        Ok(())
-    }
-}
-
-/// An unlock that came meanwhile forgets the lockout, and one that is written
-/// already is not written again.
-fn write_device_lockout(facts: Facts<'_>, device: DeviceId, lockout: &Lockout) -> Option<Edit> {
-    let locks = &facts.account.locks;
-    let unlocked_since = facts.account.attempts_generation > lockout.id.generation;
-    let written = locks.device_lockout_at(device, facts.now) == Some(lockout);
-    let known = facts.devices.contains(&device);
-    if unlocked_since || written || !known || !lockout.is_on(facts.now) {
-        return None;
-    }
-    let mut account = facts.account.clone();
-    account
-        .locks
-        .lock_device_out(device, lockout.clone(), facts.now);
-    let note = Note {
-        actor: "engine".to_owned(),
-        action: Action::DeviceLockedOut,
-        reason: Some(format!("device {device}, {} failed sign-ins", lockout.failures)),
-        from: None,
-    };
-    Some(Edit { account, password_hash: None, note })
 }

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 #[cfg(any(feature = "gateway", feature = "passwords"))]
 pub(crate) use self::level::{Level, Raised};
-use crate::domain::attempts::{Outcome, Settled};
+use crate::domain::attempts::Outcome;
+use crate::domain::client::ClientAddr;
 use crate::domain::denial::DenialReason;
 use crate::domain::event::Action;
 use crate::domain::time::Monotonic;
@@ -63,9 +64,20 @@ words! {
         Wrong => "wrong",
         Succeeded => "succeeded",
         Busy => "busy",
+        WouldRefuse => "would-refuse",
         LockedOut => "locked-out",
         Refused => "refused",
         Unavailable => "unavailable",
+    }
+}
+
+words! {
+    /// What a lockout is one of.
+    pub(crate) enum CountedBy {
+        Account => "account",
+        AccountAtAddress => "account-at-address",
+        Address => "address",
+        Device => "device",
     }
 }
 
@@ -205,7 +217,11 @@ pub(crate) struct Figures {
     pub(super) lookups: Counts<Lookup>,
     pub(super) store_troubles: Counts<StoreTrouble>,
     pub(super) attempts: Counts<Attempted>,
-    pub(super) lockouts: AtomicU64,
+    pub(super) lockouts: Counts<CountedBy>,
+    /// Lockouts that a policy which only monitors would have laid.
+    pub(super) would_lock: Counts<CountedBy>,
+    /// Whether a proxy's own address came in the place of its client's.
+    proxy_seen: AtomicBool,
     pub(super) revocations: Histogram,
     pub(super) feed_position: AtomicU64,
     pub(super) looked_at_feed: AtomicU64,
@@ -222,7 +238,9 @@ impl Default for Figures {
             lookups: Counts::default(),
             store_troubles: Counts::default(),
             attempts: Counts::default(),
-            lockouts: AtomicU64::new(0),
+            lockouts: Counts::default(),
+            would_lock: Counts::default(),
+            proxy_seen: AtomicBool::new(false),
             revocations: Histogram::new(&OF_REVOCATIONS),
             feed_position: AtomicU64::new(0),
             looked_at_feed: AtomicU64::new(0),
@@ -243,17 +261,30 @@ impl Figures {
         self.admin_changes.add(action);
     }
 
-    /// An attempt was settled like this; `None`: the store did not answer. What
-    /// was given back is counted where that was decided.
-    pub(super) fn settled(&self, outcome: Outcome, settled: Option<&Settled>) {
-        let attempted = match (outcome, settled) {
-            (Outcome::Released, _) => return,
+    /// An attempt was settled like this, and whether it met a lockout; `None`: the
+    /// store did not answer. What was given back is counted where that was decided.
+    pub(super) fn settled(&self, outcome: Outcome, locked_out: Option<bool>) {
+        let attempted = match (outcome, locked_out) {
+            (Outcome::Released | Outcome::Passed, _) => return,
             (_, None) => Attempted::Unavailable,
-            (Outcome::Failed, Some(_)) => Attempted::Wrong,
-            (_, Some(Settled::LockedOut(_))) => Attempted::LockedOut,
-            (_, Some(_)) => Attempted::Succeeded,
+            (Outcome::Failed(_), Some(_)) => Attempted::Wrong,
+            (_, Some(true)) => Attempted::LockedOut,
+            (_, Some(false)) => Attempted::Succeeded,
         };
         self.attempts.add(attempted);
+    }
+
+    /// A policy that only monitors let somebody through whom it would have refused.
+    pub(super) fn would_refuse(&self) {
+        self.attempts.add(Attempted::WouldRefuse);
+    }
+
+    /// A sign-in came from the address of a trusted proxy itself, which is never
+    /// counted: whoever is behind it would pay for each other. Said once.
+    pub(super) fn note_uncounted_proxy(&self, address: ClientAddr) {
+        if !self.proxy_seen.swap(true, Ordering::Relaxed) {
+            tracing::warn!(client.ip = %address, "proxy names no client");
+        }
     }
 
     /// The feed was looked at, up to its end, at this instant.

@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::domain::attempts::{Outcome, Reservation};
+use crate::domain::attempts::{Outcome, Reservation, Scope};
 use crate::domain::login::TypedLogin;
 use crate::domain::time::Monotonic;
 use crate::engine::{Gate, Portcullis, Unanswered};
-use crate::store::StoreError;
+use crate::store::{Counter, StoreError};
 
 /// No login that anybody could have: it can't be seen.
 const NOBODY: &str = "\u{0}health";
@@ -43,13 +43,15 @@ impl Portcullis {
     /// Says whether the store answered.
     pub async fn probe_attempts(&self) -> bool {
         let gate = &self.0;
-        let (key, policy) = (gate.keyring.attempt_key(&TypedLogin::new(NOBODY)), gate.policy());
-        let reserve = gate.attempts.reserve(key, &policy, 0);
+        let policy = gate.policy();
+        let Some(rules) = policy.by_account().or(policy.by_address()) else { return true };
+        let key = gate.keyring.attempt_key(&TypedLogin::new(NOBODY));
+        let counter = Counter { key, rules: rules.clone(), generation: 0, scope: Scope::Own };
+        let counters = std::slice::from_ref(&counter);
+        let reserve = gate.attempts.reserve(counters);
         match gate.ask_attempts(reserve).await {
-            Ok(Reservation::Granted(ticket)) => {
-                let given_back = gate
-                    .attempts
-                    .settle(key, &policy, ticket, Outcome::Released);
+            Ok(Reservation::Granted(tickets)) => {
+                let given_back = gate.attempts.settle(counters, &tickets, Outcome::Released);
                 gate.ask_attempts(given_back).await.is_ok()
             }
             Ok(_) => true,

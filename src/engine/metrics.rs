@@ -51,7 +51,8 @@ impl Portcullis {
         page.counts(Metric::Lookups, figures.lookups.each());
         page.counts(Metric::StoreFailures, figures.store_troubles.each());
         page.counts(Metric::Attempts, figures.attempts.each());
-        page.counter(Metric::Lockouts, figures.lockouts.load(Ordering::Relaxed));
+        page.counts(Metric::Lockouts, figures.lockouts.each());
+        page.counts(Metric::WouldLock, figures.would_lock.each());
         page.histogram(Metric::Revocation, &figures.revocations.spread());
         page.counts(Metric::AdminChanges, figures.admin_changes.each());
         gate.report_feed(page);

@@ -70,6 +70,7 @@ use self::sessions::Sessions;
 use self::source::ErasedSessionSource;
 use self::standings::Standings;
 use crate::domain::account::AccountKey;
+use crate::domain::client::TrustedProxies;
 use crate::domain::denial::DenialReason;
 use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::standing::{Bearer, Standing};
@@ -133,6 +134,7 @@ struct Settings {
     https: bool,
     api_tokens: bool,
     known_devices: bool,
+    trusted_proxies: TrustedProxies,
     session_lifetime: Duration,
     session_idle: Duration,
     max_stale: Duration,

@@ -3,14 +3,17 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
+use ipnet::IpNet;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::domain::account::AccountId;
+use crate::domain::attempts::Guess;
 use crate::domain::device::DeviceId;
 use crate::domain::event::AuditRecord;
 use crate::domain::login::TypedLogin;
 use crate::domain::session::SessionToken;
+use crate::domain::standing::Generation;
 
 /// The keys of one directory, all made from one secret of 32 bytes.
 ///
@@ -21,6 +24,8 @@ pub struct Keyring {
     audit: [u8; 32],
     attempts: [u8; 32],
     devices: [u8; 32],
+    addresses: [u8; 32],
+    guesses: [u8; 32],
 }
 
 impl Keyring {
@@ -31,6 +36,8 @@ impl Keyring {
             audit: derive(secret, b"portcullis audit chain"),
             attempts: derive(secret, b"portcullis attempts"),
             devices: derive(secret, b"portcullis devices"),
+            addresses: derive(secret, b"portcullis addresses"),
+            guesses: derive(secret, b"portcullis guesses"),
         }
     }
 
@@ -47,6 +54,48 @@ impl Keyring {
         mac.update(&account.get().to_be_bytes());
         mac.update(&device.get().to_be_bytes());
         AttemptKey(mac.finalize().into_bytes().into())
+    }
+
+    /// Under which key attempts for this login from this network are counted.
+    pub fn pair_attempt_key(&self, login: &TypedLogin, network: IpNet) -> AttemptKey {
+        let mut mac = keyed(&self.addresses);
+        mac.update(b"pair");
+        mac.update(network.to_string().as_bytes());
+        mac.update(b" ");
+        mac.update(login.as_str().as_bytes());
+        AttemptKey(mac.finalize().into_bytes().into())
+    }
+
+    /// Under which key attempts from this network are counted.
+    pub fn address_attempt_key(&self, network: IpNet) -> AttemptKey {
+        let mut mac = keyed(&self.addresses);
+        mac.update(b"network");
+        mac.update(network.to_string().as_bytes());
+        AttemptKey(mac.finalize().into_bytes().into())
+    }
+
+    /// A wrong password, as the counter with this key remembers it. Of an account in
+    /// another session generation, as after a new password, it is another guess.
+    pub fn guess(
+        &self,
+        counter: &AttemptKey,
+        generation: Generation,
+        source: &str,
+        password: &str,
+    ) -> Guess {
+        let part = |label: &[u8], rest: &[u8]| {
+            let mut mac = keyed(&self.guesses);
+            mac.update(label);
+            mac.update(counter.as_bytes());
+            mac.update(&generation.get().to_be_bytes());
+            mac.update(&(source.len() as u64).to_be_bytes());
+            mac.update(source.as_bytes());
+            mac.update(rest);
+            let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = mac.finalize().into_bytes().into();
+            u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        };
+        let source = part(b"source", b"");
+        Guess { source: (source >> 32) as u32, print: part(b"password", password.as_bytes()) }
     }
 
     /// What signs a device's cookie: good for this account, device and secret.

@@ -14,6 +14,7 @@ mod bus;
 mod error;
 pub mod keyring;
 pub mod memory;
+mod nonces;
 mod records;
 mod source;
 #[cfg(feature = "sqlite")]
@@ -21,14 +22,15 @@ pub mod sql;
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::domain::account::{Account, AccountId, AccountKey};
-use crate::domain::attempts::{Budget, Outcome, Reservation, Settled, Ticket};
+use crate::domain::attempts::{Budget, Counted, Outcome, Reservation, Scope, Settled, Ticket};
+use crate::domain::counting::CounterRules;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::login::TypedLogin;
-use crate::domain::policy::LockoutPolicy;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
@@ -212,35 +214,52 @@ pub trait Directory: SessionStore {
 /// no such account.
 pub type Decide<'a> = Box<dyn FnOnce(Facts<'_>) -> Option<Edit> + Send + 'a>;
 
+/// One counter that an attempt is counted by.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// Whose it is: a keyed hash.
+    pub key: AttemptKey,
+    /// How it counts.
+    pub rules: Arc<CounterRules>,
+    /// The account's attempts generation as the directory has it; 0 for what is no
+    /// account's.
+    pub generation: u64,
+    /// What a success means to it.
+    pub scope: Scope,
+}
+
+impl Counter {
+    pub(crate) fn counted(&self) -> Counted<'_> {
+        Counted { rules: &self.rules, generation: self.generation, scope: self.scope }
+    }
+}
+
 /// Counts attempts to sign in, exactly, at any concurrency.
 ///
-/// A reservation is durable before it is answered, so a crash between reserve
-/// and settle gives nobody a guess back.
+/// An attempt is counted by several counters: the first remembers which wrong
+/// passwords were tried. A reservation is durable before it is answered, so a
+/// crash between reserve and settle gives nobody a guess back.
 pub trait AttemptStore: fmt::Debug + Send + Sync + 'static {
-    /// Takes a guess before the password is looked at.
-    ///
-    /// `generation` is the account's attempts generation as the directory has it.
+    /// Takes a guess from every counter before the password is looked at, or from
+    /// none of them.
     fn reserve<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
+        counters: &'a [Counter],
     ) -> BoxFuture<'a, Result<Reservation, StoreError>>;
 
-    /// Says how an attempt went.
+    /// Says how an attempt went, with the tickets that it was granted. The answers
+    /// are in the counters' order.
     fn settle<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        ticket: Ticket,
+        counters: &'a [Counter],
+        tickets: &'a [Ticket],
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<Settled, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<Settled>, StoreError>>;
 
     /// What a new attempt would meet.
-    fn budget<'a>(
-        &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
-    ) -> BoxFuture<'a, Result<Budget, StoreError>>;
+    fn budget<'a>(&'a self, counters: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>>;
+
+    /// Forgets what these counters counted, and their lockouts; says how many there
+    /// were. For what no directory has an unlock of: an address.
+    fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>>;
 }

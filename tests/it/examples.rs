@@ -176,8 +176,12 @@ async fn guesses_are_counted_in_every_example() {
         let service = Example::start(example, folder.path());
         let browser = service.browser();
         let mut statuses = Vec::new();
-        for _ in 0..6 {
-            statuses.push(sign_in(&browser, "alice", "wrong").await.status);
+        for n in 0..6 {
+            statuses.push(
+                sign_in(&browser, "alice", &format!("wrong {n}"))
+                    .await
+                    .status,
+            );
         }
         assert_eq!(statuses, [401, 401, 401, 401, 401, 429], "{example}");
         // Not even the right password is looked at now.

@@ -287,8 +287,9 @@ async fn failed_attempts_lock_strangers_out_and_the_owner_goes_on() {
     let signed_in = world.try_to_sign_in("alice", PASSWORD).await;
     let device = signed_in.cookies().pop().expect("a device's cookie");
     assert!(device.starts_with("portcullis-device="), "{device}");
-    for _ in 0..5 {
-        assert_eq!(world.try_to_sign_in("alice", "a wrong guess").await.status, 401);
+    for n in 0..5 {
+        let guess = format!("guess {n}");
+        assert_eq!(world.try_to_sign_in("alice", &guess).await.status, 401);
     }
     let locked_out = world.try_to_sign_in("alice", PASSWORD).await;
     assert_eq!(locked_out.status, 429, "the right password is not looked at");

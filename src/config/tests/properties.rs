@@ -7,14 +7,14 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::file::{Admin, Limits, Lockout, Sessions};
+use crate::config::file::{Admin, Limits, Lockout, LockoutAddress, LockoutPair, Sessions};
 use crate::config::kind::{
-    Colour, Header, HostName, HostTold, Line, LockFor, LogLevel, MaybeHeader, MaybeListen,
+    Colour, Header, HostName, HostTold, Line, LockFor, LogLevel, Longest, MaybeHeader, MaybeListen,
     OpenPath, SupportUrl, Window,
 };
-use crate::config::value::{Count, Length, Size};
+use crate::config::value::{Ceiling, Count, Length, Size};
 use crate::domain::lock::LiveSessions;
-use crate::domain::policy::Preset;
+use crate::domain::policy::{Enforcement, Preset, WindowKind};
 
 fn length<const MIN: u64, const MAX: u64>() -> impl Strategy<Value = Length<MIN, MAX>> {
     (MIN * 1000..=MAX * 1000).prop_map(|millis| Length(Duration::from_millis(millis)))
@@ -75,27 +75,72 @@ prop_compose! {
     }
 }
 
+/// Any section about one counter.
+macro_rules! counter {
+    ($name:ident, $type:ident { $($rest:tt)* }) => {
+        prop_compose! {
+            fn $name()(
+                count in option::of(any::<bool>()),
+                max_attempts in option::of(count()),
+                window in option::of(option::of(0..1_000_000u64)),
+                since_last in option::of(any::<bool>()),
+                lock_for in option::of(option::of(0..1_000_000u64)),
+                growth in option::of(count()),
+                longest in option::of(option::of(0..1_000_000u64)),
+                steps in option::of(vec(length(), 0..4)),
+                permanent_after in option::of(count()),
+                ceiling in option::of(option::of(1..=1_000_000u32)),
+            ) -> $type {
+                let length = |secs: Option<u64>| secs.map(Duration::from_secs);
+                let kind = |last| if last { WindowKind::SinceLast } else { WindowKind::Sliding };
+                $type {
+                    count,
+                    max_attempts,
+                    window: window.map(|secs| Window(length(secs))),
+                    window_kind: since_last.map(kind),
+                    lock_for: lock_for.map(|secs| LockFor(length(secs))),
+                    growth,
+                    longest: longest.map(|secs| Longest(length(secs))),
+                    steps,
+                    permanent_after,
+                    ceiling: ceiling.map(Ceiling),
+                    $($rest)*
+                }
+            }
+        }
+    };
+}
+
+counter!(address_counter, LockoutAddress {});
+counter!(pair_counter, LockoutPair {});
+counter!(account_counter, Lockout { ..Lockout::default() });
+
 prop_compose! {
     fn lockout()(
+        account in account_counter(),
         preset in option::of(proptest::sample::select(&Preset::ALL[..])),
-        max_attempts in option::of(count()),
-        window in option::of(option::of(0..1_000_000u64)),
-        lock_for in option::of(option::of(0..1_000_000u64)),
-        growth in option::of(count()),
-        longest in option::of(length()),
+        exempt in option::of(vec(any::<(u32, u8)>(), 0..3)),
+        known_devices in option::of(any::<bool>()),
+        remember_wrong in option::of(count()),
         keep in option::of(any::<bool>()),
+        monitor in option::of(any::<bool>()),
     ) -> Lockout {
-        let length = |secs: Option<u64>| secs.map(Duration::from_secs);
         Lockout {
             preset,
-            max_attempts,
-            window: window.map(|secs| Window(length(secs))),
-            lock_for: lock_for.map(|secs| LockFor(length(secs))),
-            growth,
-            longest,
+            exempt: exempt.map(|networks| networks.into_iter().map(network).collect()),
+            known_devices,
+            remember_wrong,
             live_sessions: keep.map(|k| if k { LiveSessions::Keep } else { LiveSessions::Refuse }),
+            mode: monitor.map(|m| if m { Enforcement::Monitor } else { Enforcement::Lock }),
+            ..account
         }
     }
+}
+
+fn network((bits, prefix): (u32, u8)) -> ipnet::IpNet {
+    ipnet::Ipv4Net::new(bits.into(), prefix % 33)
+        .expect("a network")
+        .into()
 }
 
 prop_compose! {
@@ -122,9 +167,6 @@ prop_compose! {
         written.headers.strip = strip;
         written.open.paths = paths.into_iter().map(OpenPath).collect();
         written.admin.hosts = hosts.into_iter().map(HostName).collect();
-        let network = |(bits, prefix): (u32, u8)| {
-            ipnet::Ipv4Net::new(bits.into(), prefix % 33).expect("a network").into()
-        };
         written.clients.trusted_proxies = proxies.into_iter().map(network).collect();
         (written.branding.name, written.branding.contact) = branding;
         written.branding.accent = accent.map(Colour);
@@ -139,7 +181,7 @@ prop_compose! {
         people in people(),
         sessions in sessions(),
         limits in limits(),
-        lockout in lockout(),
+        lockout in (lockout(), address_counter(), pair_counter()),
         listen in address(),
         admin in option::of(address()),
         url in option::of(origin()),
@@ -148,7 +190,9 @@ prop_compose! {
         directory in option::of("[a-zA-Z0-9_./ -]{1,30}"),
         level in proptest::sample::select(&["info", "warn,portcullis=debug", "TRACE"][..]),
     ) -> Written {
-        let mut written = Written { sessions, limits, lockout, ..people };
+        let (lockout, lockout_address, lockout_pair) = lockout;
+        let mut written =
+            Written { sessions, limits, lockout, lockout_address, lockout_pair, ..people };
         written.public.listen = listen;
         written.public.url = url;
         written.public.api_tokens = switches[0];

@@ -95,8 +95,11 @@ metrics! {
         "Questions that a store or source did not answer.",
     Attempts = Counter "portcullis_attempts" ["outcome"]:
         "Attempts to sign in, and how they went on.",
-    Lockouts = Counter "portcullis_lockouts":
-        "Lockouts that this process wrote into the directory.",
+    Lockouts = Counter "portcullis_lockouts" ["of"]:
+        "Lockouts that this process laid: those of accounts and devices as they were written into \
+         the directory.",
+    WouldLock = Counter "portcullis_would_lock" ["of"]:
+        "Lockouts that a policy which only monitors would have laid.",
     PasswordHashes = Gauge "portcullis_password_hashes" ["state"]:
         "Passwords that are hashed now, and that wait for their turn.",
     PasswordChecks = Counter "portcullis_password_checks":

@@ -1,77 +1,186 @@
 //! Attempts in the memory of one process.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hashbrown::HashMap;
+use indexmap::IndexMap;
+use smallvec::SmallVec;
 
-use crate::domain::attempts::{AttemptRecord, Budget, Outcome, Reservation, Settled, Ticket};
-use crate::domain::policy::{LockoutPolicy, Rules};
+use crate::domain::attempts::{
+    self, AttemptRecord, Budget, Counted, Outcome, Reservation, Settled, Ticket,
+};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::AttemptKey;
 use crate::store::memory::now;
-use crate::store::{AttemptStore, BoxFuture, StoreError};
-
-/// How many counters a shard holds before it forgets the oldest.
-const COUNTERS_A_SHARD: usize = 16_384;
+use crate::store::nonces::Nonces;
+use crate::store::{AttemptStore, BoxFuture, Counter, StoreError};
 
 const SHARDS: usize = 64;
 
+/// What one counter takes, with its place in the table and a few failures in it.
+/// Measured by the benchmark of the attempt stores.
+const BYTES_A_COUNTER: usize = 256;
+
+/// How much memory the counters may take if nobody says.
+const MEMORY: usize = 64 * 1024 * 1024;
+
+/// How many counters are compared when one of them has to go.
+const SAMPLE: usize = 8;
+
 /// An [`AttemptStore`] in the memory of one process.
 ///
-/// Bounded: a flood of made-up logins makes it forget old counters, never a
-/// lockout. When a shard holds nothing but lockouts, a login without an entry
-/// there gets an error until one of them ends.
+/// Bounded: a flood of made-up logins makes it forget counters, those with the
+/// fewest failures first, and never a lockout. When it holds nothing but lockouts, a
+/// login without an entry gets an error until one of them ends.
 pub struct SingleProcessAttempts {
     clock: Clock,
-    shards: Vec<Mutex<HashMap<AttemptKey, AttemptRecord>>>,
+    nonces: Nonces,
+    shards: Vec<Mutex<Shard>>,
+    counters_a_shard: usize,
+}
+
+#[derive(Default)]
+struct Shard {
+    records: IndexMap<AttemptKey, AttemptRecord>,
+    /// Where the next search for a counter that can go begins.
+    next: usize,
 }
 
 impl SingleProcessAttempts {
-    /// An empty store that tells the time by this clock.
+    /// An empty store that tells the time by this clock, with 64 MiB for counters.
     pub fn new(clock: Clock) -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { clock, shards }
+        Self::with_memory(clock, MEMORY)
     }
 
+    /// The same, with about so many bytes for counters.
+    pub fn with_memory(clock: Clock, bytes: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let counters_a_shard = (bytes / BYTES_A_COUNTER / SHARDS).max(1);
+        Self { clock, nonces: Nonces::new(), shards, counters_a_shard }
+    }
+
+    /// How many counters it holds.
+    pub fn len(&self) -> usize {
+        let shards = self.shards.iter().map(lock);
+        shards.map(|shard| shard.records.len()).sum()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a step with the records of these counters, which nobody else touches
+    /// meanwhile; where it `adds`, there is room for all of them first.
     fn with<T>(
         &self,
-        key: AttemptKey,
-        rules: &Rules,
-        touch: impl FnOnce(&mut AttemptRecord, Timestamp) -> T,
+        counters: &[Counter],
+        adds: bool,
+        step: impl FnOnce(&mut [AttemptRecord], &[Counted<'_>], Timestamp) -> T,
     ) -> Result<T, StoreError> {
         let at = self.clock.wall();
-        let shard = usize::from(key.as_bytes()[0]) % SHARDS;
-        let mut records = self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if records.len() >= COUNTERS_A_SHARD && !records.contains_key(&key) {
-            make_room(&mut records, rules, at)?;
+        let mut held = Held::lock(&self.shards, counters);
+        if adds {
+            held.make_room(counters, self.counters_a_shard, at)?;
         }
-        Ok(touch(records.entry(key).or_default(), at))
+        let mut records: Records = counters.iter().map(|counter| held.take(counter)).collect();
+        let counted: SmallVec<[Counted<'_>; 4]> = counters.iter().map(Counter::counted).collect();
+        let done = step(&mut records, &counted, at);
+        for (counter, record) in counters.iter().zip(records) {
+            held.put(counter, record);
+        }
+        Ok(done)
     }
 }
 
-/// Forgets what says nothing any more, or else half of the counters.
-fn make_room(
-    records: &mut HashMap<AttemptKey, AttemptRecord>,
-    rules: &Rules,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let says_something = |r: &AttemptRecord| r.forgettable_at(rules).is_none_or(|end| at < end);
-    records.retain(|_, record| says_something(record));
-    if records.len() < COUNTERS_A_SHARD {
-        return Ok(());
+type Records = SmallVec<[AttemptRecord; 4]>;
+
+/// The shards of some counters, locked in one order by everybody.
+struct Held<'a>(SmallVec<[(usize, MutexGuard<'a, Shard>); 4]>);
+
+impl<'a> Held<'a> {
+    fn lock(shards: &'a [Mutex<Shard>], counters: &[Counter]) -> Self {
+        let mut at: SmallVec<[usize; 4]> = counters.iter().map(shard_of).collect();
+        at.sort_unstable();
+        at.dedup();
+        Self(at.into_iter().map(|at| (at, lock(&shards[at]))).collect())
     }
-    let mut odd = false;
-    records.retain(|_, record| {
-        odd = !odd;
-        record.lockout().is_some() || odd
-    });
-    if records.len() < COUNTERS_A_SHARD {
-        return Ok(());
+
+    fn shard(&mut self, counter: &Counter) -> &mut Shard {
+        let wanted = shard_of(counter);
+        let at = self.0.iter().position(|(at, _)| *at == wanted);
+        // Locked above, with the others.
+        &mut self.0[at.unwrap_or_default()].1
     }
-    Err(StoreError::Crowded)
+
+    fn make_room(
+        &mut self,
+        counters: &[Counter],
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        counters
+            .iter()
+            .try_for_each(|counter| self.shard(counter).make_room(counter, most, now))
+    }
+
+    fn take(&mut self, counter: &Counter) -> AttemptRecord {
+        let record = self.shard(counter).records.get_mut(&counter.key);
+        record.map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A record that says nothing leaves no entry behind.
+    fn put(&mut self, counter: &Counter, record: AttemptRecord) {
+        let records = &mut self.shard(counter).records;
+        if record.is_blank() {
+            records.swap_remove(&counter.key);
+        } else {
+            records.insert(counter.key, record);
+        }
+    }
+}
+
+impl Shard {
+    /// Sees to it that there is room for this counter, at the cost of one that
+    /// says less than its neighbours and is no lockout.
+    fn make_room(
+        &mut self,
+        counter: &Counter,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.records.len() < most || self.records.contains_key(&counter.key) {
+            return Ok(());
+        }
+        let (mut least, mut seen) = (None, 0);
+        for _ in 0..self.records.len() {
+            self.next = (self.next + 1) % self.records.len();
+            let record = &self.records[self.next];
+            if record.lockout().is_some_and(|lockout| lockout.is_on(now)) {
+                continue;
+            }
+            seen += 1;
+            let weight = record.weight();
+            if least.is_none_or(|(_, lightest)| weight < lightest) {
+                least = Some((self.next, weight));
+            }
+            if seen == SAMPLE || weight <= 1 {
+                break;
+            }
+        }
+        let (at, _) = least.ok_or(StoreError::Crowded)?;
+        self.records.swap_remove_index(at);
+        Ok(())
+    }
+}
+
+/// The key is a keyed hash: nobody chooses where it falls.
+fn shard_of(counter: &Counter) -> usize {
+    usize::from(counter.key.as_bytes()[0]) % SHARDS
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for SingleProcessAttempts {
@@ -83,43 +192,38 @@ impl fmt::Debug for SingleProcessAttempts {
 impl AttemptStore for SingleProcessAttempts {
     fn reserve<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
+        counters: &'a [Counter],
     ) -> BoxFuture<'a, Result<Reservation, StoreError>> {
-        let Some(rules) = policy.rules() else {
-            return now(Ok(Reservation::Granted(Ticket::UNCOUNTED)));
-        };
-        let nonce = match getrandom::u64() {
-            Ok(nonce) => nonce,
-            Err(error) => return now(Err(StoreError::unavailable(error))),
-        };
-        let reserve = |record: &mut AttemptRecord, at| record.reserve(rules, generation, nonce, at);
-        now(self.with(key, rules, reserve))
+        let nonce = self.nonces.next();
+        now(self.with(counters, true, |records, counted, at| {
+            attempts::reserve(records, counted, nonce, at)
+        }))
     }
 
     fn settle<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        ticket: Ticket,
+        counters: &'a [Counter],
+        tickets: &'a [Ticket],
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<Settled, StoreError>> {
-        let Some(rules) = policy.rules() else {
-            return now(Ok(Settled::Recorded { remaining: u32::MAX }));
-        };
-        now(self.with(key, rules, |record, at| record.settle(rules, ticket, outcome, at)))
+    ) -> BoxFuture<'a, Result<Vec<Settled>, StoreError>> {
+        now(self.with(counters, false, |records, counted, at| {
+            attempts::settle(records, counted, tickets, outcome, at)
+        }))
     }
 
-    fn budget<'a>(
-        &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
-    ) -> BoxFuture<'a, Result<Budget, StoreError>> {
-        let Some(rules) = policy.rules() else {
-            return now(Ok(Budget::Open { remaining: u32::MAX }));
-        };
-        now(self.with(key, rules, |record, at| record.budget(rules, generation, at)))
+    fn budget<'a>(&'a self, counters: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>> {
+        now(self.with(counters, false, attempts::budget))
+    }
+
+    fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {
+        let mut cleared = 0;
+        for key in keys {
+            let mut shard = lock(&self.shards[usize::from(key.as_bytes()[0]) % SHARDS]);
+            cleared += u64::from(shard.records.swap_remove(key).is_some());
+        }
+        now(Ok(cleared))
     }
 }
+
+#[cfg(test)]
+mod tests;

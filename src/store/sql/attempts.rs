@@ -5,36 +5,45 @@
 //! to one writer, which takes as many as wait into one transaction and answers them
 //! after its commit: many guesses at once cost about as many syncs as a few.
 
+mod rows;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::any::AnyRow;
+use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
+use self::rows::Rows;
 use super::db::{Db, Tx};
 use super::errors::{Fallible, Fault};
-use super::rows::{Columns, json, lockout_end};
 use super::{schema, sqlite};
-use crate::domain::attempts::{AttemptRecord, Budget, Outcome, Reservation, Settled, Ticket};
-use crate::domain::policy::{LockoutPolicy, Rules};
+use crate::domain::attempts::{
+    self, AttemptRecord, Budget, Counted, Outcome, Reservation, Settled, Ticket,
+};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::AttemptKey;
-use crate::store::{AttemptStore, BoxFuture, StoreError};
+use crate::store::nonces::Nonces;
+use crate::store::{AttemptStore, BoxFuture, Counter, StoreError};
 
 const AT_ONCE: usize = 64;
 const WAITING: usize = 1024;
-const PRUNED_AT_ONCE: i64 = 500;
 
-const BY_KEY: &str = "SELECT record FROM attempts WHERE key = $1";
+/// How many counters a file holds if nobody says.
+const COUNTERS: u64 = 1_000_000;
 
 /// Attempts to sign in, counted in an SQLite file. Cheap to clone.
 ///
 /// A reservation survives power loss before it is answered. A call that is dropped
 /// may still take effect: an attempt that is dropped counts as failed anyway.
+///
+/// Bounded: a flood of made-up logins makes it forget counters, those with the
+/// fewest failures first, and never a lockout. When it holds nothing but lockouts, a
+/// login without an entry gets an error until one of them ends.
 #[derive(Clone, Debug)]
 pub struct SqlAttempts {
     db: Arc<Db>,
     clock: Clock,
+    nonces: Arc<Nonces>,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -48,12 +57,27 @@ impl SqlAttempts {
     /// If the file can't be written, is no database of ours, or a newer program has
     /// been here.
     pub async fn open(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_bounded(path, clock, COUNTERS).await
+    }
+
+    /// The same, for at most about so many counters: other programs that write to
+    /// the file are noticed within some hundreds of new ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqlAttempts::open`].
+    pub async fn open_bounded(
+        path: impl AsRef<Path>,
+        clock: Clock,
+        counters: u64,
+    ) -> Result<Self, StoreError> {
         let path = path.as_ref();
         sqlite::create_file(path)?;
         let db = Arc::new(Db::open(path, schema::ATTEMPTS, &clock).await?);
+        let rows = Rows::at_most(counters);
         let (jobs, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(write_all(db.clone(), clock.clone(), waiting));
-        Ok(Self { db, clock, jobs })
+        tokio::spawn(write_all(db.clone(), clock.clone(), rows, waiting));
+        Ok(Self { db, clock, nonces: Arc::new(Nonces::new()), jobs })
     }
 
     /// Forgets records that have said nothing since before this instant, and says
@@ -62,17 +86,10 @@ impl SqlAttempts {
         let mut gone = 0;
         loop {
             let mut tx = self.db.write().await?;
-            let deleted = sqlx::query(
-                "DELETE FROM attempts WHERE key IN \
-                 (SELECT key FROM attempts WHERE forgettable_at < $1 LIMIT $2)",
-            )
-            .bind(before.as_micros())
-            .bind(PRUNED_AT_ONCE)
-            .execute(&mut *tx)
-            .await?;
+            let deleted = rows::forget(&mut tx, before).await?;
             tx.commit().await?;
-            gone += deleted.rows_affected();
-            if deleted.rows_affected() == 0 {
+            gone += deleted;
+            if deleted == 0 {
                 return Ok(gone);
             }
         }
@@ -87,93 +104,93 @@ impl SqlAttempts {
         self.db.fault(fault)
     }
 
-    async fn read(&self, key: AttemptKey) -> Fallible<Option<AttemptRecord>> {
-        let query = sqlx::query(BY_KEY).bind(key.to_hex());
-        let row = query.fetch_optional(self.db.readers()).await?;
-        row.as_ref().map(record).transpose()
+    async fn read(&self, counters: &[Counter]) -> Result<Records, StoreError> {
+        let mut records = Records::new();
+        for counter in counters {
+            let stored = rows::read(self.db.readers(), &counter.key).await;
+            records.push(
+                stored
+                    .map_err(|fault| self.fault(fault))?
+                    .unwrap_or_default(),
+            );
+        }
+        Ok(records)
     }
 
-    /// What the stored record answers by itself, without anything to write.
-    async fn refused(
-        &self,
-        key: AttemptKey,
-        rules: &Rules,
-        generation: u64,
-    ) -> Result<Option<Reservation>, StoreError> {
-        let stored = self.read(key).await.map_err(|fault| self.fault(fault))?;
-        let Some(stored) = stored else { return Ok(None) };
+    /// What the stored records answer by themselves, without anything to write.
+    async fn refused(&self, counters: &[Counter]) -> Result<Option<Reservation>, StoreError> {
+        let stored = self.read(counters).await?;
         let mut tried = stored.clone();
-        let reservation = tried.reserve(rules, generation, 0, self.clock.wall());
+        let now = self.clock.wall();
+        let reservation = attempts::reserve(&mut tried, &counted(counters), 0, now);
         Ok((tried == stored).then_some(reservation))
     }
 
-    async fn write(&self, key: AttemptKey, rules: &Rules, step: Step) -> Result<Done, StoreError> {
+    async fn write(&self, counters: &[Counter], step: Step) -> Result<Done, StoreError> {
         let (reply, done) = oneshot::channel();
-        let job = Job { key, rules: rules.clone(), step, reply };
+        let job = Job { counters: counters.into(), step, reply };
         self.jobs.send(job).await.map_err(|_| stopped())?;
         done.await.map_err(|_| stopped())?
     }
 }
 
+type Records = SmallVec<[AttemptRecord; 4]>;
+
+fn counted(counters: &[Counter]) -> SmallVec<[Counted<'_>; 4]> {
+    counters.iter().map(Counter::counted).collect()
+}
+
 impl AttemptStore for SqlAttempts {
     fn reserve<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
+        counters: &'a [Counter],
     ) -> BoxFuture<'a, Result<Reservation, StoreError>> {
         Box::pin(async move {
-            let Some(rules) = policy.rules() else {
-                return Ok(Reservation::Granted(Ticket::UNCOUNTED));
-            };
-            if let Some(refusal) = self.refused(key, rules, generation).await? {
+            if let Some(refusal) = self.refused(counters).await? {
                 return Ok(refusal);
             }
-            let nonce = getrandom::u64().map_err(StoreError::unavailable)?;
-            match self
-                .write(key, rules, Step::Reserve { generation, nonce })
-                .await?
-            {
+            let nonce = self.nonces.next();
+            match self.write(counters, Step::Reserve { nonce }).await? {
                 Done::Reserved(reservation) => Ok(reservation),
-                Done::Settled(_) => Err(stopped()),
+                _ => Err(stopped()),
             }
         })
     }
 
     fn settle<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        ticket: Ticket,
+        counters: &'a [Counter],
+        tickets: &'a [Ticket],
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<Settled, StoreError>> {
+    ) -> BoxFuture<'a, Result<Vec<Settled>, StoreError>> {
         Box::pin(async move {
-            let Some(rules) = policy.rules() else {
-                return Ok(Settled::Recorded { remaining: u32::MAX });
-            };
-            match self
-                .write(key, rules, Step::Settle { ticket, outcome })
-                .await?
-            {
+            let step = Step::Settle { tickets: tickets.into(), outcome };
+            match self.write(counters, step).await? {
                 Done::Settled(settled) => Ok(settled),
-                Done::Reserved(_) => Err(stopped()),
+                _ => Err(stopped()),
             }
         })
     }
 
-    fn budget<'a>(
-        &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
-    ) -> BoxFuture<'a, Result<Budget, StoreError>> {
+    fn budget<'a>(&'a self, counters: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>> {
         Box::pin(async move {
-            let Some(rules) = policy.rules() else {
-                return Ok(Budget::Open { remaining: u32::MAX });
+            let mut records = self.read(counters).await?;
+            Ok(attempts::budget(&mut records, &counted(counters), self.clock.wall()))
+        })
+    }
+
+    fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let cleared = async {
+                let mut tx = self.db.write().await?;
+                let mut cleared = 0;
+                for key in keys {
+                    cleared += rows::delete(&mut tx, key).await?;
+                }
+                tx.commit().await?;
+                Ok(cleared)
             };
-            let stored = self.read(key).await.map_err(|fault| self.fault(fault))?;
-            let mut record = stored.unwrap_or_default();
-            Ok(record.budget(rules, generation, self.clock.wall()))
+            cleared.await.map_err(|fault| self.fault(fault))
         })
     }
 }
@@ -181,32 +198,31 @@ impl AttemptStore for SqlAttempts {
 /// One step that waits to be written.
 #[derive(Debug)]
 struct Job {
-    key: AttemptKey,
-    rules: Rules,
+    counters: SmallVec<[Counter; 4]>,
     step: Step,
     reply: oneshot::Sender<Result<Done, StoreError>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Step {
-    Reserve { generation: u64, nonce: u64 },
-    Settle { ticket: Ticket, outcome: Outcome },
+    Reserve { nonce: u64 },
+    Settle { tickets: SmallVec<[Ticket; 4]>, outcome: Outcome },
 }
 
 #[derive(Debug)]
 enum Done {
     Reserved(Reservation),
-    Settled(Settled),
+    Settled(Vec<Settled>),
+    /// There is no room for a counter that is not there yet.
+    Crowded,
 }
 
 impl Step {
-    fn apply(self, record: &mut AttemptRecord, rules: &Rules, now: Timestamp) -> Done {
+    fn apply(&self, records: &mut [AttemptRecord], by: &[Counted<'_>], now: Timestamp) -> Done {
         match self {
-            Self::Reserve { generation, nonce } => {
-                Done::Reserved(record.reserve(rules, generation, nonce, now))
-            }
-            Self::Settle { ticket, outcome } => {
-                Done::Settled(record.settle(rules, ticket, outcome, now))
+            Self::Reserve { nonce } => Done::Reserved(attempts::reserve(records, by, *nonce, now)),
+            Self::Settle { tickets, outcome } => {
+                Done::Settled(attempts::settle(records, by, tickets, *outcome, now))
             }
         }
     }
@@ -217,25 +233,34 @@ fn stopped() -> StoreError {
 }
 
 /// The writer: ends when the last clone of the store is gone.
-async fn write_all(db: Arc<Db>, clock: Clock, mut waiting: mpsc::Receiver<Job>) {
+async fn write_all(db: Arc<Db>, clock: Clock, mut rows: Rows, mut waiting: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(AT_ONCE);
     while waiting.recv_many(&mut jobs, AT_ONCE).await > 0 {
-        let written = write_together(&db, &clock, &jobs).await;
+        let written = write_together(&db, &clock, &mut rows, &jobs).await;
         match written.map_err(|fault| db.fault(fault)) {
             Ok(done) => answer(&db, jobs.drain(..), done),
-            Err(error) => refuse(jobs.drain(..), &error),
+            Err(error) => {
+                // What was counted as added was not.
+                rows.recount();
+                refuse(jobs.drain(..), &error);
+            }
         }
     }
 }
 
 /// All of them in one transaction, or none. A record that can't be read is the
 /// trouble of whoever asked for it alone.
-async fn write_together(db: &Db, clock: &Clock, jobs: &[Job]) -> Fallible<Vec<Fallible<Done>>> {
+async fn write_together(
+    db: &Db,
+    clock: &Clock,
+    rows: &mut Rows,
+    jobs: &[Job],
+) -> Fallible<Vec<Fallible<Done>>> {
     let mut tx = db.write().await?;
     let now = clock.wall();
     let mut done = Vec::with_capacity(jobs.len());
     for job in jobs {
-        done.push(match write_one(&mut tx, job, now).await {
+        done.push(match write_one(&mut tx, rows, job, now).await {
             Err(fault @ Fault::Sql(_)) => return Err(fault),
             step => step,
         });
@@ -244,50 +269,40 @@ async fn write_together(db: &Db, clock: &Clock, jobs: &[Job]) -> Fallible<Vec<Fa
     Ok(done)
 }
 
-async fn write_one(tx: &mut Tx, job: &Job, now: Timestamp) -> Fallible<Done> {
-    let row = sqlx::query(BY_KEY)
-        .bind(job.key.to_hex())
-        .fetch_optional(&mut **tx)
-        .await?;
-    let stored = row.as_ref().map(record).transpose()?.unwrap_or_default();
-    let mut changed = stored.clone();
-    let done = job.step.apply(&mut changed, &job.rules, now);
-    if changed != stored {
-        put(tx, job, &changed).await?;
+async fn write_one(tx: &mut Tx, rows: &mut Rows, job: &Job, now: Timestamp) -> Fallible<Done> {
+    let mut stored: SmallVec<[Option<AttemptRecord>; 4]> = SmallVec::new();
+    for counter in &job.counters {
+        stored.push(rows::read(&mut **tx, &counter.key).await?);
+    }
+    let mut changed: Records = stored
+        .iter()
+        .cloned()
+        .map(Option::unwrap_or_default)
+        .collect();
+    let done = job.step.apply(&mut changed, &counted(&job.counters), now);
+    let new = stored
+        .iter()
+        .zip(&changed)
+        .filter(|(was, is)| was.is_none() && !is.is_blank());
+    if !rows.make_room(tx, new.count(), now).await? {
+        return Ok(Done::Crowded);
+    }
+    for ((counter, was), is) in job.counters.iter().zip(&stored).zip(&changed) {
+        if was.as_ref().is_none_or(|was| was != is) {
+            rows.put(tx, counter, was.is_some(), is).await?;
+        }
     }
     Ok(done)
 }
 
-/// An empty record says what none does: a flood of sign-ins that were put off
-/// leaves no rows.
-async fn put(tx: &mut Tx, job: &Job, record: &AttemptRecord) -> Fallible<()> {
-    if *record == AttemptRecord::default() {
-        let gone = sqlx::query("DELETE FROM attempts WHERE key = $1").bind(job.key.to_hex());
-        gone.execute(&mut **tx).await?;
-        return Ok(());
-    }
-    sqlx::query(
-        "INSERT INTO attempts (key, record, locked_until, forgettable_at) \
-         VALUES ($1, $2, $3, $4) ON CONFLICT (key) DO UPDATE SET record = excluded.record, \
-         locked_until = excluded.locked_until, forgettable_at = excluded.forgettable_at",
-    )
-    .bind(job.key.to_hex())
-    .bind(json(record)?)
-    .bind(record.lockout().map(lockout_end))
-    .bind(record.forgettable_at(&job.rules).map(Timestamp::as_micros))
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-fn record(row: &AnyRow) -> Fallible<AttemptRecord> {
-    Columns::of(row).json()
-}
-
 fn answer(db: &Db, jobs: impl Iterator<Item = Job>, done: Vec<Fallible<Done>>) {
     for (job, done) in jobs.zip(done) {
+        let done = match done {
+            Ok(Done::Crowded) => Err(StoreError::Crowded),
+            done => done.map_err(|fault| db.fault(fault)),
+        };
         // Nobody waits any more for what was dropped.
-        let _ = job.reply.send(done.map_err(|fault| db.fault(fault)));
+        let _ = job.reply.send(done);
     }
 }
 

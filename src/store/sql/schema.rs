@@ -17,7 +17,10 @@ pub(super) const DIRECTORY: &Migrations = &[
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
 ];
 
-pub(super) const ATTEMPTS: &Migrations = &[(1, include_str!("migrations/attempts/0001_begin.sql"))];
+pub(super) const ATTEMPTS: &Migrations = &[
+    (1, include_str!("migrations/attempts/0001_begin.sql")),
+    (2, include_str!("migrations/attempts/0002_weight.sql")),
+];
 
 const LIST: &str = "CREATE TABLE IF NOT EXISTS portcullis_schema \
     (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)";

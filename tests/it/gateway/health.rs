@@ -13,9 +13,9 @@ use portcullis::engine::metrics::Metric;
 use portcullis::gateway::{Gateway, Origin, Settings};
 use portcullis::store::keyring::AttemptKey;
 use portcullis::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
-use portcullis::store::{AttemptStore, BoxFuture, StoreError};
+use portcullis::store::{AttemptStore, BoxFuture, Counter, StoreError};
 use portcullis::testing::TestGate;
-use portcullis::{Clock, LockoutPolicy, OnStale, Portcullis, SignInError};
+use portcullis::{Clock, OnStale, Portcullis, SignInError};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
@@ -171,30 +171,26 @@ impl FaultyAttempts {
 impl AttemptStore for FaultyAttempts {
     fn reserve<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
+        counters: &'a [Counter],
     ) -> BoxFuture<'a, Result<Reservation, StoreError>> {
-        self.via(self.inner.reserve(key, policy, generation))
+        self.via(self.inner.reserve(counters))
     }
 
     fn settle<'a>(
         &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        ticket: Ticket,
+        counters: &'a [Counter],
+        tickets: &'a [Ticket],
         outcome: Outcome,
-    ) -> BoxFuture<'a, Result<Settled, StoreError>> {
-        self.via(self.inner.settle(key, policy, ticket, outcome))
+    ) -> BoxFuture<'a, Result<Vec<Settled>, StoreError>> {
+        self.via(self.inner.settle(counters, tickets, outcome))
     }
 
-    fn budget<'a>(
-        &'a self,
-        key: AttemptKey,
-        policy: &'a LockoutPolicy,
-        generation: u64,
-    ) -> BoxFuture<'a, Result<Budget, StoreError>> {
-        self.via(self.inner.budget(key, policy, generation))
+    fn budget<'a>(&'a self, counters: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>> {
+        self.via(self.inner.budget(counters))
+    }
+
+    fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {
+        self.via(self.inner.clear(keys))
     }
 }
 

@@ -150,6 +150,7 @@ async fn attempts_are_counted_by_how_they_went() {
         ("wrong", 5),
         ("succeeded", 1),
         ("busy", 0),
+        ("would-refuse", 0),
         ("locked-out", 2),
         ("refused", 1),
         ("unavailable", 0),
@@ -157,7 +158,10 @@ async fn attempts_are_counted_by_how_they_went() {
         let outcome = [("outcome", outcome)];
         assert_eq!(count(&figures, "portcullis_attempts_total", &outcome), expected, "{outcome:?}");
     }
-    assert_eq!(count(&figures, "portcullis_lockouts_total", &[]), 1);
+    for (of, expected) in [("account", 1), ("device", 0), ("address", 0)] {
+        let of = [("of", of)];
+        assert_eq!(count(&figures, "portcullis_lockouts_total", &of), expected, "{of:?}");
+    }
     assert_eq!(count(&figures, "portcullis_password_checks_total", &[]), 7);
     assert_eq!(count(&figures, "portcullis_passwords_put_off_total", &[]), 0);
     let locked_out = test.directory().account(alice.id).await.expect("answers");

@@ -20,8 +20,8 @@ fn offered(page: &str) -> Vec<String> {
 async fn the_owner_signs_in_while_strangers_are_locked_out() {
     let (_test, app) = with_alice().await;
     let desk = cookies(&sign_in(&app, "alice", PASSWORD).await);
-    for _ in 0..5 {
-        sign_in(&app, "alice", "a guess").await;
+    for n in 0..5 {
+        sign_in(&app, "alice", &format!("guess {n}")).await;
     }
     let stranger = sign_in(&app, "alice", PASSWORD).await;
     assert_eq!(stranger.status, StatusCode::TOO_MANY_REQUESTS);
@@ -51,8 +51,8 @@ async fn a_device_is_listed_and_forgotten() {
 
     // Its session goes on, until a lockout that does not spare it.
     assert_eq!(visit(&app, "/", &phone).await.status, StatusCode::OK);
-    for _ in 0..5 {
-        sign_in(&app, "alice", "a guess").await;
+    for n in 0..5 {
+        sign_in(&app, "alice", &format!("guess {n}")).await;
     }
     assert_eq!(visit(&app, "/", &phone).await.status, StatusCode::SEE_OTHER);
     assert_eq!(visit(&app, "/", &desk).await.status, StatusCode::OK);
@@ -87,8 +87,8 @@ async fn whoever_changes_the_password_stays_known() {
     let page = visit(&app, ACCOUNT, &desk).await.body;
     assert_eq!(offered(&page).len(), 1, "{page}");
     assert_eq!(page.matches("This one").count(), 2, "{page}");
-    for _ in 0..5 {
-        sign_in(&app, "alice", "a guess").await;
+    for n in 0..5 {
+        sign_in(&app, "alice", &format!("guess {n}")).await;
     }
     assert_eq!(visit(&app, "/", &desk).await.body, "Hello alice");
 }

@@ -60,7 +60,7 @@ async fn guesses_of_the_current_password_count() {
     let (test, app) = with_alice().await;
     let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
     for turn in 0..5 {
-        let wrong = change(&app, &cookie, ["a guess", NEW, NEW]).await;
+        let wrong = change(&app, &cookie, [&format!("guess {turn}"), NEW, NEW]).await;
         assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "turn {turn}");
         assert!(wrong.body.contains("This is not your current password."), "{}", wrong.body);
     }

@@ -63,8 +63,9 @@ async fn a_wrong_try_gets_the_form_again() {
 #[tokio::test]
 async fn a_lockout_says_when_it_opens() {
     let (test, app) = with_alice().await;
-    for _ in 0..5 {
-        assert_eq!(sign_in(&app, "alice", "a guess").await.status, StatusCode::UNAUTHORIZED);
+    for n in 0..5 {
+        let wrong = sign_in(&app, "alice", &format!("guess {n}")).await;
+        assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
     }
     let answer = sign_in(&app, "alice", PASSWORD).await;
     assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
@@ -196,8 +197,8 @@ async fn notices_are_said_in_the_words_of_the_house() {
 async fn a_session_that_waits_is_told_how_long() {
     let (test, app) = with_alice().await;
     let cookie = test.sign_in(&alice(&test).await).await;
-    for _ in 0..5 {
-        sign_in(&app, "alice", "a guess").await;
+    for n in 0..5 {
+        sign_in(&app, "alice", &format!("guess {n}")).await;
     }
     let sent = visit(&app, "/", &cookie).await;
     assert_eq!(location(&sent), "/.portcullis/sign-in?return_to=/&notice=locked-out");
@@ -227,8 +228,9 @@ async fn programs_get_documents() {
     assert_eq!(visit(&app, "/", &session(&right)).await.body, "Hello alice");
 
     let form = [("accept", "application/json"), ("content-type", FORM)];
-    for _ in 0..5 {
-        ask(&app, request("POST", PAGE, &form, "login=bob&password=x")).await;
+    for n in 0..5 {
+        let guess = format!("login=bob&password=x{n}");
+        ask(&app, request("POST", PAGE, &form, &guess)).await;
     }
     let locked = ask(&app, request("POST", PAGE, &form, "login=bob&password=x")).await;
     assert_eq!(
@@ -289,10 +291,9 @@ async fn nobody_signs_in_while_the_store_is_away() {
 struct Away;
 
 mod away {
-    use portcullis::LockoutPolicy;
     use portcullis::domain::attempts::{Budget, Outcome, Reservation, Settled, Ticket};
     use portcullis::store::keyring::AttemptKey;
-    use portcullis::store::{AttemptStore, BoxFuture, StoreError};
+    use portcullis::store::{AttemptStore, BoxFuture, Counter, StoreError};
 
     fn failed<T: Send + 'static>() -> BoxFuture<'static, Result<T, StoreError>> {
         Box::pin(async { Err(StoreError::unavailable("the disk is gone")) })
@@ -301,29 +302,25 @@ mod away {
     impl AttemptStore for super::Away {
         fn reserve<'a>(
             &'a self,
-            _: AttemptKey,
-            _: &'a LockoutPolicy,
-            _: u64,
+            _: &'a [Counter],
         ) -> BoxFuture<'a, Result<Reservation, StoreError>> {
             failed()
         }
 
         fn settle<'a>(
             &'a self,
-            _: AttemptKey,
-            _: &'a LockoutPolicy,
-            _: Ticket,
+            _: &'a [Counter],
+            _: &'a [Ticket],
             _: Outcome,
-        ) -> BoxFuture<'a, Result<Settled, StoreError>> {
+        ) -> BoxFuture<'a, Result<Vec<Settled>, StoreError>> {
             failed()
         }
 
-        fn budget<'a>(
-            &'a self,
-            _: AttemptKey,
-            _: &'a LockoutPolicy,
-            _: u64,
-        ) -> BoxFuture<'a, Result<Budget, StoreError>> {
+        fn budget<'a>(&'a self, _: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>> {
+            failed()
+        }
+
+        fn clear<'a>(&'a self, _: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {
             failed()
         }
     }

@@ -9,7 +9,7 @@ use portcullis::domain::login::TypedLogin;
 use portcullis::store::AttemptStore;
 use portcullis::store::keyring::{AttemptKey, Keyring};
 
-use super::{World, minutes};
+use super::{World, counter, minutes};
 
 fn of(login: &str) -> AttemptKey {
     Keyring::new(&[1; 32]).attempt_key(&TypedLogin::new(login))
@@ -23,15 +23,34 @@ fn after(limit: u32) -> LockoutPolicy {
 }
 
 async fn reserve(attempts: &dyn AttemptStore, login: &str, policy: &LockoutPolicy) -> Reservation {
-    attempts
-        .reserve(of(login), policy, 0)
-        .await
-        .expect("answers")
+    reserve_in(attempts, login, policy, 0).await
+}
+
+async fn reserve_in(
+    attempts: &dyn AttemptStore,
+    login: &str,
+    policy: &LockoutPolicy,
+    generation: u64,
+) -> Reservation {
+    let counter = [counter(of(login), policy, generation)];
+    attempts.reserve(&counter).await.expect("answers")
+}
+
+async fn settle_ticket(
+    attempts: &dyn AttemptStore,
+    login: &str,
+    policy: &LockoutPolicy,
+    ticket: Ticket,
+    outcome: Outcome,
+) -> Settled {
+    let counter = [counter(of(login), policy, 0)];
+    let settled = attempts.settle(&counter, &[ticket], outcome).await;
+    settled.expect("answers").remove(0)
 }
 
 async fn ticket(attempts: &dyn AttemptStore, login: &str, policy: &LockoutPolicy) -> Ticket {
     match reserve(attempts, login, policy).await {
-        Reservation::Granted(ticket) => ticket,
+        Reservation::Granted(tickets) => tickets[0],
         other => panic!("{login}: {other:?}"),
     }
 }
@@ -43,15 +62,13 @@ async fn settle(
     outcome: Outcome,
 ) -> Settled {
     let ticket = ticket(attempts, login, policy).await;
-    attempts
-        .settle(of(login), policy, ticket, outcome)
-        .await
-        .expect("answers")
+    settle_ticket(attempts, login, policy, ticket, outcome).await
 }
 
 async fn lock_out(attempts: &dyn AttemptStore, login: &str, policy: &LockoutPolicy) -> Lockout {
     loop {
-        if let Settled::LockedOut(lockout) = settle(attempts, login, policy, Outcome::Failed).await
+        if let Settled::LockedOut(lockout) =
+            settle(attempts, login, policy, Outcome::Failed(None)).await
         {
             return lockout;
         }
@@ -59,10 +76,17 @@ async fn lock_out(attempts: &dyn AttemptStore, login: &str, policy: &LockoutPoli
 }
 
 async fn budget(attempts: &dyn AttemptStore, login: &str, policy: &LockoutPolicy) -> Budget {
-    attempts
-        .budget(of(login), policy, 0)
-        .await
-        .expect("answers")
+    budget_in(attempts, login, policy, 0).await
+}
+
+async fn budget_in(
+    attempts: &dyn AttemptStore,
+    login: &str,
+    policy: &LockoutPolicy,
+    generation: u64,
+) -> Budget {
+    let counter = [counter(of(login), policy, generation)];
+    attempts.budget(&counter).await.expect("answers")
 }
 
 /// Two hundred guesses at once, five allowed.
@@ -72,12 +96,12 @@ pub(super) async fn exactly_the_limit_is_granted(world: World) {
         .map(|_| {
             let (attempts, policy) = (world.attempts.clone(), policy.clone());
             tokio::spawn(async move {
-                let Reservation::Granted(ticket) = reserve(&*attempts, "alice", &policy).await
+                let Reservation::Granted(tickets) = reserve(&*attempts, "alice", &policy).await
                 else {
                     return None;
                 };
-                let settle = attempts.settle(of("alice"), &policy, ticket, Outcome::Failed);
-                Some(settle.await.expect("answers"))
+                let failed = Outcome::Failed(None);
+                Some(settle_ticket(&*attempts, "alice", &policy, tickets[0], failed).await)
             })
         })
         .collect();
@@ -91,7 +115,7 @@ pub(super) async fn exactly_the_limit_is_granted(world: World) {
         .filter(|settled| matches!(settled, Settled::LockedOut(_)));
     assert_eq!(locks.count(), 1, "the last one locks");
     let refused = reserve(&*world.attempts, "alice", &policy).await;
-    assert!(matches!(refused, Reservation::LockedOut(_)), "{refused:?}");
+    assert!(matches!(refused, Reservation::LockedOut { .. }), "{refused:?}");
 }
 
 pub(super) async fn many_accounts_do_not_meet(world: World) {
@@ -116,14 +140,15 @@ pub(super) async fn many_accounts_do_not_meet(world: World) {
 pub(super) async fn a_lockout_refuses_until_it_ends(world: World) {
     let (attempts, policy) = (&*world.attempts, after(3));
     for remaining in [2, 1] {
-        let settled = settle(attempts, "alice", &policy, Outcome::Failed).await;
+        let settled = settle(attempts, "alice", &policy, Outcome::Failed(None)).await;
         assert_eq!(settled, Settled::Recorded { remaining });
         assert_eq!(budget(attempts, "alice", &policy).await, Budget::Open { remaining });
     }
     let lockout = lock_out(attempts, "alice", &policy).await;
     for _ in 0..3 {
         let refused = reserve(attempts, "alice", &policy).await;
-        assert_eq!(refused, Reservation::LockedOut(lockout.clone()), "nothing extends it");
+        let same = Reservation::LockedOut { counter: 0, lockout: lockout.clone() };
+        assert_eq!(refused, same, "nothing extends it");
     }
     assert_eq!(budget(attempts, "alice", &policy).await, Budget::LockedOut(lockout.clone()));
     assert_eq!(budget(attempts, "bob", &policy).await, Budget::Open { remaining: 3 });
@@ -135,8 +160,8 @@ pub(super) async fn a_lockout_refuses_until_it_ends(world: World) {
 
 pub(super) async fn a_success_gives_the_guesses_back(world: World) {
     let (attempts, policy) = (&*world.attempts, after(3));
-    settle(attempts, "alice", &policy, Outcome::Failed).await;
-    settle(attempts, "alice", &policy, Outcome::Failed).await;
+    settle(attempts, "alice", &policy, Outcome::Failed(None)).await;
+    settle(attempts, "alice", &policy, Outcome::Failed(None)).await;
     let settled = settle(attempts, "alice", &policy, Outcome::Succeeded).await;
     assert_eq!(settled, Settled::Recorded { remaining: 3 });
     assert_eq!(budget(attempts, "alice", &policy).await, Budget::Open { remaining: 3 });
@@ -145,27 +170,16 @@ pub(super) async fn a_success_gives_the_guesses_back(world: World) {
 pub(super) async fn an_unlock_forgets_everything(world: World) {
     let (attempts, policy) = (&*world.attempts, after(2));
     let old = ticket(attempts, "alice", &policy).await;
-    settle(attempts, "alice", &policy, Outcome::Failed).await;
-    let unlocked = attempts
-        .reserve(of("alice"), &policy, 1)
-        .await
-        .expect("answers");
+    settle(attempts, "alice", &policy, Outcome::Failed(None)).await;
+    let unlocked = reserve_in(attempts, "alice", &policy, 1).await;
     assert!(matches!(unlocked, Reservation::Granted(_)), "{unlocked:?}");
-    let stale = attempts
-        .settle(of("alice"), &policy, old, Outcome::Failed)
-        .await;
-    assert_eq!(stale.expect("answers"), Settled::Stale);
-    let left = attempts
-        .budget(of("alice"), &policy, 1)
-        .await
-        .expect("answers");
+    let stale = settle_ticket(attempts, "alice", &policy, old, Outcome::Failed(None)).await;
+    assert_eq!(stale, Settled::Stale);
+    let left = budget_in(attempts, "alice", &policy, 1).await;
     assert_eq!(left, Budget::Open { remaining: 1 });
 
     lock_out(attempts, "bob", &policy).await;
-    let unlocked = attempts
-        .reserve(of("bob"), &policy, 1)
-        .await
-        .expect("answers");
+    let unlocked = reserve_in(attempts, "bob", &policy, 1).await;
     assert!(matches!(unlocked, Reservation::Granted(_)), "{unlocked:?}");
 }
 
@@ -177,16 +191,6 @@ pub(super) async fn a_released_guess_is_free(world: World) {
     }
 }
 
-pub(super) async fn nothing_is_counted_without_a_policy(world: World) {
-    let (attempts, off) = (&*world.attempts, LockoutPolicy::off());
-    for _ in 0..50 {
-        let settled = settle(attempts, "alice", &off, Outcome::Failed).await;
-        assert!(matches!(settled, Settled::Recorded { .. }), "{settled:?}");
-    }
-    assert!(matches!(budget(attempts, "alice", &off).await, Budget::Open { .. }));
-    assert_eq!(budget(attempts, "alice", &after(3)).await, Budget::Open { remaining: 3 });
-}
-
 /// Attempts that nobody settled: in flight, then failed, then a lockout.
 pub(super) async fn what_is_dropped_counts(world: World) {
     let (attempts, policy) = (&*world.attempts, after(2));
@@ -195,8 +199,8 @@ pub(super) async fn what_is_dropped_counts(world: World) {
     assert_eq!(reserve(attempts, "alice", &policy).await, Reservation::Busy);
     world.clock.advance(minutes(1));
     let met = reserve(attempts, "alice", &policy).await;
-    let Reservation::LockedOut(lockout) = met else { panic!("{met:?}") };
-    assert_eq!(reserve(attempts, "alice", &policy).await, Reservation::LockedOut(lockout));
+    let Reservation::LockedOut { .. } = met else { panic!("{met:?}") };
+    assert_eq!(reserve(attempts, "alice", &policy).await, met);
 }
 
 pub(super) async fn forgetting_never_unlocks(world: World) {
@@ -205,7 +209,7 @@ pub(super) async fn forgetting_never_unlocks(world: World) {
         .failures_within(minutes(15))
         .build()
         .expect("a policy");
-    settle(attempts, "failed", &policy, Outcome::Failed).await;
+    settle(attempts, "failed", &policy, Outcome::Failed(None)).await;
     lock_out(attempts, "locked", &policy).await;
     lock_out(attempts, "for ever", &forever).await;
     let in_a_year = world.clock.wall().after(minutes(60 * 24 * 365));

@@ -15,7 +15,7 @@ use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{AttemptStore, Directory, NewAccount, StoreError};
 
-use super::{add, admin_lock, edit, folder, person};
+use super::{add, admin_lock, counter, edit, folder, person};
 
 const PLACE: &str = "PORTCULLIS_TEST_PLACE";
 const SAYS: &str = "child: ";
@@ -72,7 +72,7 @@ async fn lock_until_killed(place: &Path) {
         let key = directory.keyring().attempt_key(&TypedLogin::new(&login));
         let reserved = directory
             .attempts()
-            .reserve(key, &policy, 0)
+            .reserve(&[counter(key, &policy, 0)])
             .await
             .expect("answers");
         assert!(matches!(reserved, Reservation::Granted(_)), "{reserved:?}");
@@ -108,7 +108,7 @@ async fn every_answered_lock_survives_a_kill() {
         let key = directory.keyring().attempt_key(&typed);
         let budget = directory
             .attempts()
-            .budget(key, &LockoutPolicy::balanced(), 0)
+            .budget(&[counter(key, &LockoutPolicy::balanced(), 0)])
             .await;
         assert_eq!(budget.expect("answers"), Budget::Open { remaining: 4 }, "{login}");
     }

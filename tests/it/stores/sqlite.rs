@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions, Row, SqliteConnection};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::{add, edit, folder, new_session, noon, note, person};
+use super::{add, counter, edit, folder, new_session, noon, note, person};
 
 /// A connection of somebody else: an operator, another program, a thief.
 pub(super) async fn outsider(file: &Path) -> SqliteConnection {
@@ -177,7 +177,9 @@ async fn a_flood_of_guesses_does_not_delay_a_lock() {
             let attempts = directory.attempts();
             tokio::spawn(async move {
                 let policy = LockoutPolicy::balanced();
-                attempts.reserve(key(&format!("p{n}")), &policy, 0).await
+                attempts
+                    .reserve(&[counter(key(&format!("p{n}")), &policy, 0)])
+                    .await
             })
         })
         .collect();
@@ -208,7 +210,7 @@ async fn handles_that_count_at_once_share_the_limit() {
             let (attempts, policy) = (attempts.clone(), policy.clone());
             guesses.push(tokio::spawn(async move {
                 // Each is answered by itself, so that the handles take turns.
-                let reservation = attempts.reserve(key("alice"), &policy, 0).await;
+                let reservation = attempts.reserve(&[counter(key("alice"), &policy, 0)]).await;
                 matches!(reservation.expect("answers"), Reservation::Granted(_))
             }));
         }
@@ -238,12 +240,12 @@ async fn refused_guesses_write_nothing() {
     let before = writes().await;
     for _ in 0..5 {
         let reservation = attempts
-            .reserve(key("alice"), &policy, 0)
+            .reserve(&[counter(key("alice"), &policy, 0)])
             .await
             .expect("answers");
-        let Reservation::Granted(ticket) = reservation else { panic!("{reservation:?}") };
+        let Reservation::Granted(tickets) = reservation else { panic!("{reservation:?}") };
         let settled = attempts
-            .settle(key("alice"), &policy, ticket, Outcome::Failed)
+            .settle(&[counter(key("alice"), &policy, 0)], &tickets, Outcome::Failed(None))
             .await;
         settled.expect("answers");
     }
@@ -251,10 +253,10 @@ async fn refused_guesses_write_nothing() {
     assert_ne!(locked, before);
     for _ in 0..50 {
         let refused = attempts
-            .reserve(key("alice"), &policy, 0)
+            .reserve(&[counter(key("alice"), &policy, 0)])
             .await
             .expect("answers");
-        assert!(matches!(refused, Reservation::LockedOut(_)), "{refused:?}");
+        assert!(matches!(refused, Reservation::LockedOut { .. }), "{refused:?}");
     }
     assert_eq!(writes().await, locked);
 }
@@ -275,20 +277,21 @@ async fn what_was_given_back_leaves_no_row() {
         row.expect("answers").get::<i64, _>(0)
     };
     let guess = async |login: &str, outcome| {
-        let reservation = attempts.reserve(key(login), &policy, 0).await;
-        let Ok(Reservation::Granted(ticket)) = reservation else { panic!("{reservation:?}") };
-        let settled = attempts.settle(key(login), &policy, ticket, outcome);
-        settled.await.expect("answers")
+        let counter = [counter(key(login), &policy, 0)];
+        let reservation = attempts.reserve(&counter).await;
+        let Ok(Reservation::Granted(tickets)) = reservation else { panic!("{reservation:?}") };
+        let settled = attempts.settle(&counter, &tickets, outcome).await;
+        settled.expect("answers").remove(0)
     };
     for n in 0..20 {
         guess(&format!("nobody{n}"), Outcome::Released).await;
         guess(&format!("somebody{n}"), Outcome::Succeeded).await;
     }
     assert_eq!(rows().await, 0);
-    guess("alice", Outcome::Failed).await;
+    guess("alice", Outcome::Failed(None)).await;
     guess("alice", Outcome::Released).await;
     assert_eq!(rows().await, 1, "a failure is kept");
-    assert_eq!(guess("alice", Outcome::Failed).await, Settled::Recorded { remaining: 3 });
+    assert_eq!(guess("alice", Outcome::Failed(None)).await, Settled::Recorded { remaining: 3 });
     guess("alice", Outcome::Succeeded).await;
     assert_eq!(rows().await, 0);
 }
@@ -305,21 +308,22 @@ async fn one_damaged_record_is_one_accounts_trouble() {
     let mut tickets = Vec::new();
     for login in ["alice", "bob"] {
         let reservation = attempts
-            .reserve(key(login), &policy, 0)
+            .reserve(&[counter(key(login), &policy, 0)])
             .await
             .expect("answers");
-        let Reservation::Granted(ticket) = reservation else { panic!("{reservation:?}") };
-        tickets.push(ticket);
+        let Reservation::Granted(granted) = reservation else { panic!("{reservation:?}") };
+        tickets.push(granted);
     }
     let alice = key("alice").to_hex();
     let damage = format!("UPDATE attempts SET record = '{{}}' WHERE key = '{alice}'");
     run(&mut outsider(&file).await, &damage).await;
+    let [for_alice, for_bob] = ["alice", "bob"].map(|login| [counter(key(login), &policy, 0)]);
     let (alice, bob) = tokio::join!(
-        attempts.settle(key("alice"), &policy, tickets[0], Outcome::Failed),
-        attempts.settle(key("bob"), &policy, tickets[1], Outcome::Failed),
+        attempts.settle(&for_alice, &tickets[0], Outcome::Failed(None)),
+        attempts.settle(&for_bob, &tickets[1], Outcome::Failed(None)),
     );
     assert!(matches!(alice, Err(StoreError::Damaged { .. })), "{alice:?}");
-    assert_eq!(bob.expect("answers"), Settled::Recorded { remaining: 4 });
+    assert_eq!(bob.expect("answers"), [Settled::Recorded { remaining: 4 }]);
 }
 
 /// Whoever called has gone away, at any moment: the change happened whole or not at

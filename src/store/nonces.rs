@@ -1,0 +1,25 @@
+//! Numbers that tell reservations apart.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Hands out numbers that no other reservation has: in this process each is given
+/// once, and two processes begin at random, 2^64 apart in the mean.
+#[derive(Debug)]
+pub(super) struct Nonces(AtomicU64);
+
+/// Odd, so that all numbers come before one comes again, and far from 1, so that
+/// two sequences which begin near each other don't run into each other.
+const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Nonces {
+    /// A sequence of its own.
+    pub(super) fn new() -> Self {
+        // The standard library's hashers are seeded by the system.
+        Self(AtomicU64::new(RandomState::new().build_hasher().finish()))
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.0.fetch_add(STRIDE, Ordering::Relaxed)
+    }
+}

@@ -78,7 +78,7 @@ pub(crate) enum Lasting {
 /// use std::time::Duration;
 /// use portcullis::domain::counting::Counting;
 ///
-/// let minutes = |n| Duration::from_secs(60 * n);
+/// let minutes = |n: u64| Duration::from_secs(60 * n);
 /// let address = Counting::after(100).failures_within(minutes(15)).lasting(minutes(15));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]

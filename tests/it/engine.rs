@@ -2,6 +2,7 @@
 //! change, clocks move and stores fail.
 
 mod attempts;
+mod counters;
 #[cfg(feature = "sqlite")]
 mod devices;
 pub(crate) mod faulty;

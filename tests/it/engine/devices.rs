@@ -1,7 +1,5 @@
 //! Known devices: strangers who guess can't shut the owner out.
 
-use std::net::SocketAddr;
-
 use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use http::header::SET_COOKIE;
@@ -27,10 +25,16 @@ async fn house(guesses: u32) -> House {
 
 /// What a browser brings that has these cookies.
 fn browser(cookies: &str) -> Visitor {
+    browser_from("192.0.2.9", cookies)
+}
+
+/// The same, from an address.
+pub(super) fn browser_from(address: &str, cookies: &str) -> Visitor {
     let mut headers = HeaderMap::new();
     headers.insert(COOKIE, cookies.parse().expect("a header"));
     headers.insert(http::header::USER_AGENT, "Browser/1".parse().expect("a header"));
-    Visitor::from(SocketAddr::from(([192, 0, 2, 9], 1))).with_headers(&headers)
+    let address: IpAddr = address.parse().expect("an address");
+    Visitor::from(address).with_headers(&headers)
 }
 
 async fn sign_in_from(
@@ -52,7 +56,7 @@ async fn fail_from(gate: &Portcullis, login: &str, cookies: &str) -> Result<u32,
 }
 
 /// The cookie that a browser keeps to be known by.
-fn device_cookie(session: &SignedIn) -> String {
+pub(super) fn device_cookie(session: &SignedIn) -> String {
     let text = session.set_cookies().nth(1).expect("a device's cookie");
     let text = text.to_str().expect("text");
     text.split(';').next().expect("a pair").to_owned()

@@ -6,6 +6,7 @@
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
+//! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
@@ -25,6 +26,9 @@ pub mod load_testing {}
 
 #[doc = include_str!("manual/gateway.md")]
 pub mod gateway {}
+
+#[doc = include_str!("manual/lockouts.md")]
+pub mod lockouts {}
 
 #[doc = include_str!("manual/logging.md")]
 pub mod logging {}

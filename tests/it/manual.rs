@@ -8,6 +8,7 @@ use crate::source_text::rust_files;
 
 const LOGGING: &str = include_str!("../../src/manual/logging.md");
 const COMMAND_LINE: &str = include_str!("../../src/manual/command_line.md");
+const LOCKOUTS: &str = include_str!("../../src/manual/lockouts.md");
 const METRICS: &str = include_str!("../../src/manual/metrics.md");
 
 /// The level and the message of every line that is logged.
@@ -44,6 +45,26 @@ fn end_of_call(code: &str) -> usize {
         }
     }
     code.len()
+}
+
+/// What shows that an attack does not work is a test that is there.
+#[test]
+fn every_test_that_the_manual_names_is_there() {
+    let sources = rust_files(&["src", "tests"]);
+    let is_there = |name: &str| {
+        let head = format!("fn {name}(");
+        sources.iter().any(|file| file.code.contains(&head))
+    };
+    let rows = LOCKOUTS.lines().filter(|line| line.starts_with("| ") && line.contains(" | `"));
+    let mut named = 0;
+    for row in rows {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
+        for name in shown_by.split(", ").map(|name| name.trim_matches('`')) {
+            assert!(is_there(name), "{name} is no test: {row}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! benches/attempts --guesses 200       how many guesses race
 //! benches/attempts --logins 1000000    how many distinct logins are weighed
 //! benches/attempts --folder /var/tmp   where the files are: its disk is measured, too
+//! benches/attempts --only race         one of memory, weight, sqlite, race, oracle
 //! ```
 //!
 //! - **in memory**: reserve and settle of one attempt, by account alone and by account and IPv6 address
@@ -55,9 +56,35 @@ struct Arguments {
     /// How many distinct logins are weighed
     #[arg(long, default_value_t = 1_000_000)]
     logins: usize,
+    /// Take this measure only
+    #[arg(long)]
+    only: Option<Measure>,
     /// Where the database files are
     #[arg(long)]
     folder: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+enum Measure {
+    Memory,
+    Weight,
+    Sqlite,
+    Race,
+    Oracle,
+}
+
+impl Measure {
+    const ALL: [Self; 5] = [Self::Memory, Self::Weight, Self::Sqlite, Self::Race, Self::Oracle];
+
+    fn take(self, arguments: &Arguments, folder: &Path) -> Result<Table> {
+        match self {
+            Self::Memory => in_memory(),
+            Self::Weight => weight(arguments.logins),
+            Self::Sqlite => in_sqlite(folder),
+            Self::Race => race(folder, arguments.guesses),
+            Self::Oracle => no_oracle(folder),
+        }
+    }
 }
 
 fn main() -> Result<()> {
@@ -67,11 +94,11 @@ fn main() -> Result<()> {
         None => tempfile::tempdir(),
     };
     let folder = folder.context("no folder for the files")?;
-    println!("{}\n", in_memory()?);
-    println!("{}\n", weight(arguments.logins)?);
-    println!("{}\n", in_sqlite(folder.path())?);
-    println!("{}\n", race(folder.path(), arguments.guesses)?);
-    println!("{}", no_oracle(folder.path())?);
+    for measure in Measure::ALL {
+        if arguments.only.is_none_or(|only| only == measure) {
+            println!("{}\n", measure.take(&arguments, folder.path())?);
+        }
+    }
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling};
-use crate::domain::account::{Account, AccountId};
+use crate::domain::account::{Account, AccountId, Details};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
 use crate::domain::login::Login;
@@ -111,6 +111,7 @@ impl Admin {
             name: run.name(),
             email: None,
             admin: false,
+            details: Details::default(),
             lifecycle: Lifecycle::Active,
             password_hash: None,
         };

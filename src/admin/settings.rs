@@ -36,10 +36,17 @@ pub const ACCOUNT_DISABLING: Setting = Setting {
     default: "off",
     words: "whether accounts can be disabled for good",
     allowed: "on or off",
-    read: |text| match text {
-        "on" | "off" => Ok(text.to_owned()),
-        _ => Err("it is neither on nor off".to_owned()),
-    },
+    read: on_or_off,
+};
+
+/// Whether accounts can be deleted.
+pub const ACCOUNT_DELETION: Setting = Setting {
+    name: "accounts.deletion",
+    stored: "account_deletion",
+    default: "on",
+    words: "whether accounts can be deleted",
+    allowed: "on or off",
+    read: on_or_off,
 };
 
 /// What people call the service that they sign in to.
@@ -83,8 +90,9 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 6] = [
+pub const SETTINGS: [&Setting; 7] = [
     &LOCKOUT,
+    &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
@@ -133,6 +141,13 @@ impl Setting {
             why,
             allowed: self.allowed,
         })
+    }
+}
+
+fn on_or_off(text: &str) -> Result<String, String> {
+    match text {
+        "on" | "off" => Ok(text.to_owned()),
+        _ => Err("it is neither on nor off".to_owned()),
     }
 }
 

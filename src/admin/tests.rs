@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::account::Details;
 use crate::domain::lock::{AdminLock, End, LiveSessions, Lockout, LockoutId, Locks, Reason};
 use crate::domain::login::Login;
+use crate::domain::permission::Permission;
 use crate::domain::standing::{Generation, Version};
 
-pub(super) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
-pub(super) fn account(number: i64) -> Account {
+pub(crate) fn account(number: i64) -> Account {
     Account {
         id: number.try_into().expect("a number"),
         login: Login::new(&format!("user{number}")).expect("a login"),
         name: String::new(),
         email: None,
         admin: false,
+        details: Details::default(),
         lifecycle: Lifecycle::Active,
         locks: Locks::default(),
         generation: Generation::new(3),
@@ -35,8 +38,24 @@ pub(super) fn facts(account: &Account) -> Facts<'_> {
 }
 
 pub(super) fn administrator(number: i64) -> Actor {
-    let Account { id, login, .. } = account(number);
-    Actor::Account { id, login, from: None }
+    actor(&Account { admin: true, ..account(number) })
+}
+
+/// Somebody who may manage people and is no administrator.
+pub(super) fn manager(number: i64) -> Actor {
+    let mut manager = account(number);
+    manager.details.permissions = [Permission::ManageUsers].into_iter().collect();
+    actor(&manager)
+}
+
+/// Somebody who may do nothing to others.
+pub(super) fn person(number: i64) -> Actor {
+    actor(&account(number))
+}
+
+fn actor(account: &Account) -> Actor {
+    let (id, login) = (account.id, account.login.clone());
+    Actor::Account { id, login, from: None, rights: Rights::of(account) }
 }
 
 pub(super) fn cli() -> Actor {
@@ -107,7 +126,7 @@ mod operations {
     }
 
     fn by(account: &Account) -> Actor {
-        Actor::Account { id: account.id, login: account.login.clone(), from: None }
+        actor(account)
     }
 
     async fn session(directory: &Arc<dyn Directory>, of: &Account, byte: u8) -> Session {

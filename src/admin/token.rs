@@ -1,6 +1,7 @@
 //! Makes, lists and revokes API tokens.
 
 use crate::admin::lock::not_over;
+use crate::admin::rights::EVERYTHING;
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
@@ -8,9 +9,6 @@ use crate::domain::secret::TokenSecret;
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::store::{ApiToken, NewToken};
-
-/// The scope of everything that the owner may do.
-const EVERYTHING: &str = "*";
 
 /// The longest scope, in bytes.
 const MAX_SCOPE_BYTES: usize = 64;

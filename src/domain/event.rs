@@ -55,6 +55,8 @@ actions! {
     AccountLockedOut => "account.locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
+    /// What is kept of a person was changed.
+    AccountUpdated => "account.updated",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

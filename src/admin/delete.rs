@@ -1,6 +1,6 @@
 //! Deletes accounts for good.
 
-use crate::admin::settings::{ACCOUNT_DELETION, SettingValue};
+use crate::admin::settings::{ACCOUNT_DELETION, SettingSource, SettingValue};
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
@@ -31,8 +31,12 @@ impl Admin {
     }
 
     async fn deletion_is_on(&self) -> Result<(), AdminError> {
-        let SettingValue { value, .. } = self.setting(&ACCOUNT_DELETION).await?;
-        if value == "on" { Ok(()) } else { Err(AdminError::DeletionIsOff) }
+        let SettingValue { setting, value, source } = self.setting(&ACCOUNT_DELETION).await?;
+        match source {
+            _ if value == "on" => Ok(()),
+            SettingSource::Pinned(by) => Err(AdminError::Pinned { name: setting.name, by }),
+            _ => Err(AdminError::DeletionIsOff),
+        }
     }
 }
 

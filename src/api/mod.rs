@@ -7,22 +7,18 @@
 //! ```
 //! use axum::{Router, body::Body};
 //! use http::{Request, StatusCode};
-//! use portcullis::admin::{Actor, TokenRequest};
 //! use portcullis::{api::Api, testing::TestGate};
 //! use tower::ServiceExt;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! # let test = TestGate::new().await;
-//! # let admin = test.admin().clone();
 //! # let ada = test.account("ada").await;
 //! // A service makes an `Admin` over its directory, with its gate.
-//! let app: Router = Api::new(admin.clone()).into_router();
+//! let app: Router = Api::new(test.admin().clone()).into_router();
 //!
-//! let token = admin.create_token(&Actor::System, &ada.id.into(), TokenRequest::default());
-//! let token = token.await.unwrap().secret.expose();
 //! let request = Request::get("/api/v3/users/me")
-//!     .header("authorization", format!("Bearer {token}"))
+//!     .header("authorization", test.api_token(&ada).await)
 //!     .body(Body::empty())
 //!     .unwrap();
 //! assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);

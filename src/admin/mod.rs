@@ -6,8 +6,10 @@
 //! other gateways follow the feed. An operation whose future is dropped either
 //! happened or did not; the gate then learns of it through the feed.
 //!
-//! Each operation asks whether its [`Actor`] may do it: the command line is the
-//! host's, and people may do what their account and their token allow.
+//! Each operation on an account asks whether its [`Actor`] may do it: the command
+//! line is the host's, and people may do what their account and their token allow.
+//! Whose a session, a token or a device is that is ended by its id, and whether the
+//! log may be read, is for the door to know that the call came through.
 
 mod actor;
 mod add;

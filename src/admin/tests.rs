@@ -110,6 +110,46 @@ mod operations {
     use super::*;
     use crate::domain::time::Clock;
 
+    /// Whatever they ask for of somebody else, and of what is everybody's.
+    #[tokio::test]
+    async fn who_may_nothing_does_nothing_to_others() {
+        let (_, admin) = desk();
+        let (ada, eve) = (person(&admin, "ada", false).await, person(&admin, "eve", false).await);
+        admin
+            .allow_disabling(&cli(), true)
+            .await
+            .expect("a setting");
+        let (eve, ada) = (by(&eve), Target::from(ada.id));
+        let password = crate::domain::password::Password::new("four words will do").expect("long");
+        let left: Reason = "left".try_into().expect("a reason");
+        let new = NewPerson::new(Login::new("mallory").expect("a login"));
+        let mut named = PersonChange::default();
+        named.first_name("Eve").expect("a name");
+        let search = crate::store::AccountSearch::default();
+        let refused = [
+            admin.add(&eve, new).await.err(),
+            admin.delete(&eve, &ada, left.clone()).await.err(),
+            admin.disable(&eve, &ada, left).await.err(),
+            admin.enable(&eve, &ada).await.err(),
+            admin.lock(&eve, &ada, End::Never, None).await.err(),
+            admin.search(&eve, search).await.err(),
+            admin.set_password(&eve, &ada, &password).await.err(),
+            admin.sign_out(&eve, &ada).await.err(),
+            admin.unlock(&eve, &ada, UnlockKind::All).await.err(),
+            admin.unlock(&eve, &ada, UnlockKind::Lockout).await.err(),
+            admin.update(&eve, &ada, named).await.err(),
+            admin
+                .create_token(&eve, &ada, TokenRequest::default())
+                .await
+                .err(),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Some(AdminError::Forbidden { .. })), "{refused:?}");
+        }
+        let switched = admin.allow_disabling(&eve, false).await;
+        assert!(matches!(switched, Err(AdminError::AdministratorsOnly)), "{switched:?}");
+    }
+
     fn desk() -> (Arc<dyn Directory>, Admin) {
         let directory: Arc<dyn Directory> =
             Arc::new(SingleProcessDirectory::new(Clock::manual(START)));

@@ -45,7 +45,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the owner may not act, the end is past, or a scope has no such form.
+    /// If it is for another owner than whoever asks may change, the owner may not act, the end is past, or a scope has no such form.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -53,6 +53,7 @@ impl Admin {
         request: TokenRequest,
     ) -> Result<CreatedToken, AdminError> {
         let owner = self.find(owner).await?;
+        actor.require_changing(&owner)?;
         let now = self.now();
         may_own(&owner, now)?;
         let mut bytes = [0; 32];

@@ -173,25 +173,34 @@ fn rule(
     if hash.is_some() {
         action = Some(set_password(&mut account, action));
     }
-    match change.locked {
-        Some(true) => {
-            Transition::Lock.check(facts.account.lifecycle)?;
-            if lay(facts, actor, &mut account, End::Never, None) {
-                warning = may_shut_out(facts, actor, Transition::Lock)?;
-                action = Some(Action::AccountLocked);
-            }
-        }
-        Some(false) => {
-            Transition::Unlock.check(facts.account.lifecycle)?;
-            if lift(facts, &mut account, UnlockKind::All) {
-                action = Some(Action::AccountUnlocked);
-            }
-        }
-        None => {}
+    if let Some(locked) = change.locked {
+        let (laid, of_lock) = set_locked(facts, actor, &mut account, locked)?;
+        (action, warning) = (laid.or(action), of_lock.or(warning));
     }
     let Some(action) = action else { return Ok(Ruling::Keep) };
     let note = actor.note(action, None);
     Ok(Ruling::Write(Box::new(Edit { account, password_hash: hash, note }), warning))
+}
+
+/// Locks or unlocks what the account is to be, and says what that is called where it
+/// changes anything.
+fn set_locked(
+    facts: &Facts<'_>,
+    actor: &Actor,
+    account: &mut Account,
+    locked: bool,
+) -> Result<(Option<Action>, Option<Warning>), AdminError> {
+    if !locked {
+        Transition::Unlock.check(facts.account.lifecycle)?;
+        let lifted = lift(facts, account, UnlockKind::All);
+        return Ok((lifted.then_some(Action::AccountUnlocked), None));
+    }
+    Transition::Lock.check(facts.account.lifecycle)?;
+    if !lay(facts, actor, account, End::Never, None) {
+        return Ok((None, None));
+    }
+    let warning = may_shut_out(facts, actor, Transition::Lock)?;
+    Ok((Some(Action::AccountLocked), warning))
 }
 
 /// People may change themselves, but not what they may do or whether they may come in.

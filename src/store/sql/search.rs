@@ -56,7 +56,7 @@ impl SqlDirectory {
 impl Condition {
     fn of(filters: &[AccountFilter]) -> Self {
         // The instant has its place in every statement, whether or not it matters.
-        let sql = format!("lifecycle <> 'deleted' AND {NOW} = {NOW}");
+        let sql = format!("lifecycle <> 'deleted' AND CAST({NOW} AS BIGINT) IS NOT NULL");
         let mut condition = Self { sql, texts: Vec::new() };
         for filter in filters {
             condition.sql.push_str(" AND ");

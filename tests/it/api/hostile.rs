@@ -1,10 +1,15 @@
 //! Whatever is sent, the answer is one of the interface's own, and never an accident.
 
+use portcullis::admin::{Actor, Admin, NewPerson, TokenRequest};
+use portcullis::api::Api;
+use portcullis::domain::login::Login;
+use portcullis::store::memory::SingleProcessDirectory;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::{Reply, Stand, complete};
+use crate::engine::faulty::{Faulty, Mood};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
@@ -119,6 +124,58 @@ async fn the_public_listener_knows_nothing_of_it() {
         .send("GET", "/api/v3/users", &headers, "")
         .await;
     assert!(!answer.body.contains("Collection"), "{}", answer.body);
+}
+
+/// Nothing is changed, and the client is told to come again.
+#[tokio::test]
+async fn a_directory_that_fails_is_no_accident_of_the_interface() {
+    let clock = portcullis::Clock::manual(portcullis::testing::START);
+    let store = Faulty::new(SingleProcessDirectory::new(clock));
+    let admin = Admin::new(std::sync::Arc::new(store.clone()));
+    let root = NewPerson::new(Login::new("root").expect("a login"))
+        .with_admin(true)
+        .active();
+    let root = admin
+        .add(&Actor::System, root)
+        .await
+        .expect("added")
+        .account;
+    let owner = root.id.into();
+    let token = admin.create_token(&Actor::System, &owner, TokenRequest::default());
+    let token = token.await.expect("a token").secret.expose();
+    let service = Api::new(admin).into_router();
+    let address = crate::gateway::serve(service).await;
+    let api = crate::support::Browser::at(address);
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", &*bearer), JSON];
+    for method in ["token", "account", "search", "change", "create"] {
+        store.set_only(method, Mood::Failing);
+        let mut failed = 0;
+        for (verb, path) in [
+            ("GET", "/users"),
+            ("POST", "/users/1/lock"),
+            ("POST", "/users"),
+            ("PATCH", "/users/me"),
+        ] {
+            let mut body = complete(method);
+            body["firstName"] = json!("Augusta");
+            let sent = if verb == "PATCH" { json!({ "firstName": "Augusta" }) } else { body };
+            let path = format!("/api/v3{path}");
+            let answer = api.send(verb, &path, &headers, &sent.to_string()).await;
+            if answer.status < 500 {
+                continue;
+            }
+            failed += 1;
+            assert_eq!(
+                (answer.status, &answer.headers["retry-after"]),
+                (503, &"1".parse().expect("one"))
+            );
+            let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+            assert_eq!(body["_type"], "Error");
+        }
+        assert!(failed > 0, "{method} failed and nobody was told");
+        store.set(Mood::Well);
+    }
 }
 
 fn junk() -> impl Strategy<Value = Value> {

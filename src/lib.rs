@@ -50,6 +50,7 @@
 //! | event streams and downloads | [`guard::CutLayer`] |
 //! | WebSockets | [`Portcullis::ended`] |
 //! | locking people from a program | [`admin`] |
+//! | locking people over HTTP | `portcullis::api`, with the feature of that name |
 //! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |
 //! | load testing a guarded service | [`manual::load_testing`] |
@@ -66,6 +67,8 @@
 //! covers only the routes that were added before it.
 
 pub mod admin;
+#[cfg(feature = "api")]
+pub mod api;
 #[cfg(feature = "gateway")]
 pub mod cli;
 #[cfg(feature = "gateway")]

@@ -4,6 +4,7 @@
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
+//! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
@@ -35,6 +36,9 @@ pub mod logging {}
 
 #[doc = include_str!("manual/metrics.md")]
 pub mod metrics {}
+
+#[doc = include_str!("manual/openproject.md")]
+pub mod openproject {}
 
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]

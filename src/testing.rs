@@ -131,6 +131,7 @@ impl TestGate {
             name: String::new(),
             email: None,
             admin: false,
+            details: Default::default(),
             lifecycle,
             password_hash,
         };
@@ -289,6 +290,7 @@ pub async fn populated(people: usize) -> (Portcullis, Vec<String>) {
             name: String::new(),
             email: None,
             admin: false,
+            details: Default::default(),
             lifecycle: Lifecycle::Active,
             password_hash: None,
         };

@@ -76,6 +76,7 @@ fn person(number: usize) -> Result<NewAccount> {
         name: String::new(),
         email: None,
         admin: false,
+        details: Default::default(),
         lifecycle: Lifecycle::Active,
         password_hash: None,
     })

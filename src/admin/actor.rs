@@ -1,9 +1,11 @@
 //! Who asks for a change.
 
-use crate::domain::account::AccountId;
+use crate::admin::{AdminError, Rights};
+use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::Reason;
 use crate::domain::login::Login;
+use crate::domain::permission::Permission;
 
 /// Who asks for a change.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,6 +19,8 @@ pub enum Actor {
         login: Login,
         /// The address that they came from.
         from: Option<String>,
+        /// What they may do.
+        rights: Rights,
     },
     /// Somebody at the command line of the host, who may do everything.
     Cli {
@@ -46,6 +50,37 @@ impl Actor {
         number.try_into().ok()
     }
 
+    /// Refuses who may not do this. The host and Portcullis itself may do everything.
+    pub(super) fn require(&self, wanted: Permission) -> Result<(), AdminError> {
+        match self {
+            Self::Account { rights, .. } => rights.require(wanted),
+            Self::Cli { .. } | Self::Engine | Self::System => Ok(()),
+        }
+    }
+
+    /// Refuses who may not change this account, or themselves.
+    pub(super) fn require_changing(&self, account: &Account) -> Result<(), AdminError> {
+        match self {
+            Self::Account { id, rights, .. } if *id == account.id => rights.require_own(),
+            _ => self.require_managing(account),
+        }
+    }
+
+    /// The same of what only administrators may do.
+    pub(super) fn require_administrator(&self) -> Result<(), AdminError> {
+        match self {
+            Self::Account { rights, .. } => rights.require_administrator(),
+            Self::Cli { .. } | Self::Engine | Self::System => Ok(()),
+        }
+    }
+
+    /// Refuses who may not change this account: administrators are changed by
+    /// administrators alone.
+    pub(super) fn require_managing(&self, account: &Account) -> Result<(), AdminError> {
+        self.require(Permission::ManageUsers)?;
+        if account.admin { self.require_administrator() } else { Ok(()) }
+    }
+
     /// What the audit log says when this actor does this.
     pub(super) fn note(&self, action: Action, reason: Option<&Reason>) -> Note {
         let from = match self {
@@ -67,6 +102,7 @@ mod tests {
             id: 7.try_into().expect("a number"),
             login: Login::new("alice").expect("a login"),
             from: Some("192.0.2.1".to_owned()),
+            rights: Rights::default(),
         };
         let note = alice.note(Action::AccountLocked, None);
         assert_eq!((note.actor.as_str(), note.from.as_deref()), ("user:7", Some("192.0.2.1")));

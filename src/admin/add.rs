@@ -1,13 +1,16 @@
 //! Makes accounts.
 
+use crate::admin::update::{PersonChange, address, shown_name};
 use crate::admin::{Actor, Admin, AdminError, Outcome};
+use crate::domain::account::Details;
 use crate::domain::event::Action;
-use crate::domain::login::{Login, fold_email};
+use crate::domain::login::Login;
 use crate::domain::password::Password;
+use crate::domain::permission::{Permission, Permissions};
 use crate::domain::standing::Lifecycle;
 use crate::store::NewAccount;
 
-/// The longest name, in characters.
+/// The longest name that is given in one piece, in characters.
 const MAX_NAME_CHARS: usize = 200;
 
 /// Somebody who is to have an account.
@@ -17,13 +20,23 @@ pub struct NewPerson {
     name: String,
     email: Option<String>,
     admin: bool,
+    details: Details,
+    active: bool,
     password: Option<Password>,
 }
 
 impl NewPerson {
     /// With this login, and nothing else yet: invited.
     pub fn new(login: Login) -> Self {
-        Self { login, name: String::new(), email: None, admin: false, password: None }
+        Self {
+            login,
+            name: String::new(),
+            email: None,
+            admin: false,
+            details: Details::default(),
+            active: false,
+            password: None,
+        }
     }
 
     /// The same, called this.
@@ -32,11 +45,7 @@ impl NewPerson {
     ///
     /// If the name is too long, or no page could show it.
     pub fn with_name(self, name: &str) -> Result<Self, AdminError> {
-        let name = name.trim();
-        if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-            return Err(AdminError::InvalidName { max: MAX_NAME_CHARS });
-        }
-        Ok(Self { name: name.to_owned(), ..self })
+        Ok(Self { name: shown_name(name, MAX_NAME_CHARS)?, ..self })
     }
 
     /// The same, reached at this e-mail address.
@@ -45,17 +54,55 @@ impl NewPerson {
     ///
     /// If it has not the form of an address.
     pub fn with_email(self, email: &str) -> Result<Self, AdminError> {
-        let email = email.trim().to_owned();
-        match fold_email(&email) {
-            Some(_) => Ok(Self { email: Some(email), ..self }),
-            None => Err(AdminError::InvalidEmail { email }),
-        }
+        Ok(Self { email: Some(address(email)?), ..self })
     }
 
     /// The same, an administrator or not.
     #[must_use]
     pub fn with_admin(self, admin: bool) -> Self {
         Self { admin, ..self }
+    }
+
+    /// The same, with what else is known of them. A lock that it names is left
+    /// out: nobody is born locked.
+    #[must_use]
+    pub fn with_change(self, change: &PersonChange) -> Self {
+        let PersonChange { first_name, last_name, email, language, .. } = change.clone();
+        let (first, last) = (first_name.unwrap_or_default(), last_name.unwrap_or_default());
+        let name = format!("{first} {last}").trim().to_owned();
+        let details = Details {
+            first_name: first,
+            last_name: last,
+            language: language.or(self.details.language),
+            identity_url: change
+                .identity_url
+                .clone()
+                .unwrap_or(self.details.identity_url),
+            permissions: change
+                .permissions
+                .clone()
+                .unwrap_or(self.details.permissions),
+        };
+        Self {
+            name: if name.is_empty() { self.name } else { name },
+            email: email.or(self.email),
+            admin: change.admin.unwrap_or(self.admin),
+            details,
+            password: change.password.clone().or(self.password),
+            ..self
+        }
+    }
+
+    /// The same, active without a password: somebody else signs them in.
+    #[must_use]
+    pub fn active(self) -> Self {
+        Self { active: true, ..self }
+    }
+
+    /// The same, who may do this to other accounts.
+    #[must_use]
+    pub fn with_permissions(self, permissions: Permissions) -> Self {
+        Self { details: Details { permissions, ..self.details }, ..self }
     }
 
     /// The same, with a password: active at once.
@@ -71,15 +118,20 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the login or the address is taken, or the login was a deleted account's.
+    /// If whoever asks may not make accounts, the login or the address is taken, or
+    /// the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
+        actor.require(Permission::ManageUsers)?;
+        if person.admin || person.details.permissions != Permissions::default() {
+            actor.require_administrator()?;
+        }
         let password_hash = self.hash_of(person.password.as_ref()).await?;
         let lifecycle = match password_hash {
-            Some(_) => Lifecycle::Active,
-            None => Lifecycle::Invited,
+            None if !person.active => Lifecycle::Invited,
+            _ => Lifecycle::Active,
         };
-        let NewPerson { login, name, email, admin, password: _ } = person;
-        let new = NewAccount { login, name, email, admin, lifecycle, password_hash };
+        let NewPerson { login, name, email, admin, details, active: _, password: _ } = person;
+        let new = NewAccount { login, name, email, admin, details, lifecycle, password_hash };
         let note = actor.note(Action::AccountCreated, None);
         let account = self.directory.create(new, note).await?;
         self.tell_gate(&account);
@@ -88,14 +140,17 @@ impl Admin {
     }
 
     #[cfg(feature = "passwords")]
-    async fn hash_of(&self, password: Option<&Password>) -> Result<Option<String>, AdminError> {
+    pub(super) async fn hash_of(
+        &self,
+        password: Option<&Password>,
+    ) -> Result<Option<String>, AdminError> {
         let Some(password) = password else { return Ok(None) };
         let hash = self.passwords.hash(password).await;
         hash.map(Some).map_err(|_| AdminError::Hashing)
     }
 
     #[cfg(not(feature = "passwords"))]
-    async fn hash_of(&self, _: Option<&Password>) -> Result<Option<String>, AdminError> {
+    pub(super) async fn hash_of(&self, _: Option<&Password>) -> Result<Option<String>, AdminError> {
         Ok(None)
     }
 }

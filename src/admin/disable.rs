@@ -49,6 +49,7 @@ impl Admin {
 }
 
 fn disable(facts: &Facts<'_>, actor: &Actor, reason: Reason) -> Result<Ruling, AdminError> {
+    actor.require_managing(facts.account)?;
     Transition::Disable.check(facts.account.lifecycle)?;
     let warning = may_shut_out(facts, actor, Transition::Disable)?;
     let mut account = facts.account.clone();
@@ -64,6 +65,7 @@ fn disable(facts: &Facts<'_>, actor: &Actor, reason: Reason) -> Result<Ruling, A
 }
 
 fn enable(facts: &Facts<'_>, actor: &Actor) -> Result<Ruling, AdminError> {
+    actor.require_managing(facts.account)?;
     Transition::Enable.check(facts.account.lifecycle)?;
     if facts.account.locks.disablement.is_none() {
         return Ok(Ruling::Keep);

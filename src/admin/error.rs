@@ -2,6 +2,7 @@
 
 use crate::admin::Target;
 use crate::domain::password::InvalidPassword;
+use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{InvalidTransition, Status, Transition};
 use crate::domain::time::Timestamp;
@@ -11,9 +12,15 @@ use crate::store::{CreateError, StoreError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
+    /// Only administrators may do this.
+    #[error("only an administrator can do this: ask one")]
+    AdministratorsOnly,
     /// The account could not be made as asked for.
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
+    /// The setting `accounts.deletion` is off.
+    #[error("account deletion is switched off: switch it on first")]
+    DeletionIsOff,
     /// The setting `account_disabling` is off, as it is by default.
     #[error("account disabling is switched off: switch it on first")]
     DisablingIsOff,
@@ -25,6 +32,12 @@ pub enum AdminError {
         /// The instant of the decision.
         now: Timestamp,
     },
+    /// Whoever asks may not do this.
+    #[error("this needs the permission {permission}: ask an administrator for it")]
+    Forbidden {
+        /// What is needed.
+        permission: Permission,
+    },
     /// The password could not be hashed.
     #[error("the password could not be hashed: give the machine more free memory and try again")]
     Hashing,
@@ -33,6 +46,18 @@ pub enum AdminError {
     InvalidEmail {
         /// What was given.
         email: String,
+    },
+    /// Not the form of an identity at a provider.
+    #[error("an identity has at most {max} visible characters: write provider:number")]
+    InvalidIdentity {
+        /// The longest identity.
+        max: usize,
+    },
+    /// Not the form of a language.
+    #[error("{tag:?} is not a language: write it as en or pt-BR")]
+    InvalidLanguage {
+        /// What was given.
+        tag: String,
     },
     /// A name that no page could show.
     #[error("a name has at most {max} characters and no control characters: shorten or retype it")]
@@ -92,6 +117,12 @@ pub enum AdminError {
     NoSuchToken {
         /// What was asked for.
         id: SessionId,
+    },
+    /// The token that somebody came with is for less.
+    #[error("this token is not for {permission}: make one with that scope")]
+    OutOfScope {
+        /// What is needed.
+        permission: Permission,
     },
     /// A token would belong to somebody who may not act.
     #[error("{login} is {status}, and a token acts for its owner: choose an owner who is active")]

@@ -1,6 +1,7 @@
 //! Lays admin locks.
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
+use crate::domain::account::Account;
 use crate::domain::event::Action;
 use crate::domain::lock::{AdminLock, End, Reason};
 use crate::domain::standing::Transition;
@@ -36,22 +37,37 @@ fn rule(
     end: End,
     reason: Option<Reason>,
 ) -> Result<Ruling, AdminError> {
+    actor.require_managing(facts.account)?;
     Transition::Lock.check(facts.account.lifecycle)?;
     not_over(end.instant(), facts.now)?;
     let warning = may_shut_out(facts, actor, Transition::Lock)?;
 
     let mut account = facts.account.clone();
     let note = actor.note(Action::AccountLocked, reason.as_ref());
+    if !lay(facts, actor, &mut account, end, reason) {
+        return Ok(Ruling::Keep);
+    }
+    Ok(Ruling::write(account, note).with_warning(warning))
+}
+
+/// Lays the lock on what the account is to be, and says whether that changes it.
+pub(super) fn lay(
+    facts: &Facts<'_>,
+    actor: &Actor,
+    account: &mut Account,
+    end: End,
+    reason: Option<Reason>,
+) -> bool {
     let lock = AdminLock { laid_at: facts.now, end, reason, author: actor.name() };
     if !account.locks.lay_admin_lock(lock) {
-        return Ok(Ruling::Keep);
+        return false;
     }
     // A lock that is made longer, or gets a new reason, ended all sessions when
     // it was laid, and none was born since: the generation stays.
     if facts.account.locks.admin_lock_at(facts.now).is_none() {
         account.generation = account.generation.next();
     }
-    Ok(Ruling::write(account, note).with_warning(warning))
+    true
 }
 
 /// Refuses an end that would be over before it began.

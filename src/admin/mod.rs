@@ -6,22 +6,29 @@
 //! other gateways follow the feed. An operation whose future is dropped either
 //! happened or did not; the gate then learns of it through the feed.
 //!
-//! Who may call what is for the door to decide that the call came through: the
-//! command line is the host's, the interfaces and pages ask for an administrator.
+//! Each operation on an account asks whether its [`Actor`] may do it: the command
+//! line is the host's, and people may do what their account and their token allow.
+//! Whose a session, a token or a device is that is ended by its id, and whether the
+//! log may be read, is for the door to know that the call came through.
 
 mod actor;
 mod add;
 mod audit;
+mod authenticate;
+mod delete;
 mod disable;
 mod error;
+mod find;
 mod lock;
 mod password;
+mod rights;
 mod scratch;
 pub mod settings;
 mod show;
 mod sign_out;
 mod token;
 mod unlock;
+mod update;
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,12 +48,16 @@ use crate::store::{Changed, Directory, Edit, Facts};
 
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
+pub use self::authenticate::{Caller, TokenRefusal};
 pub use self::error::AdminError;
+pub use self::find::Taken;
+pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
 pub use self::unlock::UnlockKind;
+pub use self::update::PersonChange;
 
 /// Does what administrators ask for.
 ///
@@ -303,4 +314,4 @@ fn may_shut_out(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If there is no such account.
+    /// If there is no such account, or whoever asks may not change it.
     pub async fn set_password(
         &self,
         actor: &Actor,
@@ -25,8 +25,11 @@ impl Admin {
         password: &Password,
     ) -> Result<Outcome, AdminError> {
         let hash = self.hash_for(target, password).await?;
-        self.change(target, |facts| Ok(rule(facts, actor, hash)))
-            .await
+        self.change(target, |facts| {
+            actor.require_managing(facts.account)?;
+            Ok(rule(facts, actor, hash))
+        })
+        .await
     }
 
     /// The same by the person, who proved the current password in this generation.

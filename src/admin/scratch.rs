@@ -9,15 +9,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling};
-use crate::domain::account::{Account, AccountId};
+use crate::domain::account::{Account, AccountId, Details};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
 use crate::domain::login::Login;
 use crate::domain::standing::Lifecycle;
 use crate::store::{AccountQuery, Facts, NewAccount};
-
-/// What the login of every scratch account begins with.
-const PREFIX: &str = "bench-";
 
 /// How many accounts are listed in one go.
 const PAGE: u32 = 500;
@@ -32,6 +29,9 @@ pub struct ScratchRun(String);
 pub struct InvalidRun;
 
 impl ScratchRun {
+    /// What the login of every scratch account begins with.
+    pub const PREFIX: &str = "bench-";
+
     /// The run with this name, of random bytes: no two runs share a login.
     pub fn from_random(bytes: [u8; 4]) -> Self {
         Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -44,7 +44,7 @@ impl ScratchRun {
 
     /// What the logins of this run begin with: `bench-3f9a21c4-`.
     pub fn prefix(&self) -> String {
-        format!("{PREFIX}{}-", self.0)
+        format!("{}{}-", Self::PREFIX, self.0)
     }
 
     /// The login of the account with this number: `bench-3f9a21c4-0001`.
@@ -59,22 +59,40 @@ impl ScratchRun {
 
     /// The run that an account belongs to. People are never taken for scratch
     /// accounts, whatever their login is: a scratch account has the name that was
-    /// given to it, no password, no address and no rights.
+    /// given to it, no rights, and no password and no address or, made from afar,
+    /// the address that nobody can have.
     pub fn of(account: &Account) -> Option<Self> {
-        let bare = account.email.is_none() && !account.has_password && !account.admin;
-        let (run, number) = account
-            .login
-            .as_str()
-            .strip_prefix(PREFIX)?
-            .split_once('-')?;
+        let login = account.login.as_str();
+        let ours = match &account.email {
+            None => !account.has_password,
+            Some(email) => *email == Self::email(login),
+        };
+        let ours = ours && !account.admin;
+        Self::of_names(login, &account.name).filter(|_| ours)
+    }
+
+    /// The run that an account with this login and name may belong to.
+    pub fn of_names(login: &str, name: &str) -> Option<Self> {
+        let (run, number) = login.strip_prefix(Self::PREFIX)?.split_once('-')?;
         let run: Self = run.parse().ok()?;
-        let login = number.parse().map(|number| run.login(number)).ok()?;
-        let ours = login == account.login.as_str() && account.name == run.name();
-        (bare && ours).then_some(run)
+        let given = number.parse().map(|number| run.login(number)).ok()?;
+        (given == login && name == run.name()).then_some(run)
+    }
+
+    /// The address of an account that is made where one is needed: nobody's ever, by
+    /// RFC 2606.
+    pub fn email(login: &str) -> String {
+        format!("{login}@load-test.invalid")
+    }
+
+    /// The two parts of the name that accounts are given.
+    pub fn names(&self) -> (&'static str, String) {
+        ("Load", format!("test {}", self.0))
     }
 
     fn name(&self) -> String {
-        format!("Load test {}", self.0)
+        let (first, last) = self.names();
+        format!("{first} {last}")
     }
 }
 
@@ -111,6 +129,7 @@ impl Admin {
             name: run.name(),
             email: None,
             admin: false,
+            details: Details::default(),
             lifecycle: Lifecycle::Active,
             password_hash: None,
         };
@@ -129,7 +148,7 @@ impl Admin {
         &self,
         run: Option<&ScratchRun>,
     ) -> Result<Vec<Account>, AdminError> {
-        let search = run.map_or_else(|| PREFIX.to_owned(), ScratchRun::prefix);
+        let search = run.map_or_else(|| ScratchRun::PREFIX.to_owned(), ScratchRun::prefix);
         let mut found: Vec<Account> = Vec::new();
         let mut after = None;
         loop {
@@ -199,6 +218,10 @@ mod tests {
         for number in [0, 1, 9_999, 10_000] {
             assert_eq!(ScratchRun::of(&scratch(number)), Some(run()));
         }
+        let mut from_afar = scratch(1);
+        from_afar.email = Some(ScratchRun::email(from_afar.login.as_str()));
+        from_afar.has_password = true;
+        assert_eq!(ScratchRun::of(&from_afar), Some(run()));
         let person = |change: fn(&mut Account)| {
             let mut account = scratch(1);
             change(&mut account);

@@ -3,6 +3,8 @@
 //! Each is a row of [`SETTINGS`]. A gateway's file may pin some: there they are
 //! as the file says, and nothing changes them at run time.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +14,9 @@ use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
+
+use self::read::on_or_off;
+pub(crate) use self::read::{accent, line, support_url};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -36,10 +41,17 @@ pub const ACCOUNT_DISABLING: Setting = Setting {
     default: "off",
     words: "whether accounts can be disabled for good",
     allowed: "on or off",
-    read: |text| match text {
-        "on" | "off" => Ok(text.to_owned()),
-        _ => Err("it is neither on nor off".to_owned()),
-    },
+    read: on_or_off,
+};
+
+/// Whether accounts can be deleted.
+pub const ACCOUNT_DELETION: Setting = Setting {
+    name: "accounts.deletion",
+    stored: "account_deletion",
+    default: "on",
+    words: "whether accounts can be deleted",
+    allowed: "on or off",
+    read: on_or_off,
 };
 
 /// What people call the service that they sign in to.
@@ -83,8 +95,9 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 6] = [
+pub const SETTINGS: [&Setting; 7] = [
     &LOCKOUT,
+    &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
@@ -134,36 +147,6 @@ impl Setting {
             allowed: self.allowed,
         })
     }
-}
-
-/// Reads a line that people are shown.
-pub(crate) fn line(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err("it is empty".to_owned());
-    }
-    if text.chars().count() > 200 || text.chars().any(char::is_control) {
-        return Err("it is longer than 200 characters, or has control characters".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-/// Reads a colour: `#rgb` or `#rrggbb`.
-pub(crate) fn accent(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix('#').unwrap_or_default();
-    let known = matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let known = known.then(|| text.to_ascii_lowercase());
-    known.ok_or_else(|| "it is not a colour in hexadecimal digits".to_owned())
-}
-
-/// Reads an address that a browser opens, and that is no script.
-pub(crate) fn support_url(text: &str) -> Result<String, String> {
-    let rest = ["https://", "http://", "mailto:"]
-        .iter()
-        .find_map(|begin| text.strip_prefix(begin));
-    let visible = |rest: &&str| !rest.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    let known = rest.filter(visible).map(|_| text.to_owned());
-    known.ok_or_else(|| "it is not such an address".to_owned())
 }
 
 /// Where a setting's value comes from.
@@ -314,6 +297,7 @@ impl Admin {
         setting: &'static Setting,
         value: String,
     ) -> Result<bool, AdminError> {
+        actor.require_administrator()?;
         if let Some(pin) = self.pins.values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }

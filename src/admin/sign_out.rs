@@ -10,9 +10,13 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If there is no such account.
+    /// If there is no such account, or it is not theirs to sign out.
     pub async fn sign_out(&self, actor: &Actor, target: &Target) -> Result<Outcome, AdminError> {
-        self.change(target, |facts| Ok(rule(facts, actor))).await
+        self.change(target, |facts| {
+            actor.require_changing(facts.account)?;
+            Ok(rule(facts, actor))
+        })
+        .await
     }
 
     /// Ends one session.

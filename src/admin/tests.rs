@@ -3,19 +3,22 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::account::Details;
 use crate::domain::lock::{AdminLock, End, LiveSessions, Lockout, LockoutId, Locks, Reason};
 use crate::domain::login::Login;
+use crate::domain::permission::Permission;
 use crate::domain::standing::{Generation, Version};
 
-pub(super) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
-pub(super) fn account(number: i64) -> Account {
+pub(crate) fn account(number: i64) -> Account {
     Account {
         id: number.try_into().expect("a number"),
         login: Login::new(&format!("user{number}")).expect("a login"),
         name: String::new(),
         email: None,
         admin: false,
+        details: Details::default(),
         lifecycle: Lifecycle::Active,
         locks: Locks::default(),
         generation: Generation::new(3),
@@ -35,8 +38,24 @@ pub(super) fn facts(account: &Account) -> Facts<'_> {
 }
 
 pub(super) fn administrator(number: i64) -> Actor {
-    let Account { id, login, .. } = account(number);
-    Actor::Account { id, login, from: None }
+    actor(&Account { admin: true, ..account(number) })
+}
+
+/// Somebody who may manage people and is no administrator.
+pub(super) fn manager(number: i64) -> Actor {
+    let mut manager = account(number);
+    manager.details.permissions = [Permission::ManageUsers].into_iter().collect();
+    actor(&manager)
+}
+
+/// Somebody who may do nothing to others.
+pub(super) fn person(number: i64) -> Actor {
+    actor(&account(number))
+}
+
+fn actor(account: &Account) -> Actor {
+    let (id, login) = (account.id, account.login.clone());
+    Actor::Account { id, login, from: None, rights: Rights::of(account) }
 }
 
 pub(super) fn cli() -> Actor {
@@ -91,6 +110,46 @@ mod operations {
     use super::*;
     use crate::domain::time::Clock;
 
+    /// Whatever they ask for of somebody else, and of what is everybody's.
+    #[tokio::test]
+    async fn who_may_nothing_does_nothing_to_others() {
+        let (_, admin) = desk();
+        let (ada, eve) = (person(&admin, "ada", false).await, person(&admin, "eve", false).await);
+        admin
+            .allow_disabling(&cli(), true)
+            .await
+            .expect("a setting");
+        let (eve, ada) = (by(&eve), Target::from(ada.id));
+        let password = crate::domain::password::Password::new("four words will do").expect("long");
+        let left: Reason = "left".try_into().expect("a reason");
+        let new = NewPerson::new(Login::new("mallory").expect("a login"));
+        let mut named = PersonChange::default();
+        named.first_name("Eve").expect("a name");
+        let search = crate::store::AccountSearch::default();
+        let refused = [
+            admin.add(&eve, new).await.err(),
+            admin.delete(&eve, &ada, left.clone()).await.err(),
+            admin.disable(&eve, &ada, left).await.err(),
+            admin.enable(&eve, &ada).await.err(),
+            admin.lock(&eve, &ada, End::Never, None).await.err(),
+            admin.search(&eve, search).await.err(),
+            admin.set_password(&eve, &ada, &password).await.err(),
+            admin.sign_out(&eve, &ada).await.err(),
+            admin.unlock(&eve, &ada, UnlockKind::All).await.err(),
+            admin.unlock(&eve, &ada, UnlockKind::Lockout).await.err(),
+            admin.update(&eve, &ada, named).await.err(),
+            admin
+                .create_token(&eve, &ada, TokenRequest::default())
+                .await
+                .err(),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Some(AdminError::Forbidden { .. })), "{refused:?}");
+        }
+        let switched = admin.allow_disabling(&eve, false).await;
+        assert!(matches!(switched, Err(AdminError::AdministratorsOnly)), "{switched:?}");
+    }
+
     fn desk() -> (Arc<dyn Directory>, Admin) {
         let directory: Arc<dyn Directory> =
             Arc::new(SingleProcessDirectory::new(Clock::manual(START)));
@@ -107,7 +166,7 @@ mod operations {
     }
 
     fn by(account: &Account) -> Actor {
-        Actor::Account { id: account.id, login: account.login.clone(), from: None }
+        actor(account)
     }
 
     async fn session(directory: &Arc<dyn Directory>, of: &Account, byte: u8) -> Session {

@@ -1,6 +1,7 @@
 //! Makes, lists and revokes API tokens.
 
 use crate::admin::lock::not_over;
+use crate::admin::rights::EVERYTHING;
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
@@ -8,9 +9,6 @@ use crate::domain::secret::TokenSecret;
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::store::{ApiToken, NewToken};
-
-/// The scope of everything that the owner may do.
-const EVERYTHING: &str = "*";
 
 /// The longest scope, in bytes.
 const MAX_SCOPE_BYTES: usize = 64;
@@ -47,7 +45,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the owner may not act, the end is past, or a scope has no such form.
+    /// If it is for another owner than whoever asks may change, the owner may not act, the end is past, or a scope has no such form.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -55,6 +53,7 @@ impl Admin {
         request: TokenRequest,
     ) -> Result<CreatedToken, AdminError> {
         let owner = self.find(owner).await?;
+        actor.require_changing(&owner)?;
         let now = self.now();
         may_own(&owner, now)?;
         let mut bytes = [0; 32];

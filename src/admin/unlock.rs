@@ -1,7 +1,9 @@
 //! Lifts locks.
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target};
+use crate::domain::account::Account;
 use crate::domain::event::Action;
+use crate::domain::permission::Permission;
 use crate::domain::standing::Transition;
 use crate::store::Facts;
 
@@ -48,14 +50,26 @@ impl Admin {
 }
 
 fn rule(facts: &Facts<'_>, actor: &Actor, which: UnlockKind) -> Result<Ruling, AdminError> {
+    if which.lifts_admin_lock() {
+        actor.require_managing(facts.account)?;
+    }
+    actor.require(Permission::UnlockUsers)?;
     Transition::Unlock.check(facts.account.lifecycle)?;
+    let mut account = facts.account.clone();
+    if !lift(facts, &mut account, which) {
+        return Ok(Ruling::Keep);
+    }
+    Ok(Ruling::write(account, actor.note(Action::AccountUnlocked, None)))
+}
+
+/// Lifts the locks from what the account is to be, and says whether there were any.
+pub(super) fn lift(facts: &Facts<'_>, account: &mut Account, which: UnlockKind) -> bool {
     let locks = &facts.account.locks;
     let admin_lock = which.lifts_admin_lock() && locks.admin_lock_at(facts.now).is_some();
     let lockout = which.lifts_lockout() && locks.any_lockout_at(facts.now);
     if !admin_lock && !lockout {
-        return Ok(Ruling::Keep);
+        return false;
     }
-    let mut account = facts.account.clone();
     if admin_lock {
         account.locks.admin_lock = None;
         account.generation = account.generation.next();
@@ -65,7 +79,7 @@ fn rule(facts: &Facts<'_>, actor: &Actor, which: UnlockKind) -> Result<Ruling, A
         account.locks.lift_lockouts();
         account.attempts_generation += 1;
     }
-    Ok(Ruling::write(account, actor.note(Action::AccountUnlocked, None)))
+    true
 }
 
 #[cfg(test)]

@@ -58,7 +58,9 @@ impl Demo {
         let gateway = self.gateway(upstream, &directory, output).await?;
         let public = gateway.public_address().map_err(unusable)?;
         let lock_for = spell_length(self.lock_for);
-        say(&Places { public, directory: &directory, token: &token, lock_for: &lock_for })?;
+        let admin = gateway.admin_address().map_err(unusable)?;
+        let admin = admin.ok_or_else(|| unusable("nowhere to administer"))?;
+        say(&Places { public, admin, directory: &directory, token: &token, lock_for: &lock_for })?;
         serve::run(gateway, DRAIN, output).await;
         output.remark("The demo ended; its accounts are gone.");
         Ok(())
@@ -125,6 +127,7 @@ async fn free(wanted: SocketAddr) -> SocketAddr {
 /// What the demo's own words and programs are made of.
 struct Places<'a> {
     public: SocketAddr,
+    admin: SocketAddr,
     directory: &'a Path,
     token: &'a str,
     lock_for: &'a str,
@@ -136,7 +139,7 @@ fn say(places: &Places<'_>) -> Result<(), Failure> {
 }
 
 fn welcome(places: &Places<'_>, program: &str) -> String {
-    let Places { public, directory, token, lock_for } = places;
+    let Places { public, admin, directory, token, lock_for } = places;
     let mut people = String::new();
     for (login, _, password, administers) in PEOPLE {
         let role = if administers { "   (administrator)" } else { "" };
@@ -160,6 +163,9 @@ fn welcome(places: &Places<'_>, program: &str) -> String {
          -d login=bob -d password=guess http://{public}/.portcullis/sign-in; done\n\n\
          Come as a program, with an API token of the administrator:\n\
          \n    curl -s -H 'Authorization: Bearer {token}' http://{public}/page/1\n\n\
+         Or lock her by API, as OpenProject's clients do; with -X DELETE she is unlocked:\n\
+         \n    curl -s -X POST -H 'Authorization: Bearer {token}' \\\n        \
+         -H 'Content-Type: application/json' http://{admin}/api/v3/users/alice/lock\n\n\
          Ctrl-C ends the demo and removes what it made.\n"
     )
 }

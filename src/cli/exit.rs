@@ -138,6 +138,8 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
         AdminError::EndIsPast { .. }
         | AdminError::InvalidEmail { .. }
+        | AdminError::InvalidIdentity { .. }
+        | AdminError::InvalidLanguage { .. }
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
@@ -145,10 +147,14 @@ fn exit_of(error: &AdminError) -> Exit {
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
         AdminError::Hashing | AdminError::Random => Exit::Failed,
-        AdminError::Create(_)
+        AdminError::AdministratorsOnly
+        | AdminError::Create(_)
+        | AdminError::DeletionIsOff
         | AdminError::DisablingIsOff
+        | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
         | AdminError::Yourself { .. } => Exit::Refused,

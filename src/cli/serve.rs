@@ -8,6 +8,7 @@ use axum::Router;
 use clap::Args;
 
 use crate::admin::Admin;
+use crate::api::Api;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
 use crate::cli::output::Output;
@@ -145,7 +146,8 @@ pub(super) async fn start(
         .map_err(|error| Failure::new(Exit::Store, error.to_string()))?;
     let admin = Admin::new(directory)
         .with_gate(gate.clone())
-        .with_pins(config.pinned.clone());
+        .with_pins(config.pinned.clone())
+        .with_passwords(gate.passwords());
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
@@ -155,7 +157,8 @@ pub(super) async fn start(
     let pages = Router::new().nest(RESERVED, pages);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
-        .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?;
+        .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
+        .with_admin_routes(Api::new(admin.clone()).into_router());
     welcome(&admin, environment, program, output).await?;
     say_where(&gateway, &upstream, output)?;
     Ok(gateway)
@@ -221,6 +224,7 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
         output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
+        output.remark(&format!("Programs administer accounts at http://{admin}/api/v3/users."));
     }
     Ok(())
 }

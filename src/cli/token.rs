@@ -101,7 +101,7 @@ fn told(desk: &Desk, token: &ApiToken) -> String {
     let revoke = desk.command(&format!("token revoke {}", token.key.id()));
     format!(
         "Keep the token safe: it is not shown again. {end}\n\
-         Gateways take tokens only where `public.api_tokens` is true.\n\
+         The admin address takes it; the public one only where `public.api_tokens` is true.\n\
          revoke: {revoke}"
     )
 }

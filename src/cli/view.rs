@@ -10,6 +10,7 @@ use crate::admin::{Outcome, Warning};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::{AdminLock, Disablement, Lockout, Reason};
+use crate::domain::permission::Permissions;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Status};
 use crate::domain::time::Timestamp;
@@ -23,6 +24,7 @@ pub(super) struct AccountView<'a> {
     name: &'a str,
     email: Option<&'a str>,
     admin: bool,
+    permissions: &'a Permissions,
     status: Status,
     lifecycle: Lifecycle,
     has_password: bool,
@@ -114,6 +116,7 @@ impl<'a> AccountView<'a> {
             name: &account.name,
             email: account.email.as_deref(),
             admin: account.admin,
+            permissions: &account.details.permissions,
             status: account.standing().status(now),
             lifecycle: account.lifecycle,
             has_password: account.has_password,

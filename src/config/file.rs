@@ -329,6 +329,8 @@ sections! {
 
     /// What administrators can do to accounts. A key that is written is pinned.
     accounts: Accounts = ["accounts"] {
+        /// Whether accounts can be deleted.
+        deletion: Option<bool> = None, "false";
         /// Whether accounts can be disabled for good.
         disabling: Option<bool> = None, "true";
     }

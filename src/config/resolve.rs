@@ -14,8 +14,8 @@ use super::read::Places;
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
-    ACCOUNT_DISABLING, BRANDING_ACCENT, BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL,
-    LOCKOUT, Setting,
+    ACCOUNT_DELETION, ACCOUNT_DISABLING, BRANDING_ACCENT, BRANDING_CONTACT, BRANDING_NAME,
+    BRANDING_SUPPORT_URL, LOCKOUT, Setting,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
@@ -286,8 +286,9 @@ impl Checked {
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 6] = [
+        let values: [(&'static Setting, Option<String>); 7] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
+            (&ACCOUNT_DELETION, accounts.deletion.map(switch)),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
             (&BRANDING_NAME, branding.name.as_ref().map(line)),
             (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::lock::Locks;
 use crate::domain::login::Login;
+use crate::domain::permission::Permissions;
 use crate::domain::profile::Profile;
 use crate::domain::standing::{Generation, Lifecycle, Standing, Version};
 use crate::domain::time::Timestamp;
@@ -220,6 +221,22 @@ pub enum InvalidKey {
     },
 }
 
+/// What is kept of a person beside what they are called and what stands against them.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default)]
+pub struct Details {
+    /// The first part of the name, where it is kept in parts.
+    pub first_name: String,
+    /// The last part of the name, where it is kept in parts.
+    pub last_name: String,
+    /// The language that the person reads, as `en` or `pt-BR`.
+    pub language: Option<String>,
+    /// Who the person is at an identity provider, as `provider:number`.
+    pub identity_url: Option<String>,
+    /// What the person may do to other accounts; an administrator may do everything.
+    pub permissions: Permissions,
+}
+
 /// A person's record in our directory.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct Account {
@@ -233,6 +250,9 @@ pub struct Account {
     pub email: Option<String>,
     /// Administrators may do everything.
     pub admin: bool,
+    /// What else is kept of the person.
+    #[serde(flatten)]
+    pub details: Details,
     /// Where in its life the account is.
     pub lifecycle: Lifecycle,
     /// What is laid on it.
@@ -282,6 +302,17 @@ impl Account {
     /// What the engine knows this account by.
     pub fn key(&self) -> AccountKey {
         self.id.into()
+    }
+
+    /// The first and the last part of the name. A name that is kept in one piece is
+    /// parted before its last word, as most people would read it.
+    pub fn names(&self) -> (&str, &str) {
+        let Details { first_name, last_name, .. } = &self.details;
+        if !first_name.is_empty() || !last_name.is_empty() {
+            return (first_name, last_name);
+        }
+        let parts = self.name.trim().rsplit_once(char::is_whitespace);
+        parts.map_or((&self.name, ""), |(first, last)| (first.trim_end(), last))
     }
 
     /// Whether the person is an administrator who can act right now.

@@ -58,6 +58,8 @@ actions! {
     AccountWouldBeLockedOut => "account.would_be_locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
+    /// What is kept of a person was changed.
+    AccountUpdated => "account.updated",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

@@ -16,6 +16,7 @@ pub mod length;
 pub mod lock;
 pub mod login;
 pub mod password;
+pub mod permission;
 pub mod policy;
 pub mod profile;
 pub mod secret;

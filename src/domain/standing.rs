@@ -354,6 +354,10 @@ pub struct InvalidTransition {
 pub enum Transition {
     /// Let an invited or registered person in.
     Activate,
+    /// Delete for good.
+    Delete,
+    /// Take an administrator's rights.
+    Demote,
     /// Disable for good.
     Disable,
     /// Lift a disablement.
@@ -368,6 +372,8 @@ impl fmt::Display for Transition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Activate => "activated",
+            Self::Delete => "deleted",
+            Self::Demote => "demoted",
             Self::Disable => "disabled",
             Self::Enable => "enabled",
             Self::Lock => "locked",

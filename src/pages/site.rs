@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use http::request::Parts;
 
-use crate::admin::{Actor, Admin};
+use crate::admin::{Actor, Admin, Rights};
 use crate::domain::account::Account;
 use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
@@ -93,6 +93,7 @@ impl Site {
     /// Somebody who does something to their own account, as the audit log has it.
     pub(super) fn actor(&self, account: &Account, request: &Parts) -> Actor {
         let from = (self.client_address)(request).map(|client| client.to_string());
-        Actor::Account { id: account.id, login: account.login.clone(), from }
+        let rights = Rights::of(account);
+        Actor::Account { id: account.id, login: account.login.clone(), from, rights }
     }
 }

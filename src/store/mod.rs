@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod memory;
 mod nonces;
 mod records;
+mod search;
 mod source;
 #[cfg(feature = "sqlite")]
 pub mod sql;
@@ -40,6 +41,9 @@ pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+};
+pub use self::search::{
+    AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
@@ -111,6 +115,9 @@ pub trait Directory: SessionStore {
 
     /// Accounts by number, lowest first.
     fn accounts(&self, query: AccountQuery) -> BoxFuture<'_, Result<Vec<Account>, StoreError>>;
+
+    /// Accounts by filters, in an order, with how many there are.
+    fn search(&self, search: AccountSearch) -> BoxFuture<'_, Result<AccountPage, StoreError>>;
 
     /// The stored hash of an account's password.
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>>;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::account::{Account, AccountId, AccountKey, Details};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
@@ -118,6 +118,8 @@ pub struct NewAccount {
     pub email: Option<String>,
     /// Whether it is an administrator.
     pub admin: bool,
+    /// What else is kept of the person.
+    pub details: Details,
     /// Where in its life it begins.
     pub lifecycle: Lifecycle,
     /// The hash of its password, if it has one already.

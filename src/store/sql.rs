@@ -31,6 +31,7 @@ mod list;
 mod prune;
 mod rows;
 mod schema;
+mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
@@ -50,8 +51,9 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
-    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    NewToken, SessionStore, StoreError,
 };
 
 /// A directory in an SQLite file.
@@ -210,6 +212,10 @@ impl Directory for SqlDirectory {
 
     fn accounts(&self, query: AccountQuery) -> BoxFuture<'_, Result<Vec<Account>, StoreError>> {
         self.answered(self.list(query))
+    }
+
+    fn search(&self, search: AccountSearch) -> BoxFuture<'_, Result<AccountPage, StoreError>> {
+        self.answered(self.find_all(search))
     }
 
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

@@ -2,6 +2,7 @@
 
 mod cookies;
 mod manual;
+mod over_http;
 mod page;
 
 use std::net::SocketAddr;

@@ -371,6 +371,7 @@ async fn a_locked_person_is_shown_with_reasons_and_sessions() {
         "lockout",
         "login",
         "name",
+        "permissions",
         "status",
         "updated_at",
     ];
@@ -496,6 +497,30 @@ async fn a_password_lets_the_invited_in() {
     let hash = directory.password_hash(carol.id).await.expect("a store");
     let typed = Password::typed("a new password");
     assert!(Passwords::new().verify(&typed, hash.as_deref()).await);
+}
+
+#[test]
+fn people_are_permitted_what_is_named_and_no_more() {
+    let host = Host::with_people();
+    let show = || host.json(&["user", "show", "bob"])["account"]["permissions"].clone();
+    assert_eq!(show(), serde_json::json!([]));
+    host.run(&["user", "permit", "bob", "--may", "users.unlock", "--may", "users.view"])
+        .done()
+        .says("bob may users.view, users.unlock now.");
+    assert_eq!(show(), serde_json::json!(["users.view", "users.unlock"]));
+    host.run(&["user", "show", "bob"])
+        .done()
+        .says("Permissions    users.view, users.unlock\n");
+    host.run(&["user", "permit", "bob", "--may", "everything"])
+        .fails(2, &["users.manage"]);
+    host.run(&["user", "permit", "bob"])
+        .done()
+        .says("bob may do nothing to others' accounts now.");
+    assert_eq!(show(), serde_json::json!([]));
+    host.run(&["user", "add", "carol", "--invite", "--may", "users.manage"])
+        .done();
+    let carol = host.json(&["user", "show", "carol"]);
+    assert_eq!(carol["account"]["permissions"], serde_json::json!(["users.manage"]));
 }
 
 #[tokio::test]

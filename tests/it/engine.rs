@@ -79,6 +79,7 @@ pub(crate) async fn person(
         name: String::new(),
         email: None,
         admin: false,
+        details: Default::default(),
         lifecycle: Lifecycle::Active,
         password_hash: hash,
     };

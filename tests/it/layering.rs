@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::source_text::{SourceFile, line_of, rust_files};
 
 const ROOMS: [&str; 11] = [
-    "domain", "store", "engine", "guard", "admin", "pages", "api", "console", "gateway", "config",
+    "domain", "store", "engine", "guard", "admin", "api", "pages", "console", "gateway", "config",
     "cli",
 ];
 

@@ -3,6 +3,8 @@
 #![cfg(all(feature = "axum", feature = "passwords"))]
 
 #[cfg(feature = "gateway")]
+mod api;
+#[cfg(feature = "gateway")]
 mod bench;
 #[cfg(feature = "gateway")]
 mod cli;

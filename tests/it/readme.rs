@@ -116,7 +116,7 @@ fn profile() -> String {
     format!("\n{}", &manifest[from..from + to])
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address")
 }
@@ -177,7 +177,7 @@ fn its_transcript_is_what_the_commands_print() {
 }
 
 /// Runs each line that begins with `$`, in one shell, and gives the page anew.
-fn run_transcript(transcript: &str, folder: &Path) -> String {
+pub(crate) fn run_transcript(transcript: &str, folder: &Path) -> String {
     let program = env!("CARGO_BIN_EXE_portcullis");
     let mut script = format!("exec 2>&1; portcullis() {{ '{program}' \"$@\"; }}\n");
     for command in transcript

@@ -9,6 +9,7 @@ mod damage;
 mod devices;
 mod feed;
 mod lists;
+mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
@@ -64,6 +65,10 @@ macro_rules! suite {
                 lists_are_paged_by_number
                 lists_are_searched_ignoring_case
                 statuses_follow_the_clock;
+            search:
+                every_filter_finds_what_it_takes
+                pages_are_parts_of_one_order
+                details_are_kept;
             sessions:
                 a_session_is_opened_found_and_ended
                 a_session_is_born_in_its_accounts_generation
@@ -95,6 +100,7 @@ macro_rules! suite {
                 the_chain_holds;
             tokens:
                 a_token_is_made_found_and_revoked
+                the_last_use_of_a_token_is_noted
                 settings_are_kept;
             attempts:
                 exactly_the_limit_is_granted
@@ -169,6 +175,7 @@ pub(crate) fn person(login: &str) -> NewAccount {
         name: String::new(),
         email: None,
         admin: false,
+        details: Default::default(),
         lifecycle: Lifecycle::Active,
         password_hash: None,
     }

@@ -18,6 +18,12 @@ pub(super) trait Backstage: Send + Sync {
     /// The run that the accounts belong to.
     fn run(&self) -> &ScratchRun;
 
+    /// The command that removes what this run leaves behind.
+    fn mend(&self) -> String;
+
+    /// Says whether earlier runs left something behind.
+    fn mention_others(&self) -> BoxFuture<'_, Result<(), Failure>>;
+
     /// Makes the account with this number.
     fn make(&self, number: u32) -> BoxFuture<'_, Result<AccountId, Failure>>;
 
@@ -52,23 +58,6 @@ impl InDirectory {
         Ok(Self { desk, directory, run: ScratchRun::from_random(random()?) })
     }
 
-    /// The command that removes what this run leaves behind.
-    pub(super) fn mend(&self) -> String {
-        self.desk.command(&self.cleanup())
-    }
-
-    /// Says whether earlier runs left something behind.
-    pub(super) async fn mention_others(&self) -> Result<(), Failure> {
-        match self.desk.admin.scratch_accounts(None).await?.len() {
-            0 => {}
-            left => self.desk.output.hint(&format!(
-                "{left} scratch accounts of other runs are there; to remove them: {}",
-                self.desk.command("bench cleanup")
-            )),
-        }
-        Ok(())
-    }
-
     fn cleanup(&self) -> String {
         format!("bench cleanup --run {}", self.run)
     }
@@ -77,6 +66,23 @@ impl InDirectory {
 impl Backstage for InDirectory {
     fn run(&self) -> &ScratchRun {
         &self.run
+    }
+
+    fn mend(&self) -> String {
+        self.desk.command(&self.cleanup())
+    }
+
+    fn mention_others(&self) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            match self.desk.admin.scratch_accounts(None).await?.len() {
+                0 => {}
+                left => self.desk.output.hint(&format!(
+                    "{left} scratch accounts of other runs are there; to remove them: {}",
+                    self.desk.command("bench cleanup")
+                )),
+            }
+            Ok(())
+        })
     }
 
     fn make(&self, number: u32) -> BoxFuture<'_, Result<AccountId, Failure>> {

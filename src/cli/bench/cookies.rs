@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use crate::admin::ScratchRun;
 use crate::cli::bench::backstage::{Backstage, InDirectory, remove};
-use crate::cli::bench::length;
+use crate::cli::bench::http::Api;
+use crate::cli::bench::remote::Remote;
 use crate::cli::bench::stop::Stop;
+use crate::cli::bench::{length, over_http};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
 use crate::cli::store::Named;
@@ -38,6 +40,13 @@ pub(super) struct Cleanup {
     /// Only those of this run; left out, of all
     #[arg(long, value_name = "NAME")]
     run: Option<ScratchRun>,
+
+    #[command(flatten)]
+    remote: Remote,
+
+    /// Send the token to a machine that is not this one
+    #[arg(long, requires = "admin_url")]
+    remote_is_mine: bool,
 }
 
 #[derive(Serialize)]
@@ -92,7 +101,14 @@ impl Cookies {
 
 impl Cleanup {
     pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
-        let removed = remove(&named.desk(output).await?, self.run.as_ref()).await?;
+        let run = self.run.as_ref();
+        let removed = match self.remote.admission()? {
+            None => remove(&named.desk(output).await?, run).await?,
+            Some(admission) => {
+                let api = Api::new(admission.here(self.remote_is_mine).await?);
+                over_http::remove(&api, run).await?
+            }
+        };
         let words = match removed {
             0 => "There are no scratch accounts: nothing was changed.".to_owned(),
             1 => "1 scratch account is removed, and its session is over.".to_owned(),

@@ -9,10 +9,13 @@ mod chart;
 mod client;
 mod cookies;
 mod html;
+mod http;
 mod load;
 mod lock;
+mod over_http;
 mod pace;
 mod plan;
+mod remote;
 mod report;
 mod stage;
 mod stop;
@@ -29,7 +32,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use self::backstage::{Backstage, InDirectory};
+use self::over_http::OverHttp;
 use self::plan::{Plan, Target, Wanted};
+use self::remote::Remote;
 use self::report::Report;
 use self::stop::Stop;
 use crate::cli::exit::{Exit, Failure};
@@ -57,9 +62,13 @@ enum Other {
 
 #[derive(Args, Debug)]
 struct Measure {
-    /// The guarded service, such as http://127.0.0.1:8080; its directory is on this host
+    /// The guarded service, such as http://127.0.0.1:8080; its directory is on this host, unless
+    /// --admin-url is named
     #[arg(long, value_name = "URL", value_parser = origin, required = true)]
     url: Option<Origin>,
+
+    #[command(flatten)]
+    remote: Remote,
 
     #[command(flatten)]
     wanted: Wanted,
@@ -90,7 +99,14 @@ impl Measure {
         let plan = Plan::new(target, &self.wanted)?;
         // Before the load: a page that can't be written is found out at once.
         let page = self.html.as_deref().map(create).transpose()?;
-        let backstage = Arc::new(InDirectory::open(named, output).await?);
+        let backstage: Arc<dyn Backstage> = match self.remote.admission()? {
+            None => Arc::new(InDirectory::open(named, output).await?),
+            Some(admission) => {
+                let admission = admission.here(self.remote_is_mine).await?;
+                let gateway = plan.target.origin.clone();
+                Arc::new(OverHttp::open(admission, gateway, output).await?)
+            }
+        };
         backstage.mention_others().await?;
         let stop = Stop::on_signals(backstage.mend());
         output.hint(&plan.announce(backstage.run()));
@@ -104,10 +120,13 @@ impl Measure {
 }
 
 /// Runs the test and removes its accounts, however it went.
-async fn perform(plan: Plan, backstage: &Arc<InDirectory>, stop: Stop) -> Result<Report, Failure> {
-    let people: Arc<dyn Backstage> = Arc::clone(backstage) as Arc<dyn Backstage>;
+async fn perform(
+    plan: Plan,
+    backstage: &Arc<dyn Backstage>,
+    stop: Stop,
+) -> Result<Report, Failure> {
     // In a task of its own: after a panic the accounts are removed, too.
-    let played = tokio::spawn(load::play(plan, people, stop)).await;
+    let played = tokio::spawn(load::play(plan, Arc::clone(backstage), stop)).await;
     let removed = backstage.remove_all().await;
     let report = match played {
         Ok(report) => report,

@@ -12,6 +12,7 @@ use crate::cli::view::OutcomeView;
 use crate::cli::{password, store};
 use crate::domain::login::Login;
 use crate::domain::password::Password;
+use crate::domain::permission::Permission;
 use crate::domain::standing::Lifecycle;
 
 #[derive(Args, Debug)]
@@ -31,6 +32,10 @@ pub(in crate::cli) struct Add {
     /// Make them an administrator, who may do everything
     #[arg(long)]
     admin: bool,
+
+    /// What they may do to others' accounts: users.view, users.unlock or users.manage
+    #[arg(long = "may", value_name = "PERMISSION", conflicts_with = "admin")]
+    may: Vec<Permission>,
 
     /// Read their password from standard input, to the end
     #[arg(long)]
@@ -64,6 +69,7 @@ impl Add {
     fn person(&self) -> Result<NewPerson, Failure> {
         let mut person = NewPerson::new(self.login.clone())
             .with_admin(self.admin)
+            .with_permissions(self.may.iter().copied().collect())
             .with_name(&self.name)?;
         if let Some(email) = &self.email {
             person = person.with_email(email)?;

@@ -5,6 +5,7 @@ mod change;
 mod describe;
 mod list;
 mod lock;
+mod permit;
 mod show;
 mod sign_out;
 
@@ -35,6 +36,8 @@ pub(super) enum UserCommand {
     SignOut(sign_out::SignOut),
     /// Set a password, and sign the person out everywhere
     Passwd(change::Passwd),
+    /// Say what a person may do to others' accounts
+    Permit(permit::Permit),
 }
 
 impl UserCommand {
@@ -49,6 +52,7 @@ impl UserCommand {
             Self::Enable(enable) => enable.run(desk).await,
             Self::SignOut(sign_out) => sign_out.run(desk).await,
             Self::Passwd(passwd) => passwd.run(desk).await,
+            Self::Permit(permit) => permit.run(desk).await,
         }
     }
 }

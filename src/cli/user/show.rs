@@ -7,7 +7,7 @@ use crate::admin::Detail;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
-use crate::cli::user::describe;
+use crate::cli::user::{describe, permit};
 use crate::cli::view::{AccountView, SessionView};
 use crate::domain::account::Account;
 use crate::domain::session::Session;
@@ -49,7 +49,8 @@ fn facts(account: &Account, desk: &Desk) -> Vec<String> {
     let last = account
         .last_sign_in_at
         .map_or("never".to_owned(), |at| desk.time(at));
-    vec![
+    let permissions = permit::words(&account.details.permissions);
+    let mut facts = vec![
         format!("Number         {}", account.id),
         format!("Name           {}", some(&account.name)),
         format!("E-mail         {}", some(account.email.as_deref().unwrap_or_default())),
@@ -57,7 +58,9 @@ fn facts(account: &Account, desk: &Desk) -> Vec<String> {
         format!("Password set   {}", yes(account.has_password)),
         format!("Added          {}", desk.time(account.created_at)),
         format!("Last sign-in   {last}"),
-    ]
+    ];
+    facts.extend(permissions.map(|words| format!("Permissions    {words}")));
+    facts
 }
 
 fn sessions(page: Page, sessions: &[Session], desk: &Desk) -> Page {

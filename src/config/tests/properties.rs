@@ -153,7 +153,7 @@ prop_compose! {
         branding in (option::of(line()), option::of(line())),
         accent in option::of("#[0-9a-f]{6}|#[0-9a-f]{3}"),
         help in option::of("(https?://|mailto:)[!-~]{1,20}"),
-        disabling in option::of(any::<bool>()),
+        (deletion, disabling) in any::<(Option<bool>, Option<bool>)>(),
     ) -> Written {
         let mut written = Written::default();
         let mut names = names.into_iter().map(MaybeHeader);
@@ -171,7 +171,7 @@ prop_compose! {
         (written.branding.name, written.branding.contact) = branding;
         written.branding.accent = accent.map(Colour);
         written.branding.support_url = help.map(SupportUrl);
-        written.accounts.disabling = disabling;
+        (written.accounts.deletion, written.accounts.disabling) = (deletion, disabling);
         written
     }
 }

@@ -16,9 +16,9 @@ use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed,
-    CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage, LocalBus, NewAccount,
-    NewSession, NewToken, SessionStore, StoreError,
+    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
+    BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
+    LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -145,7 +145,17 @@ impl SessionStore for SingleProcessDirectory {
         &self,
         seen: Vec<(SessionKey, Timestamp)>,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        self.state().sessions.touch(seen);
+        let mut state = self.state();
+        for (key, at) in &seen {
+            if let Some(token) = state
+                .tokens
+                .get_mut(&key.id())
+                .filter(|token| token.key.is(key))
+            {
+                token.last_used_at = token.last_used_at.max(Some(*at));
+            }
+        }
+        state.sessions.touch(seen);
         now(Ok(()))
     }
 
@@ -199,6 +209,11 @@ impl Directory for SingleProcessDirectory {
         let accounts = state.accounts.values().map(|record| &record.account);
         let found = accounts.filter(|account| State::matches(account, &query, at));
         now(Ok(found.take(query.limit as usize).cloned().collect()))
+    }
+
+    fn search(&self, search: AccountSearch) -> BoxFuture<'_, Result<AccountPage, StoreError>> {
+        let found = self.state().search(&search, self.0.clock.wall());
+        now(Ok(found))
     }
 
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>> {
@@ -348,7 +363,7 @@ impl Directory for SingleProcessDirectory {
         now(Ok(state
             .tokens
             .get(&key.id())
-            .filter(|token| token.key == key)
+            .filter(|token| token.key.is(&key))
             .cloned()))
     }
 

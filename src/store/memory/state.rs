@@ -12,7 +12,10 @@ use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
-use crate::store::{AccountQuery, ApiToken, Changed, CreateError, NewAccount, StoreError};
+use crate::store::{
+    AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
+    StoreError,
+};
 
 #[derive(Default)]
 pub(super) struct State {
@@ -123,6 +126,7 @@ impl State {
             name: new.name,
             email: new.email,
             admin: new.admin,
+            details: new.details,
             lifecycle: new.lifecycle,
             locks: Locks::default(),
             generation: Generation::default(),
@@ -192,6 +196,24 @@ impl State {
         {
             self.emails.insert(email_key(email), after.id);
         }
+    }
+
+    pub(super) fn search(&self, search: &AccountSearch, at: Timestamp) -> AccountPage {
+        let accounts = self.accounts.values().map(|record| &record.account);
+        let mut found: Vec<&Account> = accounts
+            .filter(|account| account.lifecycle != Lifecycle::Deleted)
+            .filter(|account| {
+                search
+                    .filters
+                    .iter()
+                    .all(|filter| filter.takes(account, at))
+            })
+            .collect();
+        found.sort_by(|a, b| search.compare(a, b));
+        let total = found.len() as u64;
+        let before = usize::try_from(search.offset).unwrap_or(usize::MAX);
+        let page = found.into_iter().skip(before).take(search.limit as usize);
+        AccountPage { accounts: page.cloned().collect(), total }
     }
 
     pub(super) fn matches(account: &Account, query: &AccountQuery, at: Timestamp) -> bool {

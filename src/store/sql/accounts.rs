@@ -127,13 +127,14 @@ pub(super) fn edited(
 }
 
 fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<String>) {
-    let NewAccount { login, name, email, admin, lifecycle, password_hash } = new;
+    let NewAccount { login, name, email, admin, details, lifecycle, password_hash } = new;
     let account = Account {
         id,
         login,
         name,
         email,
         admin,
+        details,
         lifecycle,
         locks: Locks::default(),
         generation: Generation::default(),
@@ -202,8 +203,8 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     sqlx::query(
         "INSERT INTO accounts (id, login, name, name_folded, email, email_folded, admin, \
          lifecycle, locks, disabled, generation, version, attempts_generation, password_hash, \
-         created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, $13)",
+         created_at, updated_at, details, first_name_folded, last_name_folded) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, $13, $14, $15, $16)",
     )
     .bind(account.id.get())
     .bind(account.login.as_str())
@@ -218,6 +219,9 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     .bind(stored(account.version.get()))
     .bind(hash)
     .bind(account.created_at.as_micros())
+    .bind(json(&account.details)?)
+    .bind(folded(account.names().0))
+    .bind(folded(account.names().1))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -228,7 +232,8 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
          disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
-         password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17 \
+         password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17, \
+         details = $18, first_name_folded = $19, last_name_folded = $20 \
          WHERE id = $1",
     )
     .bind(account.id.get())
@@ -248,6 +253,9 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
     .bind(hash)
     .bind(account.updated_at.as_micros())
     .bind(account.sessions_ended_at.map(Timestamp::as_micros))
+    .bind(json(&account.details)?)
+    .bind(folded(account.names().0))
+    .bind(folded(account.names().1))
     .execute(&mut **tx)
     .await
     .map_err(Fault::from);

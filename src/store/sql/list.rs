@@ -65,7 +65,7 @@ const LOCKED: &str = list!(
 );
 
 /// `None` if nobody can match.
-fn pattern(search: Option<&str>) -> Option<String> {
+pub(super) fn pattern(search: Option<&str>) -> Option<String> {
     let words = folded(search.unwrap_or_default());
     if words.len() > MAX_SEARCH_BYTES {
         return None;

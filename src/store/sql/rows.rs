@@ -19,7 +19,7 @@ use crate::store::keyring::AuditLink;
 /// The columns of an account, as [`account`] reads them.
 macro_rules! account_columns {
     () => {
-        "id, login, name, email, admin, lifecycle, locks, generation, \
+        "id, login, name, email, admin, details, lifecycle, locks, generation, \
          sessions_ended_at, version, attempts_generation, CAST(CASE WHEN password_hash IS NULL THEN 0 ELSE 1 END AS BIGINT), \
          created_at, updated_at, last_sign_in_at"
     };
@@ -74,6 +74,7 @@ pub(super) fn account_from(columns: &mut Columns<'_>) -> Fallible<Account> {
         name: columns.text()?,
         email: columns.get()?,
         admin: columns.flag()?,
+        details: columns.json()?,
         lifecycle: columns.word(Lifecycle::from_word)?,
         locks: columns.json::<Locks>()?,
         generation: Generation::new(columns.number()?),

@@ -15,6 +15,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (1, include_str!("migrations/directory/0001_begin.sql")),
     (2, include_str!("migrations/directory/0002_devices.sql")),
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
+    (4, include_str!("migrations/directory/0004_details.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

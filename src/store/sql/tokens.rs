@@ -38,7 +38,7 @@ impl SqlDirectory {
             .fetch_optional(self.db.readers())
             .await?;
         let token = row.as_ref().map(rows::token).transpose()?;
-        Ok(token.filter(|token| token.key == key))
+        Ok(token.filter(|token| token.key.is(&key)))
     }
 
     pub(super) async fn list_tokens(&self, owner: Option<AccountId>) -> Fallible<Vec<ApiToken>> {

@@ -13,8 +13,9 @@ use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
-    AccountQuery, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide,
-    Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -183,6 +184,10 @@ impl Directory for Faulty {
 
     fn accounts(&self, query: AccountQuery) -> Answer<'_, Vec<Account>> {
         self.via("accounts", |inner| inner.accounts(query))
+    }
+
+    fn search(&self, search: AccountSearch) -> Answer<'_, AccountPage> {
+        self.via("search", |inner| inner.search(search))
     }
 
     fn password_hash(&self, id: AccountId) -> Answer<'_, Option<String>> {

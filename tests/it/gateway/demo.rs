@@ -151,6 +151,40 @@ async fn every_command_that_it_prints_runs() {
     }
 }
 
+/// With the administrator's token in it, over the admin listener.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_for_curl_locks_alice() {
+    let demo = Demo::start(&[]);
+    let signed_in = demo
+        .browser()
+        .post_form("/.portcullis/sign-in", "", &ALICE)
+        .await;
+    let cookie = signed_in.cookie();
+    assert_eq!(demo.browser().get("/", &cookie).await.status, 200);
+    let begin = demo
+        .said
+        .find("    curl -s -X POST")
+        .expect("a line for curl");
+    let line = demo.said[begin..]
+        .split("\n\n")
+        .next()
+        .expect("an end")
+        .to_owned();
+    let ran = Command::new("sh")
+        .args(["-c", &line])
+        .output()
+        .expect("a shell");
+    let user: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    assert_eq!((&user["login"], &user["status"]), (&"alice".into(), &"locked".into()));
+    assert_eq!(demo.browser().get("/", &cookie).await.status, 303, "the next request");
+    let undo = line.replace("POST", "DELETE");
+    let ran = Command::new("sh")
+        .args(["-c", &undo])
+        .output()
+        .expect("a shell");
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("\"status\":\"active\""), "{ran:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_story_as_a_browser_sees_it() {
     let demo = Demo::start(&["--lock-for", "8s"]);

@@ -25,6 +25,7 @@ async fn world(issuer: JwtIssuer) -> (TestGate, Router) {
             name: String::new(),
             email: email.map(str::to_owned),
             admin: false,
+            details: Default::default(),
             lifecycle: Lifecycle::Active,
             password_hash: None,
         };

@@ -51,6 +51,7 @@ async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Acco
         name: name.to_owned(),
         email: (!name.is_empty()).then(|| format!("{login}@harbour.example")),
         admin: false,
+        details: Default::default(),
         lifecycle: Lifecycle::Active,
         password_hash: Some(Passwords::new().hash(&password).await.expect("a hash")),
     };

@@ -161,6 +161,7 @@ async fn with_hasty_alice() -> Router {
         name: String::new(),
         email: None,
         admin: false,
+        details: Default::default(),
         lifecycle: Lifecycle::Active,
         password_hash: Some(hash.expect("a hash").to_string()),
     };

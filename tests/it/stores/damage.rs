@@ -59,7 +59,14 @@ async fn an_older_schema_is_brought_up() {
     let mut conn = outsider(&file).await;
     for older in [
         "ALTER TABLE accounts DROP COLUMN sessions_ended_at",
-        "DELETE FROM portcullis_schema WHERE number = 3",
+        "DROP INDEX accounts_by_name",
+        "DROP INDEX accounts_by_first_name",
+        "DROP INDEX accounts_by_last_name",
+        "DROP INDEX accounts_by_email",
+        "ALTER TABLE accounts DROP COLUMN details",
+        "ALTER TABLE accounts DROP COLUMN first_name_folded",
+        "ALTER TABLE accounts DROP COLUMN last_name_folded",
+        "DELETE FROM portcullis_schema WHERE number >= 3",
         "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
     ] {
         run(&mut conn, older).await;

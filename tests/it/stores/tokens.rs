@@ -54,6 +54,27 @@ pub(super) async fn a_token_is_made_found_and_revoked(world: World) {
     assert_eq!(directory.verify_audit().await.expect("answers"), Ok(6));
 }
 
+pub(super) async fn the_last_use_of_a_token_is_noted(world: World) {
+    let directory = &*world.directory;
+    let owner = add(directory, person("alice")).await.id;
+    let (name, scopes, expires_at) = (String::new(), Vec::new(), None);
+    let new = NewToken { key: key(1), owner, name, scopes, expires_at };
+    directory
+        .create_token(new, note(Action::TokenCreated))
+        .await
+        .expect("writes");
+    for (used, expected) in [(5, 5), (3, 5), (7, 7)] {
+        let used = noon().after(minutes(used));
+        directory
+            .touch_sessions(vec![(key(1), used), (key(2), used)])
+            .await
+            .expect("writes");
+        let token = directory.token(key(1)).await.expect("answers");
+        let noted = token.expect("a token").last_used_at;
+        assert_eq!(noted, Some(noon().after(minutes(expected))), "never back");
+    }
+}
+
 pub(super) async fn settings_are_kept(world: World) {
     let directory = &*world.directory;
     let theme = async || directory.setting("theme").await.expect("answers");

@@ -1,0 +1,38 @@
+//! Reads the values of settings into their one spelling, or says what is wrong.
+
+pub(super) fn on_or_off(text: &str) -> Result<String, String> {
+    match text {
+        "on" | "off" => Ok(text.to_owned()),
+        _ => Err("it is neither on nor off".to_owned()),
+    }
+}
+
+/// Reads a line that people are shown.
+pub(crate) fn line(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.chars().count() > 200 || text.chars().any(char::is_control) {
+        return Err("it is longer than 200 characters, or has control characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads a colour: `#rgb` or `#rrggbb`.
+pub(crate) fn accent(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    let known = matches!(digits.len(), 3 | 6) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let known = known.then(|| text.to_ascii_lowercase());
+    known.ok_or_else(|| "it is not a colour in hexadecimal digits".to_owned())
+}
+
+/// Reads an address that a browser opens, and that is no script.
+pub(crate) fn support_url(text: &str) -> Result<String, String> {
+    let rest = ["https://", "http://", "mailto:"]
+        .iter()
+        .find_map(|begin| text.strip_prefix(begin));
+    let visible = |rest: &&str| !rest.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    let known = rest.filter(visible).map(|_| text.to_owned());
+    known.ok_or_else(|| "it is not such an address".to_owned())
+}

@@ -1,0 +1,61 @@
+//! Interfaces that programs administer people through, as other systems have them.
+//!
+//! Each dialect translates: what is done, and whether it may be, is decided by
+//! [`Admin`], and written to the audit log with whoever asked and where from. All
+//! take the same API tokens, which `portcullis token create` makes.
+//!
+//! ```
+//! use axum::{Router, body::Body};
+//! use http::{Request, StatusCode};
+//! use portcullis::{api::Api, testing::TestGate};
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! # let test = TestGate::new().await;
+//! # let ada = test.account("ada").await;
+//! // A service makes an `Admin` over its directory, with its gate.
+//! let app: Router = Api::new(test.admin().clone()).into_router();
+//!
+//! let request = Request::get("/api/v3/users/me")
+//!     .header("authorization", test.api_token(&ada).await)
+//!     .body(Body::empty())
+//!     .unwrap();
+//! assert_eq!(app.oneshot(request).await.unwrap().status(), StatusCode::OK);
+//! # }
+//! ```
+//!
+//! | below | speaks | see |
+//! |---|---|---|
+//! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
+//!
+//! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
+//! its extensions, where it is to stand in the audit log. It belongs behind an address
+//! that only administrators reach, and behind TLS: tokens are secrets.
+
+mod body;
+mod openproject;
+mod query;
+mod token;
+
+use axum::Router;
+
+use crate::admin::Admin;
+
+/// The interfaces, over what administrators do.
+#[derive(Debug)]
+pub struct Api {
+    admin: Admin,
+}
+
+impl Api {
+    /// Over these operations.
+    pub fn new(admin: Admin) -> Self {
+        Self { admin }
+    }
+
+    /// All of them, each at the path that its clients know.
+    pub fn into_router(self) -> Router {
+        openproject::router(self.admin)
+    }
+}

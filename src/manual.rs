@@ -6,6 +6,7 @@
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
+//! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
@@ -38,6 +39,9 @@ pub mod pages {}
 
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("manual/sign_in_layer.md")]
+pub mod sign_in_layer {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}

@@ -18,6 +18,7 @@ use super::refusal::{BadSignIn, SignInField, SignInRefusal};
 use super::response::ResponseForSignIn;
 use crate::domain::account::AccountKey;
 use crate::domain::denial::DenialReason;
+use crate::domain::login::TypedLogin;
 use crate::engine::{Attempt, SignInError, Visitor};
 
 /// Reserves a guess, calls the service inside, and settles by what that answers.
@@ -83,9 +84,13 @@ impl Settings {
         let (typed, body) = self.read(head, body).await?;
         let login = self.login(head, typed.login)?;
         let visitor = Visitor::from(address).with_headers(&head.headers);
-        let counted = self.counted_as.as_ref().map(|rename| rename(&login));
-        let name = counted.as_deref().unwrap_or(&login);
-        let attempt = self.gate.attempt(name, visitor).await?;
+        let attempt = match &self.counted_as {
+            Some(rename) => {
+                let folded = TypedLogin::new(&login);
+                self.gate.attempt(&rename(folded.as_str()), visitor).await?
+            }
+            None => self.gate.attempt(&login, visitor).await?,
+        };
         Ok((Guess { attempt, login, password: typed.password }, body))
     }
 

@@ -146,6 +146,7 @@ impl<R> SignInLayerBuilder<R> {
 
     /// What a login is counted as, where the application takes more spellings for
     /// one than are folded here: by accents, say, or by dots in an e-mail address.
+    /// The closure gets the folded login: in lower case, without blanks around it.
     pub fn counted_as(mut self, rename: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
         self.settings.counted_as = Some(Arc::new(rename));
         self

@@ -199,7 +199,7 @@ mod application {
     ) -> Response {
         let mut tables = application.tables();
         let user = tables.users.get(&typed.user);
-        if !user.is_some_and(|user| user.secret == typed.secret) {
+        if user.is_none_or(|user| user.secret != typed.secret) {
             return Redirect::to("/login?error").into_response();
         }
         let session = new_session();

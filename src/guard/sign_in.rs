@@ -85,6 +85,7 @@ mod body;
 mod builder;
 mod fields;
 mod future;
+mod invalid;
 mod layer;
 mod path;
 mod refusal;
@@ -94,8 +95,9 @@ mod sign;
 
 pub use self::account::{LetIn, SignInSucceeded};
 pub use self::body::SignInBody;
-pub use self::builder::{InvalidSignInLayer, SignInFormat, SignInLayerBuilder};
+pub use self::builder::{SignInFormat, SignInLayerBuilder};
 pub use self::future::SignInFuture;
+pub use self::invalid::InvalidSignInLayer;
 pub use self::layer::SignInLayer;
 pub use self::refusal::{BadSignIn, SignInField, SignInRefusal};
 pub use self::response::{DefaultResponseForSignIn, ResponseForSignIn};

@@ -16,7 +16,7 @@ use super::fields::{Typed, Written};
 use super::layer::Shared;
 use super::refusal::{BadSignIn, SignInField, SignInRefusal};
 use super::response::ResponseForSignIn;
-use crate::domain::account::AccountKey;
+use crate::domain::account::{Account, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::login::TypedLogin;
 use crate::engine::{Attempt, SignInError, Visitor};
@@ -175,7 +175,7 @@ impl Settings {
         guess: &Guess,
         head: &response::Parts,
     ) -> Result<Option<AccountKey>, Unsettled> {
-        let named = guess.attempt.account().map(|account| account.key());
+        let named = guess.attempt.account().map(Account::key);
         if let Some(told) = account::told(head) {
             return same(told, named).map(Some);
         }

@@ -94,6 +94,10 @@ fn is_alike(one: &[u8], other: &[u8]) -> bool {
 /// and tidies it as often as anybody does. What is encoded more often than that
 /// could be anything.
 fn may_mean(path: &str, own: &str) -> bool {
+    if is_ordinary(path) {
+        // As nearly every path: there is nothing to take off.
+        return path.trim_matches('/').eq_ignore_ascii_case(own);
+    }
     let mut decoded = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {
         if skeleton(&decoded) == own {
@@ -106,6 +110,12 @@ fn may_mean(path: &str, own: &str) -> bool {
         decoded = Cow::Owned(next.into_owned());
     }
     true
+}
+
+/// Whether nobody reads anything into a path but letters and their case.
+fn is_ordinary(path: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    path.bytes().all(letter) && !path.contains("//")
 }
 
 /// A path without all that some server or other takes off, folds or resolves:

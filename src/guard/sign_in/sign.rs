@@ -137,12 +137,14 @@ fn location(head: &Parts) -> Option<&HeaderValue> {
 /// Whether a cookie of this name is set, and the last time that it is named it is
 /// not taken away.
 fn sets(headers: &HeaderMap, name: &str) -> bool {
-    let cookies = headers.get_all(SET_COOKIE).into_iter();
-    let named = cookies.filter_map(|cookie| {
+    let cookies = headers.get_all(SET_COOKIE).iter();
+    let mut last_first = cookies.rev().filter_map(|cookie| {
         let cookie = cookie.as_bytes().strip_prefix(name.as_bytes())?;
         cookie.strip_prefix(b"=")
     });
-    named.last().is_some_and(|cookie| !is_taken_away(cookie))
+    last_first
+        .next()
+        .is_some_and(|cookie| !is_taken_away(cookie))
 }
 
 fn is_taken_away(cookie: &[u8]) -> bool {

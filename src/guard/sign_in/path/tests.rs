@@ -208,6 +208,14 @@ proptest! {
         }
     }
 
+    /// Property: the short way gives what the long one does.
+    #[test]
+    fn ordinary_paths_are_read_as_all_are(path in "/?([a-zA-Z0-9_-]{1,3}/?){0,3}|/?(?i)auth/login/?") {
+        let own = "auth/login";
+        prop_assume!(is_ordinary(&path));
+        prop_assert_eq!(may_mean(&path, own), skeleton(path.as_bytes()) == own);
+    }
+
     /// Property: what is counted is the path itself once it is decoded, a slash at
     /// the end aside: nothing that a router would take for another one.
     #[test]

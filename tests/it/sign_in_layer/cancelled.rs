@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use portcullis::guard::sign_in::SignInBody;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -95,6 +97,50 @@ async fn a_request_that_is_given_up_before_the_handler_counts_for_nobody() {
     }
     let app = Application::default();
     assert!(!is_locked_out(&app.router(layer(&test)), "alice").await);
+}
+
+/// Over a socket: whoever hangs up while the handler works has used the guess.
+#[tokio::test]
+async fn a_client_that_hangs_up_has_used_its_guess() {
+    /// Counts handlers that were given up.
+    struct GivenUp(Arc<AtomicUsize>);
+    impl Drop for GivenUp {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    let (test, given_up) = (TestGate::new().await, Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&given_up);
+    let handler = move || {
+        let held = GivenUp(Arc::clone(&count));
+        async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        }
+    };
+    let here = ClientAddr::from(IpAddr::from([127, 0, 0, 1]));
+    let layer = described(test.gate()).client_address(move |_| Some(here));
+    let router = Router::new().route("/login", post(handler));
+    let router = router.layer(layer.build().expect("a layer"));
+    let server = crate::guard::serve(router.clone()).await;
+    for turn in 0..5 {
+        let body = format!("login=alice&password=guess+{turn}");
+        let request = format!(
+            "POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: {FORM}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut client = TcpStream::connect(server).await.expect("a connection");
+        client.write_all(request.as_bytes()).await.expect("sent");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(client);
+        while given_up.load(Ordering::SeqCst) <= turn {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    settled().await;
+    assert!(is_locked_out(&router, "alice").await);
+    assert_eq!(given_up.load(Ordering::SeqCst), 5, "nobody was asked about the sixth");
 }
 
 /// Guesses that are in flight are as good as failed: only so many reach the handler.

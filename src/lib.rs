@@ -41,6 +41,7 @@
 //! |---|---|
 //! | the words, and what is promised | [`manual::concepts`] |
 //! | signing people in | [`Portcullis::attempt`] and [`Attempt`] |
+//! | a sign-in handler that can't be changed | [`SignInLayer`] and [`guard::sign_in`] |
 //! | pages to sign in at | `portcullis::pages`, with the feature of that name |
 //! | people in a table of your own | [`StatusSource`] and `examples/custom_source.rs` |
 //! | sessions that you keep already | [`SessionSource`] and `examples/existing_sessions.rs` |
@@ -98,7 +99,7 @@ pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
     SignInError, SignedIn, Visitor,
 };
-pub use crate::guard::{Guard, GuardLayer, ReturnTo};
+pub use crate::guard::{Guard, GuardLayer, ReturnTo, SignInLayer};
 pub use crate::store::StatusSource;
 
 /// The README's programs, compiled with the tests.

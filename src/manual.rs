@@ -8,6 +8,7 @@
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
+//! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
@@ -46,6 +47,9 @@ pub mod pages {}
 
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("manual/sign_in_layer.md")]
+pub mod sign_in_layer {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}

@@ -3,14 +3,12 @@
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE};
+use http::header::{CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
 
 use crate::engine::{CurrentAccount, SignInError, SignedIn};
-use crate::guard::notice;
-use crate::guard::problem::PROBLEM_TYPE_PREFIX;
+use crate::guard::problem;
 
 /// The handler asks for the current account, and no guard stands before it.
 #[derive(Clone, Copy, Debug)]
@@ -64,24 +62,8 @@ impl IntoResponseParts for SignedIn {
 /// one that does not.
 impl IntoResponse for SignInError {
     fn into_response(self) -> Response {
-        let status = self.status();
-        // In the words that the guard has for it.
-        let title = match self {
-            Self::Refused { reason, .. } => notice::title(reason).to_owned(),
-            other => other.to_string(),
-        };
-        let mut problem = json!({
-            "type": format!("{PROBLEM_TYPE_PREFIX}{}", self.as_str()),
-            "title": title,
-            "status": status.as_u16(),
-        });
-        if let Some(until) = self.until() {
-            problem["until"] = until.to_string().into();
-        }
-        let mut response = Response::new(Body::from(problem.to_string()));
-        *response.status_mut() = status;
+        let mut response = problem::of_sign_in(self).map(Body::from);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(secs) = self.retry_after_secs() {
             headers.insert(RETRY_AFTER, secs.into());

@@ -78,6 +78,7 @@ pub mod redirect_loop;
 pub mod response;
 pub mod return_to;
 mod service;
+pub mod sign_in;
 
 pub use self::address::{InvalidSignInAddress, SignInAddress};
 pub use self::body::{BodyFromText, NoText, Text};
@@ -93,3 +94,4 @@ pub use self::redirect_loop::{LOOP_COOKIE, LoopGuard, Turn};
 pub use self::response::{DefaultResponseForDenial, ResponseForDenial};
 pub use self::return_to::{InvalidReturnTo, MAX_RETURN_TO_BYTES, ReturnTo};
 pub use self::service::Guard;
+pub use self::sign_in::{Sign, SignInLayer};

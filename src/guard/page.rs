@@ -33,7 +33,6 @@ pub(super) fn render(denial: &Denial, offer: Offer<'_>) -> String {
 }
 
 /// Writes a page that says one thing in plain text.
-#[cfg(feature = "gateway")]
 pub(crate) fn plain(title: &str, text: &str) -> String {
     write(title, [Escaped(text).to_string()])
 }

@@ -305,6 +305,49 @@ async fn sign_in_takes_the_whole_of_it() {
     assert_ne!(browser.get("/session", &cookie).await.status, 200);
 }
 
+#[tokio::test]
+async fn sign_in_layer_counts_for_an_application_that_stays_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = Example::start("sign_in_layer", folder.path());
+    let browser = service.browser();
+    let sign_in = async |user: &str, secret: &str| {
+        let fields = [("user", user), ("secret", secret)];
+        browser.post_form("/login", "", &fields).await
+    };
+    assert_eq!(browser.get("/", "").await.location(), "/login?return_to=/");
+    assert!(browser.get("/login", "").await.body.contains("<form"));
+    let signed_in = sign_in("alice", "correct horse").await;
+    assert_eq!((signed_in.status, signed_in.location()), (303, "/"), "{signed_in:?}");
+    let cookie = signed_in.cookie();
+    assert_greeted(&browser, &cookie, "alice").await;
+
+    // Five guesses, and then not even the right one; bob is another matter.
+    for turn in 0..5 {
+        let wrong = sign_in("alice", &format!("wrong {turn}")).await;
+        assert_eq!((wrong.status, wrong.location()), (303, "/login?error"), "{wrong:?}");
+    }
+    for user in ["alice", "Alice", " alice"] {
+        let locked_out = sign_in(user, "correct horse").await;
+        assert_eq!(locked_out.status, 429, "{user}: {locked_out:?}");
+        assert!(locked_out.headers.contains_key("retry-after"));
+    }
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let around = browser
+        .send("POST", "//login", &form, "user=alice&secret=correct+horse")
+        .await;
+    assert_eq!(around.status, 401, "no page but the sign-in's is open: {around:?}");
+
+    let bob = sign_in("bob", "battery staple").await.cookie();
+    assert_greeted(&browser, &bob, "bob").await;
+    browser.send("POST", "/people/bob/lock", &[], "").await;
+    let refused = browser.get("/", &bob).await;
+    assert_eq!(refused.location(), "/login?return_to=/&notice=locked", "{refused:?}");
+    assert_eq!(sign_in("bob", "wrong").await.location(), "/login?error");
+    let notice = sign_in("bob", "battery staple").await;
+    assert_eq!((notice.status, notice.cookies().len()), (403, 0), "{notice:?}");
+    assert!(notice.body.contains("Your account is locked"), "{notice:?}");
+}
+
 #[test]
 fn load_test_prints_what_it_measured() {
     let printed = run_example("load_test", &["1"]);

@@ -30,6 +30,7 @@ mod pages;
 mod readme;
 mod refusals;
 mod rounds;
+mod sign_in_layer;
 mod source_text;
 #[cfg(feature = "sqlite")]
 mod stores;

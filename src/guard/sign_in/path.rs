@@ -1,0 +1,169 @@
+//! Which requests are for the sign-in handler, however their path is spelled.
+//!
+//! What stands behind the layer decides what a path means, and the layer can't ask
+//! it. So a path has three readings: it is plainly the handler's, it is plainly
+//! another one, or somebody on the way could take it for the handler's. The last is
+//! refused: passed on, it would be a guess that nobody counts.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+use unicode_normalization::UnicodeNormalization;
+
+/// What a request's path means.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Reading {
+    /// Another path, to whoever reads it.
+    Other,
+    /// The handler's path, to some who read it.
+    TwoWays,
+    /// The handler's path.
+    Plain,
+}
+
+/// The paths of one layer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Paths {
+    paths: Vec<SignInPath>,
+    ignore_case: bool,
+}
+
+#[derive(Clone, Debug)]
+struct SignInPath {
+    text: String,
+    skeleton: String,
+}
+
+/// Three rounds are more than any application decodes; this bounds hostile input.
+const MAX_DECODINGS: usize = 4;
+
+impl Paths {
+    /// Adds a path in its one plain spelling; says whether it is in it.
+    pub(super) fn add(&mut self, text: &str) -> bool {
+        let skeleton = skeleton(text.as_bytes());
+        let plain = skeleton == skeleton_of_plain(text) && !text.contains(['%', ';', '?', '#']);
+        self.paths
+            .push(SignInPath { text: text.to_owned(), skeleton });
+        plain
+    }
+
+    pub(super) const fn ignore_case(&mut self) {
+        self.ignore_case = true;
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.paths.iter().map(|path| path.text.as_str())
+    }
+
+    pub(super) fn read(&self, path: &str) -> Reading {
+        if self.paths.iter().any(|own| self.is_plainly(own, path)) {
+            return Reading::Plain;
+        }
+        let may_mean = |own: &SignInPath| may_mean(path, &own.skeleton);
+        if self.paths.iter().any(may_mean) { Reading::TwoWays } else { Reading::Other }
+    }
+
+    /// Whether every router takes this for that path, or for none: some letters
+    /// may be encoded, once, and a slash may stand at the end.
+    fn is_plainly(&self, own: &SignInPath, path: &str) -> bool {
+        let decoded: Cow<'_, [u8]> = percent_decode(path.as_bytes()).into();
+        if slashes(&decoded) != slashes(path.as_bytes()) {
+            return false;
+        }
+        let own = own.text.as_bytes();
+        let bare = decoded.strip_suffix(b"/").unwrap_or(&decoded);
+        let same = |path: &[u8]| path == own || (self.ignore_case && is_alike(path, own));
+        same(&decoded) || same(bare)
+    }
+}
+
+fn slashes(path: &[u8]) -> usize {
+    path.iter().filter(|byte| **byte == b'/').count()
+}
+
+fn is_alike(one: &[u8], other: &[u8]) -> bool {
+    let lower = |bytes| std::str::from_utf8(bytes).map(str::to_lowercase);
+    lower(one).is_ok_and(|one| lower(other) == Ok(one))
+}
+
+/// Whether somebody could take a path for the one with this skeleton, who decodes
+/// and tidies it as often as anybody does. What is encoded more often than that
+/// could be anything.
+fn may_mean(path: &str, own: &str) -> bool {
+    if is_ordinary(path) {
+        // As nearly every path: there is nothing to take off.
+        return path.trim_matches('/').eq_ignore_ascii_case(own);
+    }
+    let mut decoded = Cow::Borrowed(path.as_bytes());
+    for _ in 0..MAX_DECODINGS {
+        if skeleton(&decoded) == own {
+            return true;
+        }
+        let next: Cow<'_, [u8]> = percent_decode(&decoded).into();
+        if *next == *decoded {
+            return false;
+        }
+        decoded = Cow::Owned(next.into_owned());
+    }
+    true
+}
+
+/// Whether nobody reads anything into a path but letters and their case.
+fn is_ordinary(path: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    path.bytes().all(letter) && !path.contains("//")
+}
+
+/// A path without all that some server or other takes off, folds or resolves:
+/// repeated slashes, backslashes, parameters, dot segments, what follows a query, a
+/// fragment or a zero byte, control characters, dots and blanks at the end of a
+/// name, case, the wide forms of letters, and letters in more bytes than they need.
+fn skeleton(path: &[u8]) -> String {
+    let text: String = readable(path).nfkc().flat_map(char::to_lowercase).collect();
+    let path = text.split(['?', '#', '\0']).next().unwrap_or_default();
+    let mut kept: Vec<String> = Vec::new();
+    for segment in path.split(['/', '\\']) {
+        let name = segment.split(';').next().unwrap_or_default();
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        // A dot segment is one before it is decoded, too.
+        match name.replace("%2e", ".").trim_end() {
+            "." => {}
+            ".." => drop(kept.pop()),
+            name => kept.extend(bare(name)),
+        }
+    }
+    kept.join("/")
+}
+
+/// A name without the dots and blanks behind it; none where nothing is left.
+fn bare(name: &str) -> Option<String> {
+    let bare = name.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+/// As text; a letter of ASCII that is written in two bytes is that letter.
+fn readable(path: &[u8]) -> String {
+    if !path.contains(&0xC0) && !path.contains(&0xC1) {
+        return String::from_utf8_lossy(path).into_owned();
+    }
+    let (mut short, mut rest) = (Vec::with_capacity(path.len()), path);
+    while let Some((first, more)) = rest.split_first() {
+        let overlong = more.first().filter(|_| matches!(first, 0xC0 | 0xC1));
+        short.push(overlong.map_or(*first, |next| (first & 1) << 6 | (next & 0x3F)));
+        rest = &more[usize::from(overlong.is_some())..];
+    }
+    String::from_utf8_lossy(&short).into_owned()
+}
+
+/// What the skeleton of a path is that nobody has to tidy.
+fn skeleton_of_plain(text: &str) -> String {
+    let names = text.strip_prefix('/').unwrap_or("/");
+    names.nfkc().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests;

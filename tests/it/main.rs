@@ -35,3 +35,5 @@ mod stores;
 mod story;
 #[cfg(feature = "gateway")]
 mod support;
+#[cfg(feature = "sqlite")]
+mod vectors;

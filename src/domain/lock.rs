@@ -356,6 +356,9 @@ impl Locks {
 }
 
 #[cfg(test)]
+mod reachable;
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
@@ -425,27 +428,6 @@ mod tests {
         assert_eq!(lockout.end_at(Timestamp::from_secs(999_940)), at(1_000_300), "stood still");
         assert_eq!(lockout.end_at(Timestamp::from_secs(999_939)), at(1_000_239));
         assert!(!lockout.is_on(Timestamp::from_secs(1_000_300)));
-    }
-
-    #[test]
-    fn lockouts_at_addresses_are_known_until_the_last_ends_or_all_are_lifted() {
-        let lockout = |laid_at, length: Option<u64>| Lockout {
-            id: LockoutId { generation: 0, n: 1 },
-            laid_at: Timestamp::from_secs(laid_at),
-            length: length.map(Duration::from_secs),
-            failures: 5,
-            live_sessions: LiveSessions::Refuse,
-        };
-        let (mut locks, now) = (Locks::default(), Timestamp::from_secs(100));
-        assert!(locks.lock_out_at_address(&lockout(100, Some(60)), now));
-        assert!(!locks.lock_out_at_address(&lockout(90, Some(60)), now), "it ends earlier");
-        assert!(locks.any_lockout_at(Timestamp::from_secs(159)));
-        assert!(!locks.any_lockout_at(Timestamp::from_secs(160)));
-        assert_eq!(locks.lockout_at(now), None, "it is open from elsewhere");
-        assert!(locks.lock_out_at_address(&lockout(100, None), now));
-        assert!(locks.any_lockout_at(Timestamp::from_secs(1_000_000)));
-        locks.lift_lockouts();
-        assert_eq!(locks, Locks::default());
     }
 
     #[test]

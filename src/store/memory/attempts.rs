@@ -129,6 +129,11 @@ impl<'a> Held<'a> {
         record.map(std::mem::take).unwrap_or_default()
     }
 
+    fn read(&mut self, counter: &Counter) -> AttemptRecord {
+        let record = self.shard(counter).records.get(&counter.key);
+        record.cloned().unwrap_or_default()
+    }
+
     /// A record that says nothing leaves no entry behind.
     fn put(&mut self, counter: &Counter, record: AttemptRecord) {
         let records = &mut self.shard(counter).records;
@@ -212,7 +217,11 @@ impl AttemptStore for SingleProcessAttempts {
     }
 
     fn budget<'a>(&'a self, counters: &'a [Counter]) -> BoxFuture<'a, Result<Budget, StoreError>> {
-        now(self.with(counters, false, attempts::budget))
+        // A look leaves everything as it is, also what time and unlocks did to it.
+        let mut held = Held::lock(&self.shards, counters);
+        let mut records: Records = counters.iter().map(|counter| held.read(counter)).collect();
+        let counted: SmallVec<[Counted<'_>; 4]> = counters.iter().map(Counter::counted).collect();
+        now(Ok(attempts::budget(&mut records, &counted, self.clock.wall())))
     }
 
     fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {

@@ -20,6 +20,8 @@ mod guard;
 mod jwt;
 mod layering;
 mod live;
+#[cfg(feature = "sqlite")]
+mod lockout;
 #[cfg(feature = "gateway")]
 mod manual;
 #[cfg(feature = "pages")]

@@ -268,6 +268,8 @@ impl AttemptRecord {
             Outcome::Passed | Outcome::Released => self.give_back(at),
             Outcome::Succeeded => self.clear_after_success(at, now),
         }
+        // What was in flight for longer than failures count is too old by now.
+        self.age(rules, now);
         match self.lock_if_full(rules, now, now) {
             Some(lockout) => Settled::LockedOut(lockout),
             None => Settled::Recorded { remaining: self.remaining(rules) },
@@ -338,6 +340,7 @@ impl AttemptRecord {
         self.forget_the_future(now);
         self.end_lockout(now);
         self.lock_unseen(rules, now);
+        self.end_flights(now);
         self.age(rules, now);
         self.end_streak(rules, now);
     }
@@ -376,6 +379,13 @@ impl AttemptRecord {
         }
         self.lock_if_full(rules, last.unwrap_or(now), now);
         self.end_lockout(now);
+    }
+
+    /// What nobody settled in its time has failed, whatever the clock does later.
+    fn end_flights(&mut self, now: Timestamp) {
+        for slot in &mut self.slots {
+            slot.pending = slot.in_flight(now);
+        }
     }
 
     /// Lets go of failures that are too old at this instant.
@@ -431,5 +441,7 @@ impl AttemptRecord {
     }
 }
 
+#[cfg(test)]
+mod reachable;
 #[cfg(test)]
 mod tests;

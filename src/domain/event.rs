@@ -53,6 +53,8 @@ actions! {
     AccountLocked => "account.locked",
     /// The attempt engine locked an account out.
     AccountLockedOut => "account.locked_out",
+    /// The attempt engine locked an account out at one address alone.
+    AccountLockedOutAtAddress => "account.locked_out_at_address",
     /// The attempt engine would have locked an account out, were it not only told
     /// to monitor.
     AccountWouldBeLockedOut => "account.would_be_locked_out",

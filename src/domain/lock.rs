@@ -216,7 +216,7 @@ pub struct Disablement {
 pub struct DeviceLockout {
     /// Which device.
     pub device: DeviceId,
-    /// How long it is a stranger's like any other.
+    /// How long it is refused, and its sessions are not spared.
     pub lockout: Lockout,
 }
 
@@ -237,6 +237,10 @@ pub struct Locks {
     /// Known devices that are locked out by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub device_lockouts: Vec<DeviceLockout>,
+    /// When the last of those ends that refuse the account at one address alone. The
+    /// attempt store keeps them; here they are known to be lifted by an unlock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addresses_until: Option<End>,
 }
 
 impl Locks {
@@ -267,13 +271,13 @@ impl Locks {
             .map(|one| &one.lockout)
     }
 
-    /// Whether the account or one of its devices is locked out at `now`.
+    /// Whether the account is locked out at `now`, or one of its devices is, or it
+    /// is at one address.
     pub fn any_lockout_at(&self, now: Timestamp) -> bool {
         let devices = self.device_lockouts.iter().map(|one| &one.lockout);
-        self.lockout
-            .iter()
-            .chain(devices)
-            .any(|lockout| lockout.is_on(now))
+        let at_address = self.addresses_until.is_some_and(|end| !end.is_over(now));
+        let mut lockouts = self.lockout.iter().chain(devices);
+        at_address || lockouts.any(|lockout| lockout.is_on(now))
     }
 
     /// Whether a session on this device goes on while the account is locked out:
@@ -295,11 +299,23 @@ impl Locks {
         self.device_lockouts.push(DeviceLockout { device, lockout });
     }
 
-    /// Lifts the lockout, and those of devices.
+    /// Notes a lockout of the account at one address. Says whether it ends later
+    /// than all that are known.
+    pub fn lock_out_at_address(&mut self, lockout: &Lockout, now: Timestamp) -> bool {
+        let end = lockout.end_at(now);
+        let is_later = self.addresses_until.is_none_or(|known| known < end);
+        if is_later {
+            self.addresses_until = Some(end);
+        }
+        is_later
+    }
+
+    /// Lifts the lockout, and those of devices and at addresses.
     pub fn lift_lockouts(&mut self) {
         self.lockout = None;
         self.spared.clear();
         self.device_lockouts.clear();
+        self.addresses_until = None;
     }
 
     /// Knows nothing of this device any more.
@@ -338,6 +354,9 @@ impl Locks {
         fresh
     }
 }
+
+#[cfg(test)]
+mod reachable;
 
 #[cfg(test)]
 mod tests {

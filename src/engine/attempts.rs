@@ -96,8 +96,9 @@ impl Portcullis {
 }
 
 impl Gate {
-    /// Takes a guess from the known device's own counter. Where that is used up,
-    /// or there is none, from those of strangers. Says which device's it is.
+    /// Takes a guess from the known device's own counter, and says which device's it
+    /// is; where there is none, from those of strangers. A device that used its own
+    /// up gets none of theirs.
     async fn reserve(
         &self,
         typed: TypedLogin,
@@ -107,10 +108,9 @@ impl Gate {
     ) -> Result<(Option<DeviceId>, Reserved), SignInError> {
         let policy = self.policy();
         if let Some((account, device)) = account.zip(known) {
-            match self.reserve_on_device(&policy, account, device).await {
-                Ok(None) | Err(SignInError::LockedOut { .. }) => {}
-                Ok(Some(reserved)) => return Ok((Some(device), reserved)),
-                Err(refused) => return Err(refused),
+            let reserved = self.reserve_on_device(&policy, account, device).await?;
+            if let Some(reserved) = reserved {
+                return Ok((Some(device), reserved));
             }
         }
         let counters = self.counters_of_stranger(&policy, typed, account, visitor);

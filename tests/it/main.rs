@@ -22,6 +22,8 @@ mod guard;
 mod jwt;
 mod layering;
 mod live;
+#[cfg(feature = "sqlite")]
+mod lockout;
 #[cfg(feature = "gateway")]
 mod manual;
 #[cfg(feature = "pages")]
@@ -38,3 +40,5 @@ mod stores;
 mod story;
 #[cfg(feature = "gateway")]
 mod support;
+#[cfg(feature = "sqlite")]
+mod vectors;

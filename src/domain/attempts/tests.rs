@@ -288,4 +288,70 @@ proptest! {
             prop_assert_eq!(&read, &record);
         }
     }
+
+    /// Property: what an older program wrote, without the fields that came later, is
+    /// read, and says all that it said: only what it could not know is missing.
+    #[test]
+    fn records_of_older_programs_are_read(
+        ceiling in proptest::option::of(4..9_u32),
+        steps in proptest::collection::vec(step(), 1..40),
+    ) {
+        let mut counting = LockoutPolicy::after(3)
+            .failures_within(Duration::from_secs(100))
+            .lasting(Duration::from_secs(30));
+        if let Some(ceiling) = ceiling {
+            counting = counting.ceiling(ceiling);
+        }
+        let rules = of(&counting.remembering(3).build().expect("a policy"));
+        let (mut record, mut now, mut open) = (AttemptRecord::default(), 0, Vec::new());
+        for (nonce, step) in (0..).zip(steps) {
+            match step {
+                Step::Wait(secs) => now += secs,
+                Step::Unlock => {}
+                Step::Reserve => {
+                    if let Reservation::Granted(t) = record.reserve(&rules, 0, nonce, at(now)) {
+                        open.push(t[0]);
+                    }
+                }
+                Step::Settle(print, outcome) => {
+                    let Some(ticket) = open.pop() else { continue };
+                    let guess = Guess { source: 1, print: print as u64 };
+                    let outcome = match outcome {
+                        Outcome::Failed(_) => Outcome::Failed(Some(guess)),
+                        outcome => outcome,
+                    };
+                    record.settle(&rules, ticket, outcome, at(now));
+                }
+            }
+        }
+        let mut stored = serde_json::to_value(&record).expect("serialises");
+        let fields = stored.as_object_mut().expect("an object");
+        fields.remove("consecutive").expect("written always");
+        let had_memory = fields.remove("memory").is_some();
+        prop_assert_eq!(had_memory, record.memory.is_some());
+        let read: AttemptRecord = serde_json::from_value(stored).expect("reads");
+        let known = AttemptRecord { consecutive: 0, memory: None, ..record.clone() };
+        prop_assert_eq!(&read, &known);
+    }
+
+    /// Property: what was cut off, or altered in one place, is told as unreadable or
+    /// read as a record of the same form, which answers and stores itself.
+    #[test]
+    fn spoiled_records_are_told_or_harmless(at_byte in 0..200_usize, byte in 32..127_u8) {
+        let (rules, mut record) = (rules(2, 100, 30), AttemptRecord::default());
+        fail(&mut record, &rules, 1);
+        let stored = serde_json::to_string(&record).expect("serialises");
+        let at_byte = at_byte % stored.len();
+        prop_assert!(serde_json::from_str::<AttemptRecord>(&stored[..at_byte]).is_err());
+        let mut spoiled = stored.into_bytes();
+        spoiled[at_byte] = byte;
+        if let Ok(mut read) = serde_json::from_slice::<AttemptRecord>(&spoiled) {
+            match read.budget(&rules, 0, at(2)) {
+                Budget::Open { remaining } => prop_assert!(remaining <= 2),
+                Budget::LockedOut(lockout) => prop_assert!(lockout.is_on(at(2))),
+            }
+            let again = serde_json::to_string(&read).expect("serialises");
+            prop_assert_eq!(serde_json::from_str::<AttemptRecord>(&again).expect("reads"), read);
+        }
+    }
 }

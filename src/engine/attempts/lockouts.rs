@@ -13,9 +13,9 @@ impl Gate {
     /// Writes down what counters laid. Whoever lays a lockout or meets one that is
     /// not written does this, so a crash in between loses nothing.
     ///
-    /// A lockout of an account or a device goes to the directory, with audit and
-    /// feed. Those of addresses are the attempt store's alone: they refuse nobody
-    /// who is signed in.
+    /// A lockout of an account, also at one address alone, or of a device goes to the
+    /// directory, with audit and feed: an unlock lifts it. Those of addresses are the
+    /// attempt store's alone: they refuse nobody who is signed in.
     pub(super) async fn record(
         &self,
         laid: &[Laid],
@@ -28,7 +28,8 @@ impl Gate {
                     self.record_device_lockout(account, *device, lockout)
                         .await?;
                 }
-                By::AccountAtAddress | By::Address(_) => {}
+                By::AccountAtAddress => self.record_address_lockout(account, lockout).await?,
+                By::Address(_) => {}
             }
         }
         Ok(())
@@ -87,6 +88,28 @@ impl Gate {
         if let Some(changed) = self.ask(change).await? {
             self.figures.lockouts.add(By::Device(device).word());
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "device locked out");
+            self.learn(&changed.account.key(), changed.account.standing());
+        }
+        Ok(())
+    }
+
+    /// Notes in the directory that there is something for an unlock to lift.
+    async fn record_address_lockout(
+        &self,
+        account: Option<&Account>,
+        lockout: &Lockout,
+    ) -> Result<(), Unanswered> {
+        let (Some(directory), Some(account)) = (&self.directory, account) else { return Ok(()) };
+        if !account
+            .locks
+            .clone()
+            .lock_out_at_address(lockout, self.clock.wall())
+        {
+            return Ok(());
+        }
+        let decide = |facts: Facts<'_>| write_address_lockout(facts, lockout);
+        let change = directory.change(account.id, Box::new(decide));
+        if let Some(changed) = self.ask(change).await? {
             self.learn(&changed.account.key(), changed.account.standing());
         }
         Ok(())
@@ -155,6 +178,18 @@ fn write_device_lockout(facts: Facts<'_>, device: DeviceId, lockout: &Lockout) -
         .lock_device_out(device, lockout.clone(), facts.now);
     let reason = format!("device {device}, {}", failures_of(lockout));
     let note = note(Action::DeviceLockedOut, reason);
+    Some(Edit { account, password_hash: None, note })
+}
+
+/// The same for the account at one address.
+fn write_address_lockout(facts: Facts<'_>, lockout: &Lockout) -> Option<Edit> {
+    let unlocked_since = facts.account.attempts_generation > lockout.id.generation;
+    let mut account = facts.account.clone();
+    let is_on = lockout.is_on(facts.now);
+    if unlocked_since || !is_on || !account.locks.lock_out_at_address(lockout, facts.now) {
+        return None;
+    }
+    let note = note(Action::AccountLockedOutAtAddress, failures_of(lockout));
     Some(Edit { account, password_hash: None, note })
 }
 

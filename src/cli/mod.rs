@@ -12,6 +12,7 @@ mod exit;
 mod log;
 mod output;
 mod password;
+mod policy;
 mod serve;
 mod settings;
 mod shell;
@@ -74,6 +75,8 @@ enum Command {
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Show what a lockout policy means, and how many guesses it lets through at most
+    Policy(policy::Policy),
     /// Load a guarded service, lock people under load, and report how it held
     Bench(Box<bench::Bench>),
 }
@@ -127,6 +130,7 @@ impl Cli {
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
+            Command::Policy(policy) => policy.run(named, output).await,
             Command::Bench(bench) => bench.run(named, output).await,
         }
     }

@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod password;
 mod policy;
+mod replay;
 mod serve;
 mod settings;
 mod shell;
@@ -77,6 +78,8 @@ enum Command {
     Settings(settings::SettingsCommand),
     /// Show what a lockout policy means, and how many guesses it lets through at most
     Policy(policy::Policy),
+    /// Replay a log of sign-ins: whom a lockout policy would have locked, and when
+    Replay(Box<replay::Replay>),
     /// Load a guarded service, lock people under load, and report how it held
     Bench(Box<bench::Bench>),
 }
@@ -131,6 +134,7 @@ impl Cli {
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
+            Command::Replay(replay) => replay.run(named, output).await,
             Command::Bench(bench) => bench.run(named, output).await,
         }
     }

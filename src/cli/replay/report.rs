@@ -1,0 +1,422 @@
+//! What came of a log, for people.
+
+use std::time::Duration;
+
+use comfy_table::Cell;
+use ipnet::IpNet;
+
+use super::names::Who;
+use super::read::Format;
+use super::tally::{Row, Rows, Sum, Tally};
+use crate::cli::bench::units::count;
+use crate::cli::output::{Page, cell};
+use crate::domain::length::spell_length;
+use crate::domain::policy::{Enforcement, LockoutPolicy};
+use crate::domain::time::Timestamp;
+
+/// A longer title is no head of a column.
+const TITLE: usize = 16;
+
+/// From what share of all attempts on an address seems to be a proxy's, in percent.
+const MOST_FROM_ONE: u64 = 90;
+
+/// What is known of the log itself.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) name: String,
+    pub(super) format: Format,
+    pub(super) is_guessed: bool,
+    /// Which columns tell what, where that is worth saying.
+    pub(super) columns: Option<String>,
+    pub(super) lines: u64,
+    pub(super) attempts: u64,
+    pub(super) other: u64,
+    pub(super) bad: u64,
+    /// The first bad lines, and why they are.
+    pub(super) bad_lines: Vec<(u64, String)>,
+    pub(super) late: u64,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    /// How many attempts the log says were refused.
+    pub(super) refused: u64,
+    pub(super) with_login: u64,
+    pub(super) with_address: u64,
+    pub(super) with_device: u64,
+    pub(super) with_secret: u64,
+}
+
+/// A policy, and what came of it.
+pub(super) struct Tested {
+    pub(super) title: String,
+    pub(super) option: &'static str,
+    pub(super) policy: LockoutPolicy,
+    pub(super) tally: Tally,
+    pub(super) forgotten: u64,
+}
+
+/// All of it.
+pub(super) struct Report {
+    pub(super) facts: Facts,
+    pub(super) tested: Vec<Tested>,
+    /// How many rows tables have.
+    pub(super) top: usize,
+}
+
+impl Tested {
+    /// What heads its column.
+    fn head(&self) -> &str {
+        let short = self.title.chars().count() <= TITLE;
+        if short { &self.title } else { self.option }
+    }
+}
+
+impl Facts {
+    /// How the log was read, in words.
+    pub(super) fn how(&self) -> String {
+        let format = self.format.name();
+        let guessed = if self.is_guessed { ", as its first line looks" } else { "" };
+        let columns = self.columns.as_ref().map(|columns| format!(" ({columns})"));
+        format!("{} is read as {format}{guessed}{}", self.name, columns.unwrap_or_default())
+    }
+
+    fn summary(&self, sum: Sum) -> String {
+        let wrong = self.attempts - sum.good;
+        format!(
+            "{} sign-in attempts from {} to {}: {} failed, {} succeeded.",
+            count(self.attempts),
+            self.first,
+            self.last,
+            count(wrong),
+            count(sum.good)
+        )
+    }
+}
+
+impl Report {
+    pub(super) fn page(&self) -> Page {
+        let Some(first) = self.tested.first() else { return Page::new() };
+        let mut page = Page::new()
+            .line(&self.facts.summary(first.tally.sum))
+            .line("");
+        page = self.sums(page).line("");
+        if let [one, other] = &self.tested[..] {
+            page = page.line(&compared(one, other)).line("");
+        }
+        self.sources(self.accounts(page).line(""))
+    }
+
+    fn sums(&self, page: Page) -> Page {
+        let rows = figures(&self.facts);
+        let cell_of = |tested: &Tested, figure: Figure| cell(figure(&tested.tally));
+        match &self.tested[..] {
+            [one, other] => {
+                let row = |(name, figure): (&str, Figure)| {
+                    [cell(name), cell_of(one, figure), cell_of(other, figure)]
+                };
+                page.table(["", one.head(), other.head()], 3, rows.into_iter().map(row).collect())
+            }
+            [one, ..] => {
+                let row = |(name, figure): (&str, Figure)| [cell(name), cell_of(one, figure)];
+                page.table(["", one.head()], 2, rows.into_iter().map(row).collect())
+            }
+            [] => page,
+        }
+    }
+
+    fn accounts(&self, page: Page) -> Page {
+        let told = |row: &Row| row.all_lockouts() + row.good_refused > 0;
+        let rows = self.top_of(|tally| &tally.accounts, told);
+        let total = rows.len();
+        let shown = &rows[..total.min(self.top)];
+        if shown.is_empty() {
+            return page.line("Nobody would have been locked.");
+        }
+        let page = page.line(&format!("Who would have been locked{}:", of_all(shown.len(), total)));
+        match &self.tested[..] {
+            [one] => page.table(
+                ["LOGIN", "LOCKOUTS", "FIRST", "LOCKED FOR", "GUESSES", "REFUSED", "GOOD REFUSED"],
+                7,
+                shown.iter().map(|who| account_row(one, *who)).collect(),
+            ),
+            [one, other, ..] => {
+                let row = |who: &Who| {
+                    let (a, b) = (one.tally.accounts.get(*who), other.tally.accounts.get(*who));
+                    [
+                        cell(a.or(b).map_or("", |row| row.label.as_str())),
+                        both(a, b, Row::all_lockouts),
+                        both(a, b, |row| row.guesses),
+                        both(a, b, |row| row.guesses_refused),
+                        both(a, b, |row| row.good_refused),
+                    ]
+                };
+                page.line(&format!("  (first under {}, then under {})", one.head(), other.head()))
+                    .table(
+                        ["LOGIN", "LOCKOUTS", "GUESSES", "REFUSED", "GOOD REFUSED"],
+                        5,
+                        shown.iter().map(row).collect(),
+                    )
+            }
+            [] => page,
+        }
+    }
+
+    fn sources(&self, page: Page) -> Page {
+        if self.facts.with_address == 0 {
+            return page.line("The log tells no addresses.");
+        }
+        let rows = self.top_of(|tally| &tally.sources, |row| row.failures > 0);
+        let total = rows.len();
+        let shown = &rows[..total.min(self.top)];
+        let page = page.line(&format!("Where failures came from{}:", of_all(shown.len(), total)));
+        let row = |network: &IpNet| {
+            let row = |at: usize| self.tested.get(at)?.tally.sources.get(*network);
+            let (a, b) = (row(0), row(1));
+            let each = |of: fn(&Row) -> u64| match self.tested.len() {
+                1 => cell(count(a.map_or(0, of))),
+                _ => both(a, b, of),
+            };
+            let people = a.map_or_else(String::new, |row| at_least(row, row.different.len()));
+            [
+                cell(super::tally::bare(*network)),
+                cell(count(a.map_or(0, |row| row.failures))),
+                cell(count(a.map_or(0, |row| row.good))),
+                cell(people),
+                each(|row| row.guesses),
+                each(|row| row.lockouts),
+            ]
+        };
+        let head = ["ADDRESS", "FAILED", "GOOD", "ACCOUNTS", "GUESSES", "LOCKOUTS"];
+        page.table(head, 6, shown.iter().map(row).collect())
+    }
+
+    /// The keys that matter most under any of the policies, the first first.
+    pub(super) fn top_of<K: Copy + Eq + std::hash::Hash + Ord>(
+        &self,
+        rows: impl Fn(&Tally) -> &Rows<K>,
+        matters: impl Fn(&Row) -> bool + Copy,
+    ) -> Vec<K> {
+        let mut all: Vec<(K, _)> = Vec::new();
+        for tested in &self.tested {
+            let top = rows(&tested.tally).top(usize::MAX, matters);
+            all.extend(
+                top.into_iter()
+                    .map(|(key, row)| (key, (row.weight(), row.label.clone()))),
+            );
+        }
+        all.sort_by(|(_, (a, first)), (_, (b, second))| b.cmp(a).then_with(|| first.cmp(second)));
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|(key, _)| seen.insert(*key));
+        all.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// What a reader must know to believe none of it too much.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let facts = &self.facts;
+        let mut notes = Vec::new();
+        let mut note = |is: bool, words: String| {
+            if is {
+                notes.push(words);
+            }
+        };
+        note(
+            facts.with_login == 0,
+            "the log tells no logins: it was replayed by address alone, and nobody's account could \
+             be locked"
+                .to_owned(),
+        );
+        let nothing = self
+            .tested
+            .iter()
+            .find(|tested| tested.counts_nothing(facts));
+        if let Some(tested) = nothing {
+            note(true, format!("{} counts nothing that this log tells", tested.title));
+        }
+        note(
+            facts.refused > 0,
+            format!(
+                "{} attempts that the log says were refused were replayed as wrong guesses: whether \
+                 their password was right is not known",
+                count(facts.refused)
+            ),
+        );
+        note(
+            facts.late > 0,
+            format!(
+                "{} lines were out of order, and were sorted among the {} before them",
+                count(facts.late),
+                count(super::order::LOOK_BACK as u64)
+            ),
+        );
+        note(
+            facts.with_device > 0,
+            "a device is known from its first good sign-in in the log on, so early lockouts of \
+             owners are told too many"
+                .to_owned(),
+        );
+        note(
+            self.mostly_from_one(),
+            "nearly all attempts come from one address: if that is a proxy's, have the log tell the \
+             client's, or add exempt= with it to the policy"
+                .to_owned(),
+        );
+        for tested in &self.tested {
+            note(
+                tested.policy.enforcement() == Enforcement::Monitor,
+                format!("{} only monitors: gateways would have refused nobody", tested.title),
+            );
+            note(
+                tested.forgotten > 0,
+                format!(
+                    "{}: {} counters that said least were forgotten, as a gateway does whose memory \
+                     is full",
+                    tested.title,
+                    count(tested.forgotten)
+                ),
+            );
+            let left_out = tested.tally.accounts.left_out + tested.tally.sources.left_out;
+            note(
+                left_out > 0,
+                format!(
+                    "{}: {} accounts and addresses with the fewest failures are not in the tables; \
+                     the sums have them",
+                    tested.title,
+                    count(left_out)
+                ),
+            );
+        }
+        notes
+    }
+
+    fn mostly_from_one(&self) -> bool {
+        let Some(tested) = self.tested.first() else { return false };
+        let sources = &tested.tally.sources;
+        let most = sources.top(usize::MAX, |_| true);
+        let most = most
+            .into_iter()
+            .map(|(_, row)| row.failures + row.good)
+            .max();
+        let share = most.unwrap_or(0) * 100 / self.facts.with_address.max(1);
+        self.facts.attempts >= 100 && share >= MOST_FROM_ONE
+    }
+}
+
+impl Tested {
+    fn counts_nothing(&self, facts: &Facts) -> bool {
+        let by_login = facts.with_login > 0
+            && (self.policy.by_account().is_some()
+                || self.policy.by_account_at_address().is_some());
+        let by_address = facts.with_address > 0 && self.policy.by_address().is_some();
+        !self.policy.is_off() && !by_login && !by_address
+    }
+}
+
+type Figure = fn(&Tally) -> String;
+
+/// The sums, row by row.
+fn figures(facts: &Facts) -> Vec<(&'static str, Figure)> {
+    let mut rows: Vec<(&'static str, Figure)> =
+        vec![("wrong guesses checked", |tally| count(tally.sum.guesses))];
+    if facts.with_secret > 0 {
+        rows.push(("  different ones", distinct));
+    }
+    rows.push(("wrong guesses refused", |tally| count(tally.sum.guesses_refused)));
+    if facts.with_login > 0 {
+        rows.extend([
+            ("most guesses at one account", most_guesses as Figure),
+            ("accounts locked", |tally| count(tally.sum.accounts_locked)),
+            ("lockouts of accounts", |tally| count(tally.sum.lockouts.account)),
+            ("  at one address", |tally| count(tally.sum.lockouts.account_at_address)),
+        ]);
+    }
+    if facts.with_device > 0 {
+        rows.push(("  on known devices", |tally| count(tally.sum.lockouts.device)));
+    }
+    rows.extend([
+        ("networks locked", networks_locked as Figure),
+        ("lockouts of networks", |tally| count(tally.sum.lockouts.address)),
+        ("good sign-ins", |tally| count(tally.sum.good)),
+        ("good sign-ins refused", |tally| count(tally.sum.good_refused)),
+    ]);
+    if facts.with_login > 0 {
+        rows.push(("  of so many people", |tally| count(tally.sum.accounts_hurt)));
+    }
+    rows
+}
+
+fn most_guesses(tally: &Tally) -> String {
+    count(tally.sum.most_guesses)
+}
+
+fn networks_locked(tally: &Tally) -> String {
+    count(tally.sum.networks_locked)
+}
+
+fn distinct(tally: &Tally) -> String {
+    let words = if tally.tells_all_apart() { "" } else { "at least " };
+    format!("{words}{}", count(tally.sum.distinct))
+}
+
+fn account_row(tested: &Tested, who: Who) -> [Cell; 7] {
+    let empty = Row::default();
+    let row = tested.tally.accounts.get(who).unwrap_or(&empty);
+    [
+        cell(&row.label),
+        cell(count(row.all_lockouts())),
+        cell(
+            row.first_lockout
+                .map_or_else(String::new, |at| at.to_string()),
+        ),
+        cell(locked_for(row)),
+        cell(count(row.guesses)),
+        cell(count(row.guesses_refused)),
+        cell(count(row.good_refused)),
+    ]
+}
+
+fn locked_for(row: &Row) -> String {
+    match (row.until_unlocked, row.locked_for) {
+        (true, _) => "until unlocked".to_owned(),
+        (false, Duration::ZERO) if row.partial_lockouts > 0 => "in part".to_owned(),
+        (false, length) => spell_length(length),
+    }
+}
+
+fn both(a: Option<&Row>, b: Option<&Row>, of: impl Fn(&Row) -> u64) -> Cell {
+    let [a, b] = [a, b].map(|row| count(row.map_or(0, &of)));
+    cell(format!("{a} / {b}"))
+}
+
+fn at_least(row: &Row, number: usize) -> String {
+    let words = if row.incomplete { "at least " } else { "" };
+    format!("{words}{}", count(number as u64))
+}
+
+fn of_all(shown: usize, total: usize) -> String {
+    if shown == total { String::new() } else { format!(", the first {shown} of {total}") }
+}
+
+/// What the second policy does more or less than the first.
+fn compared(one: &Tested, other: &Tested) -> String {
+    let difference = |of: fn(&Sum) -> u64, what: &str| {
+        let (before, after) = (of(&one.tally.sum), of(&other.tally.sum));
+        let plural = |number: u64| if number == 1 { "" } else { "s" };
+        match after.cmp(&before) {
+            std::cmp::Ordering::Equal => format!("as many {what}s"),
+            std::cmp::Ordering::Less => {
+                let fewer = before - after;
+                format!("{} {what}{} fewer", count(fewer), plural(fewer))
+            }
+            std::cmp::Ordering::Greater => {
+                let more = after - before;
+                format!("{} {what}{} more", count(more), plural(more))
+            }
+        }
+    };
+    format!(
+        "Beside {}, {} would have checked {} and refused {}.",
+        one.head(),
+        other.head(),
+        difference(|sum| sum.guesses, "wrong guess").replace("guesss", "guesses"),
+        difference(|sum| sum.good_refused, "good sign-in")
+    )
+}

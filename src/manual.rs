@@ -7,6 +7,7 @@
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
+//! - [`policy`]: choosing a lockout policy, and trying it on a log.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
@@ -38,6 +39,9 @@ pub mod pages {}
 
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("manual/policy.md")]
+pub mod policy {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}

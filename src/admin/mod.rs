@@ -11,6 +11,7 @@
 
 mod actor;
 mod add;
+mod address;
 mod audit;
 mod disable;
 mod error;

@@ -3,6 +3,7 @@
 //! Standard output carries the answer and nothing else; words about it go to
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
+mod address;
 mod audit;
 mod bench;
 mod check;
@@ -68,6 +69,9 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Show what is counted by an address, and forget it
+    #[command(subcommand)]
+    Address(address::AddressCommand),
     /// Show who did what to whom, newest first
     Audit(audit::Audit),
     /// Make, list and revoke API tokens
@@ -130,6 +134,7 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,

@@ -58,6 +58,8 @@ actions! {
     AccountWouldBeLockedOut => "account.would_be_locked_out",
     /// Locks were lifted.
     AccountUnlocked => "account.unlocked",
+    /// What was counted by addresses was forgotten.
+    AddressUnlocked => "address.unlocked",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::names::Who;
 use super::read::Format;
-use super::tally::{Row, Rows, Sum, Tally};
+use super::tally::{Row, Rows, Sum, Tally, bare};
 use crate::cli::bench::units::count;
 use crate::cli::output::{Page, cell};
 use crate::domain::length::spell_length;
@@ -102,7 +102,17 @@ impl Report {
         if let [one, other] = &self.tested[..] {
             page = page.line(&compared(one, other)).line("");
         }
-        self.sources(self.accounts(page).line(""))
+        let told = |row: &Row| row.all_lockouts() + row.good_refused > 0;
+        if self.facts.with_login > 0 {
+            page = self
+                .accounts(page, &self.top_of(|tally| &tally.accounts, told))
+                .line("");
+        }
+        let locked = self.top_of(|tally| &tally.sources, |row| row.lockouts > 0);
+        if !locked.is_empty() {
+            page = self.networks(page, &locked).line("");
+        }
+        self.sources(page)
     }
 
     fn sums(&self, page: Page) -> Page {
@@ -123,11 +133,8 @@ impl Report {
         }
     }
 
-    fn accounts(&self, page: Page) -> Page {
-        let told = |row: &Row| row.all_lockouts() + row.good_refused > 0;
-        let rows = self.top_of(|tally| &tally.accounts, told);
-        let total = rows.len();
-        let shown = &rows[..total.min(self.top)];
+    fn accounts(&self, page: Page, all: &[Who]) -> Page {
+        let (total, shown) = (all.len(), &all[..all.len().min(self.top)]);
         if shown.is_empty() {
             return page.line("Nobody would have been locked.");
         }
@@ -160,33 +167,73 @@ impl Report {
         }
     }
 
+    /// Networks that were locked, the wider ones of IPv6 among them.
+    fn networks(&self, page: Page, all: &[IpNet]) -> Page {
+        let (total, shown) = (all.len(), &all[..all.len().min(self.top)]);
+        let page = page
+            .line(&format!("Which networks would have been locked{}:", of_all(shown.len(), total)));
+        let row = |network: &IpNet| {
+            let row = |at: usize| self.tested.get(at)?.tally.sources.get(*network);
+            let first = [row(0), row(1)]
+                .into_iter()
+                .flatten()
+                .filter_map(|row| row.first_lockout);
+            let longest = [row(0), row(1)]
+                .into_iter()
+                .flatten()
+                .find(|row| row.lockouts > 0);
+            [
+                cell(bare(*network)),
+                self.each((row(0), row(1)), |row| row.lockouts),
+                cell(first.min().map_or_else(String::new, |at| at.to_string())),
+                cell(longest.map_or_else(String::new, locked_for)),
+            ]
+        };
+        page.table(
+            ["NETWORK", "LOCKOUTS", "FIRST", "LOCKED FOR"],
+            4,
+            shown.iter().map(row).collect(),
+        )
+    }
+
     fn sources(&self, page: Page) -> Page {
         if self.facts.with_address == 0 {
             return page.line("The log tells no addresses.");
         }
-        let rows = self.top_of(|tally| &tally.sources, |row| row.failures > 0);
-        let total = rows.len();
-        let shown = &rows[..total.min(self.top)];
+        // What the log says of them is the same under every policy.
+        let Some(first) = self.tested.first() else { return page };
+        let mut all = first.tally.sources.top(usize::MAX, |row| row.failures > 0);
+        all.sort_by_key(|(_, row)| std::cmp::Reverse(row.failures));
+        let (total, shown) = (all.len(), &all[..all.len().min(self.top)]);
         let page = page.line(&format!("Where failures came from{}:", of_all(shown.len(), total)));
-        let row = |network: &IpNet| {
-            let row = |at: usize| self.tested.get(at)?.tally.sources.get(*network);
-            let (a, b) = (row(0), row(1));
-            let each = |of: fn(&Row) -> u64| match self.tested.len() {
-                1 => cell(count(a.map_or(0, of))),
-                _ => both(a, b, of),
+        let row = |(network, row): &(IpNet, &Row)| {
+            let other = self
+                .tested
+                .get(1)
+                .and_then(|tested| tested.tally.sources.get(*network));
+            let people = match self.facts.with_login {
+                0 => "not told".to_owned(),
+                _ => at_least(row, row.different.len()),
             };
-            let people = a.map_or_else(String::new, |row| at_least(row, row.different.len()));
             [
-                cell(super::tally::bare(*network)),
-                cell(count(a.map_or(0, |row| row.failures))),
-                cell(count(a.map_or(0, |row| row.good))),
+                cell(bare(*network)),
+                cell(count(row.failures)),
+                cell(count(row.good)),
                 cell(people),
-                each(|row| row.guesses),
-                each(|row| row.lockouts),
+                self.each((Some(row), other), |row| row.guesses),
+                self.each((Some(row), other), |row| row.guesses_refused),
             ]
         };
-        let head = ["ADDRESS", "FAILED", "GOOD", "ACCOUNTS", "GUESSES", "LOCKOUTS"];
+        let head = ["ADDRESS", "FAILED", "GOOD", "ACCOUNTS", "GUESSES", "REFUSED"];
         page.table(head, 6, shown.iter().map(row).collect())
+    }
+
+    /// A number under one policy, or under both.
+    fn each(&self, (a, b): (Option<&Row>, Option<&Row>), of: fn(&Row) -> u64) -> Cell {
+        match self.tested.len() {
+            1 => cell(count(a.map_or(0, of))),
+            _ => both(a, b, of),
+        }
     }
 
     /// The keys that matter most under any of the policies, the first first.

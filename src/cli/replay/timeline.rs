@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::hash::Hash;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -12,7 +13,7 @@ use ipnet::IpNet;
 use super::attempt::{Attempt, Outcome};
 use super::names::Who;
 use super::report::Report;
-use super::tally::bare;
+use super::tally::{Rows, Tally, bare};
 use super::trial::Tried;
 use crate::cli::bench::html::escape;
 use crate::cli::output::clean;
@@ -24,6 +25,12 @@ use crate::domain::time::Timestamp;
 /// How many accounts, and how many networks, are drawn.
 const ACCOUNTS: usize = 24;
 const NETWORKS: usize = 12;
+
+/// How many of these are drawn to whom nothing happened.
+const UNHARMED: usize = 4;
+
+/// How high a row of bars or marks is, with its gap.
+const BAND: f64 = 11.0;
 
 /// How many instants are told apart.
 const BINS: usize = 720;
@@ -72,8 +79,8 @@ struct Under {
 impl Timeline {
     /// Of those that matter most in this report.
     pub(super) fn of(report: &Report) -> Self {
-        let accounts = report.top_of(|tally| &tally.accounts, |row| row.weight() > (0, 0, 0));
-        let networks = report.top_of(|tally| &tally.sources, |row| row.weight() > (0, 0, 0));
+        let accounts = chosen(report, |tally| &tally.accounts, ACCOUNTS);
+        let networks = chosen(report, |tally| &tally.sources, NETWORKS);
         let mut timeline = Self {
             first: report.facts.first,
             last: report.facts.last,
@@ -85,10 +92,9 @@ impl Timeline {
             lanes: Vec::new(),
             accounts: HashMap::new(),
             networks: HashMap::new(),
-            left_out: accounts.len().saturating_sub(ACCOUNTS)
-                + networks.len().saturating_sub(NETWORKS),
+            left_out: accounts.1 + networks.1,
         };
-        for who in accounts.into_iter().take(ACCOUNTS) {
+        for who in accounts.0 {
             let row = report
                 .tested
                 .iter()
@@ -96,7 +102,7 @@ impl Timeline {
             timeline.accounts.insert(who, timeline.lanes.len());
             timeline.push(row.map_or_else(String::new, |row| row.label.clone()), false);
         }
-        for network in networks.into_iter().take(NETWORKS) {
+        for network in networks.0 {
             timeline.networks.insert(network, timeline.lanes.len());
             timeline.push(bare(network), true);
         }
@@ -151,7 +157,7 @@ impl Timeline {
 
     /// The whole picture.
     pub(super) fn svg(&self) -> String {
-        let lane_height = if self.titles.len() > 1 { 32.0 } else { 24.0 };
+        let lane_height = BAND * (self.titles.len() as f64 + 1.0) + 7.0;
         let height = TOP + lane_height * self.lanes.len().max(1) as f64 + BOTTOM;
         let width = LEFT + PLOT + RIGHT;
         let title = text(&format!("Sign-ins from {} to {}", self.first, self.last));
@@ -247,30 +253,27 @@ impl Timeline {
             LEFT + PLOT,
             top + height
         );
-        let bar = (height - 8.0) / lane.policies.len().max(1) as f64;
         for (at, under) in lane.policies.iter().enumerate() {
-            let y = top + 4.0 + bar * at as f64;
+            let y = top + 4.0 + BAND * at as f64;
             for lockout in &under.lockouts {
-                self.bar(svg, at, lockout, (y, bar - 1.0));
+                self.bar(svg, at, lockout, y);
             }
-        }
-        ticks(svg, &lane.failures, (top + 3.0, height - 6.0));
-        for (at, under) in lane.policies.iter().enumerate() {
-            let y = top + 4.0 + bar * (at as f64 + 0.5);
             for bin in &under.hurt {
-                let x = across(*bin);
+                let (x, y) = (across(*bin), y + BAND / 2.0);
                 let _ =
                     write!(svg, "<circle class=\"hurt\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" />");
             }
         }
+        ticks(svg, &lane.failures, top + height - BAND - 2.0);
         svg.push('\n');
     }
 
-    fn bar(&self, svg: &mut String, at: usize, lockout: &Lockout, (y, height): (f64, f64)) {
+    fn bar(&self, svg: &mut String, at: usize, lockout: &Lockout, y: f64) {
         let from = self.share(lockout.laid_at);
         let until = lockout.length.map(|length| lockout.laid_at.after(length));
         let to = until.map_or(1.0, |until| self.share(until));
-        let (x, width) = (LEFT + PLOT * from, (PLOT * (to - from)).max(1.5));
+        let (x, width) = (LEFT + PLOT * from, (PLOT * (to - from)).max(2.0));
+        let height = BAND - 2.0;
         let lasts = lockout.length.map_or_else(
             || "until somebody unlocks".to_owned(),
             |l| format!("for {}", spell_length(l)),
@@ -278,7 +281,7 @@ impl Timeline {
         let _ = writeln!(
             svg,
             "<rect class=\"lockout p{at}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" \
-             height=\"{height:.1}\"><title>locked at {} {lasts}</title></rect>",
+             height=\"{height}\"><title>locked at {} {lasts}</title></rect>",
             lockout.laid_at
         );
     }
@@ -295,11 +298,26 @@ impl Lane {
     }
 }
 
+/// Whom to draw: all that something happened to, and some others; and how many
+/// are left out.
+fn chosen<K: Copy + Eq + Hash + Ord>(
+    report: &Report,
+    rows: impl Fn(&Tally) -> &Rows<K> + Copy,
+    most: usize,
+) -> (Vec<K>, usize) {
+    let all = report.top_of(rows, |row| row.weight() > (0, 0, 0));
+    let harmed = report.top_of(rows, |row| row.all_lockouts() + row.good_refused > 0);
+    let shown = (harmed.len() + UNHARMED).min(most).min(all.len());
+    let left_out = all.len() - shown;
+    (all.into_iter().take(shown).collect(), left_out)
+}
+
 fn across(bin: usize) -> f64 {
     LEFT + PLOT * (bin as f64 + 0.5) / BINS as f64
 }
 
-fn ticks(svg: &mut String, failures: &[u32], (y, height): (f64, f64)) {
+fn ticks(svg: &mut String, failures: &[u32], y: f64) {
+    let height = BAND;
     let most = failures.iter().copied().max().unwrap_or(0);
     if most == 0 {
         return;

@@ -50,7 +50,7 @@ fn a_log_tells_what_a_policy_would_have_done() {
     ])
     .remarks(&[
         "log.csv is read as csv, as its first line looks",
-        "a device is known from its first",
+        "a device is known from its first good sign-in",
     ]);
     let json = place.json(&["replay", "log.csv", "--policy", "balanced"]);
     let sum = &json["policies"][0]["sum"];
@@ -128,6 +128,8 @@ fn a_timeline_is_a_picture_without_scripts() {
     place
         .run(&["replay", "-", "--svg", "t.svg"])
         .fails(2, &["needs the log twice"]);
+    let itself = place.run(&["replay", "log.csv", "--policy", "cis", "--svg", "./log.csv"]);
+    itself.fails(2, &["would take the place of the log"]);
     let nowhere = place.run(&["replay", "log.csv", "--policy", "cis", "--svg", "no/t.svg"]);
     nowhere.fails(2, &["the timeline can't be written to no/t.svg"]);
 }

@@ -5,8 +5,10 @@
 //! for what is a little late.
 
 mod attempt;
+mod facts;
 mod lines;
 mod names;
+mod notes;
 mod order;
 mod read;
 mod report;
@@ -15,24 +17,26 @@ mod timeline;
 mod trial;
 mod view;
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use self::attempt::{Attempt, Outcome};
+use self::attempt::Attempt;
+use self::facts::Facts;
 use self::lines::{Line, Lines};
 use self::names::{Names, Who};
 use self::order::Order;
 use self::read::{Bad, Columns, Format, Read, Reader, Sign, SignIns};
-use self::report::{Facts, Report, Tested};
+use self::report::{Report, Tested};
 use self::tally::Tally;
 use self::timeline::Timeline;
-use self::trial::{Trial, Tried};
+use self::trial::Trial;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::policy::{Chosen, choose};
 use crate::cli::store::Named;
-use crate::domain::time::Timestamp;
 
 /// How many bad lines are shown.
 const BAD_SHOWN: usize = 5;
@@ -91,16 +95,17 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) async fn run(&self, named: &Named, output: Output) -> Result<(), Failure> {
-        if self.svg.is_some() && self.log == "-" {
-            return Err(Failure::usage(
-                "a timeline needs the log twice: write it to a file and name that in place of -",
-            ));
-        }
+        let picture = self
+            .svg
+            .as_deref()
+            .map(|path| self.picture(path))
+            .transpose()?;
         let chosen = self.policies(named, output).await?;
         let names = Names::new(self.hash_logins)?;
         let report = self.report(&chosen, &names)?;
-        if let Some(path) = &self.svg {
-            self.draw(&report, &names, path)?;
+        if let Some((file, path)) = picture {
+            let svg = self.draw(&report, &names)?;
+            write(file, path, &svg)?;
         }
         self.tell(&report, output)
     }
@@ -142,8 +147,29 @@ impl Replay {
         Ok(Report { facts, tested: tested.collect(), top: self.top.into() })
     }
 
+    /// The file for a timeline. What is in it stays until there is another.
+    fn picture<'a>(&self, path: &'a Path) -> Result<(File, &'a Path), Failure> {
+        if self.log == "-" {
+            return Err(Failure::usage(
+                "a timeline needs the log twice: write it to a file and name that in place of -",
+            ));
+        }
+        let [log, picture] = [Path::new(&self.log), path].map(|path| path.canonicalize().ok());
+        if log.is_some() && log == picture {
+            return Err(Failure::usage(
+                "the timeline would take the place of the log: name another file with --svg",
+            ));
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        Ok((file.map_err(|error| unwritable(path, &error))?, path))
+    }
+
     /// Reads the log again, for a picture of those that matter.
-    fn draw(&self, report: &Report, names: &Names, path: &Path) -> Result<(), Failure> {
+    fn draw(&self, report: &Report, names: &Names) -> Result<String, Failure> {
         let mut timeline = Timeline::of(report);
         let mut trials: Vec<_> = report
             .tested
@@ -152,16 +178,11 @@ impl Replay {
             .collect();
         self.read(names, |attempt, who| {
             for (at, trial) in trials.iter_mut().enumerate() {
-                let tried: Tried = trial.make(attempt, who, names);
+                let tried = trial.make(attempt, who, names);
                 timeline.add(at, attempt, who, &tried);
             }
         })?;
-        std::fs::write(path, timeline.svg()).map_err(|error| {
-            let path = path.display();
-            Failure::usage(format!(
-                "the timeline can't be written to {path}: {error}; name a file in a folder that is there"
-            ))
-        })
+        Ok(timeline.svg())
     }
 
     /// Reads the log from its first line to its last, and hands on its attempts in
@@ -209,6 +230,20 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+fn write(mut file: File, path: &Path, svg: &str) -> Result<(), Failure> {
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.write_all(svg.as_bytes()));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!(
+        "the timeline can't be written to {}: {error}; name a file in a folder that is there",
+        path.display()
+    ))
 }
 
 /// A log that is being read: what is known of it so far.
@@ -310,41 +345,5 @@ impl<'a> Reading<'a> {
             "there is no sign-in attempt in the {lines} lines of {name}, read as {format}: {why}; \
              see --format, --columns, --path and --success in `portcullis replay --help`"
         ))
-    }
-}
-
-impl Facts {
-    fn new(name: &str) -> Self {
-        let name = if name == "-" { "standard input" } else { name };
-        Self {
-            name: name.to_owned(),
-            format: Format::Csv,
-            is_guessed: false,
-            columns: None,
-            lines: 0,
-            attempts: 0,
-            other: 0,
-            bad: 0,
-            bad_lines: Vec::new(),
-            late: 0,
-            first: Timestamp::from_micros(i64::MAX),
-            last: Timestamp::from_micros(i64::MIN),
-            refused: 0,
-            with_login: 0,
-            with_address: 0,
-            with_device: 0,
-            with_secret: 0,
-        }
-    }
-
-    fn add(&mut self, attempt: &Attempt) {
-        self.attempts += 1;
-        self.first = self.first.min(attempt.at);
-        self.last = self.last.max(attempt.at);
-        self.refused += u64::from(attempt.outcome == Outcome::Refused);
-        self.with_login += u64::from(attempt.login.is_some());
-        self.with_address += u64::from(attempt.address.is_some());
-        self.with_device += u64::from(attempt.device.is_some());
-        self.with_secret += u64::from(attempt.secret.is_some());
     }
 }

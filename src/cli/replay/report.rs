@@ -5,45 +5,16 @@ use std::time::Duration;
 use comfy_table::Cell;
 use ipnet::IpNet;
 
+use super::facts::Facts;
 use super::names::Who;
-use super::read::Format;
 use super::tally::{Row, Rows, Sum, Tally, bare};
 use crate::cli::bench::units::count;
 use crate::cli::output::{Page, cell};
 use crate::domain::length::spell_length;
-use crate::domain::policy::{Enforcement, LockoutPolicy};
-use crate::domain::time::Timestamp;
+use crate::domain::policy::LockoutPolicy;
 
 /// A longer title is no head of a column.
 const TITLE: usize = 16;
-
-/// From what share of all attempts on an address seems to be a proxy's, in percent.
-const MOST_FROM_ONE: u64 = 90;
-
-/// What is known of the log itself.
-#[derive(Debug)]
-pub(super) struct Facts {
-    pub(super) name: String,
-    pub(super) format: Format,
-    pub(super) is_guessed: bool,
-    /// Which columns tell what, where that is worth saying.
-    pub(super) columns: Option<String>,
-    pub(super) lines: u64,
-    pub(super) attempts: u64,
-    pub(super) other: u64,
-    pub(super) bad: u64,
-    /// The first bad lines, and why they are.
-    pub(super) bad_lines: Vec<(u64, String)>,
-    pub(super) late: u64,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
-    /// How many attempts the log says were refused.
-    pub(super) refused: u64,
-    pub(super) with_login: u64,
-    pub(super) with_address: u64,
-    pub(super) with_device: u64,
-    pub(super) with_secret: u64,
-}
 
 /// A policy, and what came of it.
 pub(super) struct Tested {
@@ -67,28 +38,6 @@ impl Tested {
     fn head(&self) -> &str {
         let short = self.title.chars().count() <= TITLE;
         if short { &self.title } else { self.option }
-    }
-}
-
-impl Facts {
-    /// How the log was read, in words.
-    pub(super) fn how(&self) -> String {
-        let format = self.format.name();
-        let guessed = if self.is_guessed { ", as its first line looks" } else { "" };
-        let columns = self.columns.as_ref().map(|columns| format!(" ({columns})"));
-        format!("{} is read as {format}{guessed}{}", self.name, columns.unwrap_or_default())
-    }
-
-    fn summary(&self, sum: Sum) -> String {
-        let wrong = self.attempts - sum.good;
-        format!(
-            "{} sign-in attempts from {} to {}: {} failed, {} succeeded.",
-            count(self.attempts),
-            self.first,
-            self.last,
-            count(wrong),
-            count(sum.good)
-        )
     }
 }
 
@@ -254,106 +203,6 @@ impl Report {
         let mut seen = std::collections::HashSet::new();
         all.retain(|(key, _)| seen.insert(*key));
         all.into_iter().map(|(key, _)| key).collect()
-    }
-
-    /// What a reader must know to believe none of it too much.
-    pub(super) fn notes(&self) -> Vec<String> {
-        let facts = &self.facts;
-        let mut notes = Vec::new();
-        let mut note = |is: bool, words: String| {
-            if is {
-                notes.push(words);
-            }
-        };
-        note(
-            facts.with_login == 0,
-            "the log tells no logins: it was replayed by address alone, and nobody's account could \
-             be locked"
-                .to_owned(),
-        );
-        let nothing = self
-            .tested
-            .iter()
-            .find(|tested| tested.counts_nothing(facts));
-        if let Some(tested) = nothing {
-            note(true, format!("{} counts nothing that this log tells", tested.title));
-        }
-        note(
-            facts.refused > 0,
-            format!(
-                "{} attempts that the log says were refused were replayed as wrong guesses: whether \
-                 their password was right is not known",
-                count(facts.refused)
-            ),
-        );
-        note(
-            facts.late > 0,
-            format!(
-                "{} lines were out of order, and were sorted among the {} before them",
-                count(facts.late),
-                count(super::order::LOOK_BACK as u64)
-            ),
-        );
-        note(
-            facts.with_device > 0,
-            "a device is known from its first good sign-in in the log on, so early lockouts of \
-             owners are told too many"
-                .to_owned(),
-        );
-        note(
-            self.mostly_from_one(),
-            "nearly all attempts come from one address: if that is a proxy's, have the log tell the \
-             client's, or add exempt= with it to the policy"
-                .to_owned(),
-        );
-        for tested in &self.tested {
-            note(
-                tested.policy.enforcement() == Enforcement::Monitor,
-                format!("{} only monitors: gateways would have refused nobody", tested.title),
-            );
-            note(
-                tested.forgotten > 0,
-                format!(
-                    "{}: {} counters that said least were forgotten, as a gateway does whose memory \
-                     is full",
-                    tested.title,
-                    count(tested.forgotten)
-                ),
-            );
-            let left_out = tested.tally.accounts.left_out + tested.tally.sources.left_out;
-            note(
-                left_out > 0,
-                format!(
-                    "{}: {} accounts and addresses with the fewest failures are not in the tables; \
-                     the sums have them",
-                    tested.title,
-                    count(left_out)
-                ),
-            );
-        }
-        notes
-    }
-
-    fn mostly_from_one(&self) -> bool {
-        let Some(tested) = self.tested.first() else { return false };
-        let sources = &tested.tally.sources;
-        let most = sources.top(usize::MAX, |_| true);
-        let most = most
-            .into_iter()
-            .map(|(_, row)| row.failures + row.good)
-            .max();
-        let share = most.unwrap_or(0) * 100 / self.facts.with_address.max(1);
-        self.facts.attempts >= 100 && share >= MOST_FROM_ONE
-    }
-}
-
-impl Tested {
-    fn counts_nothing(&self, facts: &Facts) -> bool {
-        let by_login = facts.with_login > 0
-            && (self.policy.by_account().is_some()
-                || self.policy.by_account_at_address().is_some());
-        let by_address = facts.with_address > 0 && self.policy.by_address().is_some();
-        !self.policy.is_off() && !by_login && !by_address
     }
 }
 

@@ -222,7 +222,6 @@ impl Tally {
         names: &Names,
     ) {
         self.sum.add(attempt, tried.checked);
-        let label = attempt.login.as_deref().map(|login| names.label(login));
         if let Some(who) = who {
             self.add_to_account(attempt, who, tried.checked, names);
         }
@@ -234,8 +233,9 @@ impl Tally {
             }
         }
         for (by, lockout) in &tried.laid {
-            self.lay(*by, lockout, who, attempt);
-            self.list(*by, lockout, label.as_deref(), attempt);
+            let login = attempt.login.as_deref().map(|login| names.label(login));
+            self.lay(*by, lockout, who, login.as_deref());
+            self.list(*by, lockout, login, attempt);
         }
     }
 
@@ -255,7 +255,7 @@ impl Tally {
         }
     }
 
-    fn lay(&mut self, by: By, lockout: &Lockout, who: Option<Who>, attempt: &Attempt) {
+    fn lay(&mut self, by: By, lockout: &Lockout, who: Option<Who>, login: Option<&str>) {
         *self.sum.lockouts.of(by) += 1;
         if let By::Address(network) = by {
             let row = self.sources.of(network, || bare(network));
@@ -266,7 +266,7 @@ impl Tally {
         let Some(who) = who else { return };
         let row = self
             .accounts
-            .of(who, || attempt.login.clone().unwrap_or_default());
+            .of(who, || login.unwrap_or_default().to_owned());
         self.sum.accounts_locked += u64::from(row.all_lockouts() == 0);
         if by == By::Account {
             row.lock(lockout);
@@ -276,11 +276,10 @@ impl Tally {
         }
     }
 
-    fn list(&mut self, by: By, lockout: &Lockout, login: Option<&str>, attempt: &Attempt) {
+    fn list(&mut self, by: By, lockout: &Lockout, login: Option<String>, attempt: &Attempt) {
         if self.listed.len() >= MOST_LISTED {
             return;
         }
-        let login = login.map(str::to_owned);
         let address = attempt.address.map(|address| address.prefix());
         let (by, login, network) = match by {
             By::Account => ("account", login, None),

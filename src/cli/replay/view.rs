@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::report::{Facts, Report, Tested};
+use super::facts::Facts;
+use super::report::{Report, Tested};
 use super::tally::{Listed, Row, bare};
 
 impl Report {

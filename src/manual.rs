@@ -10,6 +10,7 @@
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
 //! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
+//! - [`policy`]: choosing a lockout policy, and trying it on a log.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
@@ -50,6 +51,9 @@ pub mod operating {}
 
 #[doc = include_str!("manual/sign_in_layer.md")]
 pub mod sign_in_layer {}
+
+#[doc = include_str!("manual/policy.md")]
+pub mod policy {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}

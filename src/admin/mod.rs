@@ -13,6 +13,7 @@
 
 mod actor;
 mod add;
+mod address;
 mod audit;
 mod authenticate;
 mod delete;

@@ -3,6 +3,7 @@
 //! Standard output carries the answer and nothing else; words about it go to
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
+mod address;
 mod audit;
 mod bench;
 mod check;
@@ -12,6 +13,8 @@ mod exit;
 mod log;
 mod output;
 mod password;
+mod policy;
+mod replay;
 mod serve;
 mod settings;
 mod shell;
@@ -66,6 +69,9 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Show what is counted by an address, and forget it
+    #[command(subcommand)]
+    Address(address::AddressCommand),
     /// Show who did what to whom, newest first
     Audit(audit::Audit),
     /// Make, list and revoke API tokens
@@ -74,6 +80,10 @@ enum Command {
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
+    /// Show what a lockout policy means, and how many guesses it lets through at most
+    Policy(policy::Policy),
+    /// Replay a log of sign-ins: whom a lockout policy would have locked, and when
+    Replay(Box<replay::Replay>),
     /// Load a guarded service, lock people under load, and report how it held
     Bench(Box<bench::Bench>),
 }
@@ -124,9 +134,12 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
+            Command::Policy(policy) => policy.run(named, output).await,
+            Command::Replay(replay) => replay.run(named, output).await,
             Command::Bench(bench) => bench.run(named, output).await,
         }
     }

@@ -75,6 +75,14 @@ pub(super) async fn open(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
     open_or_create(path).await
 }
 
+/// The same, with the attempt store beside it.
+pub(super) async fn open_with_attempts(path: &Path) -> Result<SqlDirectory, Failure> {
+    if !exists(path)? {
+        return Err(no_directory(path));
+    }
+    Ok(SqlDirectory::open(path).await?)
+}
+
 /// Opens the directory, and makes an empty one if there is none.
 pub(super) async fn open_or_create(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
     Ok(Arc::new(SqlDirectory::open(path).await?))

@@ -40,6 +40,7 @@ use crate::domain::counting::{CounterRules, Window};
 use crate::domain::lock::{Lockout, LockoutId};
 use crate::domain::time::Timestamp;
 
+pub(crate) use self::memory::FREE_REPEATS;
 pub use self::memory::Guess;
 pub(crate) use self::together::{Counted, budget, reserve, settle};
 

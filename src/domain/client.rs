@@ -15,6 +15,11 @@ impl ClientAddr {
         self.0
     }
 
+    /// Reads an address, with or without a port, as logs and proxies write it.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        parse_hop(text.as_bytes())
+    }
+
     /// What attempts from here are counted under: the address for IPv4, its /64
     /// for IPv6, where one household holds 2^64 addresses.
     pub fn prefix(self) -> IpNet {

@@ -62,6 +62,8 @@ actions! {
     AccountUnlocked => "account.unlocked",
     /// What is kept of a person was changed.
     AccountUpdated => "account.updated",
+    /// What was counted by addresses was forgotten.
+    AddressUnlocked => "address.unlocked",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

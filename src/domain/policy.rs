@@ -1,5 +1,7 @@
 //! The lockout policy, as values that can't contradict themselves.
 
+mod by;
+mod meaning;
 mod preset;
 mod proof;
 mod words;
@@ -13,6 +15,8 @@ use crate::domain::client::ClientAddr;
 use crate::domain::counting::{Contradiction, CounterRules, Counting, Extras};
 use crate::domain::lock::LiveSessions;
 
+pub(crate) use self::by::By;
+pub use self::meaning::{CounterMeaning, LockoutRow, Meaning};
 pub use self::preset::Preset;
 pub use self::proof::{Most, Proof, WorstCase};
 pub use crate::domain::counting::MAX_LIMIT;

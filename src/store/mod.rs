@@ -203,6 +203,9 @@ pub trait Directory: SessionStore {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
 
+    /// Writes down in the audit log what changed nothing that is kept here.
+    fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// A setting by its name.
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
 

@@ -311,6 +311,10 @@ impl Directory for SqlDirectory {
         self.answered(self.read_setting(name))
     }
 
+    fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.answered(self.write_note(note))
+    }
+
     fn set_setting(
         &self,
         name: &'static str,

@@ -29,8 +29,12 @@ mod manual;
 #[cfg(feature = "pages")]
 mod pages;
 #[cfg(feature = "gateway")]
+mod policy;
+#[cfg(feature = "gateway")]
 mod readme;
 mod refusals;
+#[cfg(feature = "gateway")]
+mod replay;
 mod rounds;
 mod sign_in_layer;
 mod source_text;

@@ -8,7 +8,7 @@ mod backstage;
 mod chart;
 mod client;
 mod cookies;
-mod html;
+pub(super) mod html;
 mod http;
 mod load;
 mod lock;
@@ -20,7 +20,7 @@ mod report;
 mod stage;
 mod stop;
 mod tally;
-mod units;
+pub(super) mod units;
 mod verdict;
 
 use std::fs::{File, OpenOptions};

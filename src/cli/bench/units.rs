@@ -1,7 +1,7 @@
 //! Numbers as people read them.
 
 /// A whole number with its thousands apart: `12,345`.
-pub(super) fn count(number: u64) -> String {
+pub(in crate::cli) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.char_indices() {

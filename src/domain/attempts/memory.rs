@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::domain::time::Timestamp;
 
 /// How many repeats a window are free. Each costs a password check.
-const FREE_REPEATS: u32 = 20;
+pub(crate) const FREE_REPEATS: u32 = 20;
 
 /// How many wrong passwords are remembered of all sources together; the oldest
 /// goes first.

@@ -1,33 +1,19 @@
 //! What an attempt is counted by, and what counting says.
 
-use ipnet::IpNet;
 use smallvec::SmallVec;
 
 use crate::domain::account::Account;
-use crate::domain::attempts::{Outcome, Reservation, Scope, Settled, Ticket};
+use crate::domain::attempts::{Outcome, Reservation, Settled, Ticket};
 use crate::domain::device::DeviceId;
 use crate::domain::lock::Lockout;
 use crate::domain::login::TypedLogin;
-use crate::domain::policy::{Enforcement, LockoutPolicy};
+use crate::domain::policy::{By, Enforcement, LockoutPolicy};
 use crate::domain::time::Timestamp;
 use crate::engine::figures::CountedBy;
 use crate::engine::sign_in::SignInError;
 use crate::engine::visitor::Visitor;
 use crate::engine::{Gate, Unanswered};
 use crate::store::Counter;
-
-/// What one counter counts by.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum By {
-    /// The account, or the login that nobody has: all strangers share it.
-    Account,
-    /// The account, from one network.
-    AccountAtAddress,
-    /// The network, whosever account it is.
-    Address(IpNet),
-    /// One known device of the account.
-    Device(DeviceId),
-}
 
 /// The counters that one attempt is counted by.
 #[derive(Clone, Debug, Default)]
@@ -55,13 +41,13 @@ pub(super) struct Verdict {
     pub(super) remaining: Option<u32>,
 }
 
-impl By {
-    pub(super) const fn word(self) -> CountedBy {
-        match self {
-            Self::Account => CountedBy::Account,
-            Self::AccountAtAddress => CountedBy::AccountAtAddress,
-            Self::Address(_) => CountedBy::Address,
-            Self::Device(_) => CountedBy::Device,
+impl From<By> for CountedBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Account => Self::Account,
+            By::AccountAtAddress => Self::AccountAtAddress,
+            By::Address(_) => Self::Address,
+            By::Device(_) => Self::Device,
         }
     }
 }
@@ -114,30 +100,23 @@ impl Gate {
         visitor: &Visitor,
     ) -> Counters {
         let (address, mut counters) = (visitor.address(), Counters::default());
-        let generation = account.map_or(0, |account| account.attempts_generation);
+        let own = account.map_or(0, |account| account.attempts_generation);
         let name = account.map_or(typed, |account| (&account.login).into());
-        let own = |key, rules| Counter { key, rules, generation, scope: Scope::Own };
-        let named = !name.as_str().is_empty();
-        if let Some(rules) = policy.by_account().filter(|_| named) {
-            counters.push(By::Account, own(self.keyring.attempt_key(&name), rules.clone()));
-        }
         let is_proxy = self.settings.trusted_proxies.contains(address);
-        if let Some(rules) = policy
-            .by_account_at_address()
-            .filter(|_| named && !is_proxy)
-        {
-            let key = self.keyring.pair_attempt_key(&name, address.prefix());
-            counters.push(By::AccountAtAddress, own(key, rules.clone()));
-        }
         if is_proxy {
             self.figures.note_uncounted_proxy(address);
-            return counters;
         }
-        for (network, rules) in policy.networks_of(address) {
-            let key = self.keyring.address_attempt_key(network);
-            let counter =
-                Counter { key, rules: rules.clone(), generation: 0, scope: Scope::Shared };
-            counters.push(By::Address(network), counter);
+        let told = Some(address).filter(|_| !is_proxy);
+        for (by, rules) in policy.stranger_counts_by(!name.as_str().is_empty(), told) {
+            let (key, generation) = match by {
+                By::AccountAtAddress => {
+                    (self.keyring.pair_attempt_key(&name, address.prefix()), own)
+                }
+                By::Address(network) => (self.keyring.address_attempt_key(network), 0),
+                By::Account | By::Device(_) => (self.keyring.attempt_key(&name), own),
+            };
+            let scope = by.scope();
+            counters.push(by, Counter { key, rules: rules.clone(), generation, scope });
         }
         counters
     }
@@ -153,7 +132,8 @@ impl Gate {
         let key = self.keyring.device_attempt_key(account.id, device);
         let generation = account.attempts_generation;
         let mut counters = Counters::default();
-        counters.push(By::Device(device), Counter { key, rules, generation, scope: Scope::Own });
+        let by = By::Device(device);
+        counters.push(by, Counter { key, rules, generation, scope: by.scope() });
         Some(counters)
     }
 

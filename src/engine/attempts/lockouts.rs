@@ -1,11 +1,12 @@
 //! Lockouts, written down before anybody is told of them.
 
-use super::counters::{By, Laid};
+use super::counters::Laid;
 use crate::domain::account::Account;
 use crate::domain::device::DeviceId;
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::Lockout;
-use crate::domain::policy::Enforcement;
+use crate::domain::policy::{By, Enforcement};
+use crate::engine::figures::CountedBy;
 use crate::engine::{Gate, Unanswered};
 use crate::store::{Edit, Facts};
 
@@ -67,7 +68,7 @@ impl Gate {
             .ask(directory.change(account.id, Box::new(decide)))
             .await?;
         if let Some(changed) = changed {
-            self.figures.lockouts.add(By::Account.word());
+            self.figures.lockouts.add(CountedBy::Account);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
             self.learn(&changed.account.key(), changed.account.standing());
         }
@@ -86,7 +87,7 @@ impl Gate {
         let decide = |facts: Facts<'_>| write_device_lockout(facts, device, lockout);
         let change = directory.change(account.id, Box::new(decide));
         if let Some(changed) = self.ask(change).await? {
-            self.figures.lockouts.add(By::Device(device).word());
+            self.figures.lockouts.add(CountedBy::Device);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "device locked out");
             self.learn(&changed.account.key(), changed.account.standing());
         }
@@ -125,16 +126,16 @@ impl Gate {
             }
             By::Account | By::Device(_) => return,
         }
-        self.figures.lockouts.add(by.word());
+        self.figures.lockouts.add(CountedBy::from(by));
     }
 
     /// Tells whom the policy would have locked, and refuses nobody.
     async fn tell_whom(&self, laid: &[Laid], account: Option<&Account>) -> Result<(), Unanswered> {
         for (by, lockout) in laid {
-            self.figures.would_lock.add(by.word());
+            self.figures.would_lock.add(CountedBy::from(*by));
             let (id, failures) = (account.map(|account| account.id), lockout.failures);
             let account_id = id.map(tracing::field::display);
-            tracing::info!(account.id = account_id, lockout.of = ?by.word(), failures, "would lock out");
+            tracing::info!(account.id = account_id, lockout.of = ?CountedBy::from(*by), failures, "would lock out");
             let (By::Account, Some(id), Some(directory)) = (by, id, &self.directory) else {
                 continue;
             };

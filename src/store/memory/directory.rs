@@ -429,6 +429,11 @@ impl Directory for SingleProcessDirectory {
         now(Ok(self.state().settings.get(name).cloned()))
     }
 
+    fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.write(|state, at| self.log(state, at, None, note, (None, None)));
+        now(Ok(()))
+    }
+
     fn set_setting(
         &self,
         name: &'static str,

@@ -88,6 +88,14 @@ impl SqlDirectory {
         row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
+    pub(super) async fn write_note(&self, note: Note) -> Fallible<()> {
+        let mut tx = self.db.write().await?;
+        let head = heads::advance(&mut tx).await?;
+        let entry = Entry { account: None, note, before: None, after: None };
+        self.record(&mut tx, head, self.clock.wall(), entry).await?;
+        self.commit(tx).await
+    }
+
     pub(super) async fn write_setting(
         &self,
         name: &str,

@@ -263,6 +263,10 @@ impl Directory for Faulty {
         self.via("setting", move |inner| inner.setting(name))
     }
 
+    fn note(&self, note: Note) -> Answer<'_, ()> {
+        self.via("note", move |inner| inner.note(note))
+    }
+
     fn set_setting(&self, name: &'static str, value: String, note: Note) -> Answer<'_, ()> {
         self.via("set_setting", move |inner| inner.set_setting(name, value, note))
     }

@@ -175,6 +175,10 @@ impl Slot {
 impl AttemptRecord {
     /// From when on the record says nothing that an empty one would not; never
     /// for one that lasts until somebody unlocks.
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(dead_code, reason = "stores that forget by themselves are built with features")
+    )]
     pub(crate) fn forgettable_at(&self, rules: &CounterRules) -> Option<Timestamp> {
         if self.consecutive > 0 && rules.ceiling().is_some() {
             return None;

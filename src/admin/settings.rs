@@ -24,7 +24,7 @@ pub const LOCKOUT: Setting = Setting {
     stored: LOCKOUT_SETTING,
     default: "balanced",
     words: "how failed sign-ins lock an account",
-    allowed: "off, balanced, openproject, clerk or wso2, and what differs: max_attempts=10 \
+    allowed: "a preset that `portcullis policy --list` shows, and what differs: max_attempts=10 \
               window=30m lock_for=10m growth=2 longest=4h live_sessions=keep",
     read: |text| {
         Ok(text

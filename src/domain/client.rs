@@ -16,7 +16,7 @@ impl ClientAddr {
     }
 
     /// Reads an address, with or without a port, as logs and proxies write it.
-    pub(crate) fn from_text(text: &str) -> Option<Self> {
+    pub fn from_text(text: &str) -> Option<Self> {
         parse_hop(text.as_bytes())
     }
 

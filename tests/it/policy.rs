@@ -6,6 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const MANUAL: &str = include_str!("../../src/manual/policy.md");
+const CONCEPTS: &str = include_str!("../../src/manual/concepts.md");
 
 /// A folder to run the program in, without a directory at first.
 pub(crate) struct Place(TempDir);
@@ -176,4 +177,19 @@ fn the_manual_has_the_table_that_is_printed() {
         MANUAL.contains(&format!("```text\n{printed}```")),
         "the manual differs from:\n{printed}"
     );
+}
+
+#[test]
+fn the_manual_has_the_proof_of_the_default() {
+    let json = Place::new().json(&["policy", "balanced"]);
+    let most = |of: &str| {
+        json["proof"]["account"][of]["guesses"]
+            .as_u64()
+            .expect("a number")
+    };
+    let (hour, day, year) = (most("hour"), most("day"), most("year"));
+    let year = format!("{},{:03}", year / 1000, year % 1000);
+    let claim = format!("at most {hour} an hour, {day} a day and {year} a year reach");
+    let words: Vec<_> = CONCEPTS.split_whitespace().collect();
+    assert!(words.join(" ").contains(&claim), "the manual does not say: {claim}");
 }

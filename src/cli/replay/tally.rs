@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::attempt::{Attempt, Outcome};
 use super::names::{Names, Who};
 use super::trial::Tried;
+use crate::domain::client::ClientAddr;
 use crate::domain::lock::Lockout;
 use crate::domain::policy::By;
 use crate::domain::time::Timestamp;
@@ -225,7 +226,7 @@ impl Tally {
         if let Some(who) = who {
             self.add_to_account(attempt, who, tried.checked, names);
         }
-        if let Some(network) = attempt.address.map(|address| address.prefix()) {
+        if let Some(network) = attempt.address.map(ClientAddr::prefix) {
             let row = self.sources.of(network, || bare(network));
             row.add(attempt, tried.checked);
             if let Some(login) = &attempt.login {
@@ -280,7 +281,7 @@ impl Tally {
         if self.listed.len() >= MOST_LISTED {
             return;
         }
-        let address = attempt.address.map(|address| address.prefix());
+        let address = attempt.address.map(ClientAddr::prefix);
         let (by, login, network) = match by {
             By::Account => ("account", login, None),
             By::AccountAtAddress => ("account_at_address", login, address),

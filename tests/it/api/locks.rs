@@ -175,8 +175,8 @@ async fn op_22_differs_an_unlock_lifts_what_failed_sign_ins_laid() {
     let ada = stand.person("ada").await;
     let help = stand.who_may("help", Some(Permission::UnlockUsers)).await;
     for token in [&stand.a, &help.secret] {
-        for _ in 0..6 {
-            stand.sign_in("ada", "guess").await;
+        for n in 0..6 {
+            stand.sign_in("ada", &format!("guess {n}")).await;
         }
         assert_eq!(stand.sign_in("ada", PASSWORD).await, 429);
         stand.get(&stand.a, "/users/ada").await.is_user("locked");

@@ -105,7 +105,7 @@ impl Bad {
 
 /// Reads the lines of one log.
 pub(super) enum Reader {
-    Csv(csv::Csv),
+    Csv(Box<csv::Csv>),
     Jsonl(jsonl::Jsonl),
     Nginx(access::Wanted),
     Caddy(access::Wanted),
@@ -137,7 +137,7 @@ impl Reader {
             ));
         }
         Ok(match format {
-            Format::Csv => Self::Csv(csv::Csv::new(columns, sign)),
+            Format::Csv => Self::Csv(Box::new(csv::Csv::new(columns, sign))),
             Format::Jsonl => Self::Jsonl(jsonl::Jsonl::new(columns, sign)),
             Format::Nginx => Self::Nginx(wanted()?),
             Format::Caddy => Self::Caddy(wanted()?),

@@ -200,7 +200,11 @@ fn the_corpus_is_read_as_it_says() {
             }
             Err(bad) => bad.words(true),
         };
-        assert_eq!(read, expected.trim(), "{case}");
+        let expected = expected.trim();
+        let begins = expected
+            .strip_suffix('…')
+            .is_some_and(|begin| read.starts_with(begin));
+        assert!(begins || read == expected, "{case}\n{read}");
         count += 1;
     }
     assert!(count > 40, "{count}");
@@ -271,7 +275,7 @@ fn an_access_log_needs_to_be_told_what_a_sign_in_is() {
     let columns = "time=ts".parse::<Columns>().expect("columns");
     let plain = Columns::default();
     for (columns, sign, requests, words) in [
-        (&plain, Some(&sign), none.clone(), "--path /login"),
+        (&plain, Some(&sign), none, "--path /login"),
         (&plain, None, requests(), "--success status=303"),
         (&plain, Some(&other), requests(), "by its status alone"),
         (&columns, Some(&sign), requests(), "no columns"),

@@ -86,8 +86,10 @@ impl Paths {
         }
         let mut decoded = Cow::Borrowed(path.as_bytes());
         for _ in 0..MAX_DECODINGS {
-            let text = folded(&decoded);
-            if is_crooked(&text) || self.paths.iter().any(|own| may_mean(&text, &own.skeleton)) {
+            // A letter that is a sign to one reader is none to another.
+            let plain = String::from_utf8_lossy(&decoded).to_lowercase();
+            let texts = [folded(&decoded), plain];
+            if texts.iter().any(|text| self.may_be_read_as(text)) {
                 return true;
             }
             let next: Cow<'_, [u8]> = percent_decode(&decoded).into();
@@ -97,6 +99,10 @@ impl Paths {
             decoded = Cow::Owned(next.into_owned());
         }
         true
+    }
+
+    fn may_be_read_as(&self, text: &str) -> bool {
+        is_crooked(text) || self.paths.iter().any(|own| may_mean(text, &own.skeleton))
     }
 
     /// Whether every router takes this for that path, or for none: some letters
@@ -133,15 +139,15 @@ fn folded(path: &[u8]) -> String {
     readable(path).nfkc().flat_map(char::to_lowercase).collect()
 }
 
-/// Whether readers disagree on where a path leads: by control characters, and by dot
-/// segments, also those that are encoded, have parameters or blanks behind them.
+/// Whether readers disagree on where a path leads: by backslashes, by control
+/// characters, and by dot segments, also those that are encoded, have parameters or
+/// blanks behind them.
 fn is_crooked(path: &str) -> bool {
-    let mut segments = path.split(['/', '\\']);
     let is_dots = |segment: &str| {
         let name = segment.split(';').next().unwrap_or_default();
         matches!(name.replace("%2e", ".").trim_end(), "." | "..")
     };
-    path.contains(char::is_control) || segments.any(is_dots)
+    path.contains(|c: char| c == '\\' || c.is_control()) || path.split('/').any(is_dots)
 }
 
 /// Where a path ends for some readers, once it is decoded.
@@ -160,7 +166,7 @@ fn may_mean(path: &str, own: &str) -> bool {
 /// parameters, what follows an end, dots and blanks behind a name.
 fn skeleton(path: &str, ends: &[char]) -> String {
     let mut kept = Vec::new();
-    for segment in path.split(['/', '\\']) {
+    for segment in path.split('/') {
         let name = segment.split(';').next().unwrap_or_default();
         let end = name.find(ends);
         kept.extend(bare(&name[..end.unwrap_or(name.len())]));

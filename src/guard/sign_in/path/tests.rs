@@ -65,6 +65,10 @@ fn spellings_are_counted_refused_or_somebody_elses() {
         ("/;%23/auth/login%3Fa", TwoWays),
         ("/;%00/auth/login%3b", TwoWays),
         ("/x%00", TwoWays),
+        ("/x\\y", TwoWays),
+        ("/;\\%/auth/login", TwoWays),
+        ("/;x%EF%BC%8Fy/auth/login", TwoWays),
+        ("/x%EF%BC%9B/auth/login", Other),
         // What some take off.
         ("/auth/login%20", TwoWays),
         ("/auth/login.", TwoWays),
@@ -153,6 +157,8 @@ fn paths_are_told_plainly() {
 /// Paths made of what makes two readers differ.
 fn spellings() -> impl Strategy<Value = String> {
     let part = proptest::sample::select(vec![
+        "%EF%BC%8F",
+        "%EF%BC%9B",
         "%3f",
         "%23",
         "...",

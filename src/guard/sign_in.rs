@@ -8,8 +8,9 @@
 //! 1. A request of the layer's method and [path](SignInLayerBuilder::at) is a sign-in.
 //!    Every other one goes on as it is.
 //! 2. A path that some router could take for that one, and not every router, is
-//!    refused with 400: in another case, with encoded slashes, `//`, dot segments,
-//!    `;parameters` and the like.
+//!    refused with 400: in another case, with encoded slashes, `//`, `;parameters` and
+//!    the like. So is any with dot segments, backslashes or control characters, wherever
+//!    it leads.
 //! 3. The body is read, bounded in size and time. It is one form or one JSON object,
 //!    with the login in it once. What two readers could read in two ways is refused.
 //! 4. A guess is reserved. Where there is none, or the login is locked out, the handler

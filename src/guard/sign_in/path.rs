@@ -40,8 +40,11 @@ const MAX_DECODINGS: usize = 4;
 impl Paths {
     /// Adds a path in its one plain spelling; says whether it is in it.
     pub(super) fn add(&mut self, text: &str) -> bool {
-        let skeleton = skeleton(text.as_bytes());
-        let plain = skeleton == skeleton_of_plain(text) && !text.contains(['%', ';', '?', '#']);
+        let folded = folded(text.as_bytes());
+        let skeleton = skeleton(&folded, &[]);
+        let plain = folded.strip_prefix('/') == Some(&skeleton)
+            && !text.contains(['%', ';', '?', '#'])
+            && !is_crooked(&folded);
         self.paths
             .push(SignInPath { text: text.to_owned(), skeleton });
         plain
@@ -61,10 +64,45 @@ impl Paths {
 
     pub(super) fn read(&self, path: &str) -> Reading {
         if self.paths.iter().any(|own| self.is_plainly(own, path)) {
-            return Reading::Plain;
+            Reading::Plain
+        } else if self.may_be_meant(path) {
+            Reading::TwoWays
+        } else {
+            Reading::Other
         }
-        let may_mean = |own: &SignInPath| may_mean(path, &own.skeleton);
-        if self.paths.iter().any(may_mean) { Reading::TwoWays } else { Reading::Other }
+    }
+
+    /// Whether somebody could take a path for one of these, who decodes and tidies
+    /// it as often as anybody does. What is encoded more often than that, or leads
+    /// nobody knows where, could be anything.
+    fn may_be_meant(&self, path: &str) -> bool {
+        if is_ordinary(path) {
+            // As nearly every path: there is nothing to take off.
+            let bare = path.trim_matches('/');
+            return self
+                .paths
+                .iter()
+                .any(|own| bare.eq_ignore_ascii_case(&own.skeleton));
+        }
+        let mut decoded = Cow::Borrowed(path.as_bytes());
+        for _ in 0..MAX_DECODINGS {
+            // A letter that is a sign to one reader is none to another.
+            let plain = String::from_utf8_lossy(&decoded).to_lowercase();
+            let texts = [folded(&decoded), plain];
+            if texts.iter().any(|text| self.may_be_read_as(text)) {
+                return true;
+            }
+            let next: Cow<'_, [u8]> = percent_decode(&decoded).into();
+            if *next == *decoded {
+                return false;
+            }
+            decoded = Cow::Owned(next.into_owned());
+        }
+        true
+    }
+
+    fn may_be_read_as(&self, text: &str) -> bool {
+        is_crooked(text) || self.paths.iter().any(|own| may_mean(text, &own.skeleton))
     }
 
     /// Whether every router takes this for that path, or for none: some letters
@@ -90,59 +128,59 @@ fn is_alike(one: &[u8], other: &[u8]) -> bool {
     lower(one).is_ok_and(|one| lower(other) == Ok(one))
 }
 
-/// Whether somebody could take a path for the one with this skeleton, who decodes
-/// and tidies it as often as anybody does. What is encoded more often than that
-/// could be anything.
-fn may_mean(path: &str, own: &str) -> bool {
-    if is_ordinary(path) {
-        // As nearly every path: there is nothing to take off.
-        return path.trim_matches('/').eq_ignore_ascii_case(own);
-    }
-    let mut decoded = Cow::Borrowed(path.as_bytes());
-    for _ in 0..MAX_DECODINGS {
-        if skeleton(&decoded) == own {
-            return true;
-        }
-        let next: Cow<'_, [u8]> = percent_decode(&decoded).into();
-        if *next == *decoded {
-            return false;
-        }
-        decoded = Cow::Owned(next.into_owned());
-    }
-    true
-}
-
 /// Whether nobody reads anything into a path but letters and their case.
 fn is_ordinary(path: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
     path.bytes().all(letter) && !path.contains("//")
 }
 
-/// A path without all that some server or other takes off, folds or resolves:
-/// repeated slashes, backslashes, parameters, dot segments, what follows a query, a
-/// fragment or a zero byte, control characters, dots and blanks at the end of a
-/// name, case, the wide forms of letters, and letters in more bytes than they need.
-fn skeleton(path: &[u8]) -> String {
-    let text: String = readable(path).nfkc().flat_map(char::to_lowercase).collect();
-    let path = text.split(['?', '#', '\0']).next().unwrap_or_default();
-    let mut kept: Vec<String> = Vec::new();
-    for segment in path.split(['/', '\\']) {
+/// In lower case, and in the plain forms of letters.
+fn folded(path: &[u8]) -> String {
+    readable(path).nfkc().flat_map(char::to_lowercase).collect()
+}
+
+/// Whether readers disagree on where a path leads: by backslashes, by control
+/// characters, and by dot segments, also those that are encoded, have parameters or
+/// blanks behind them.
+fn is_crooked(path: &str) -> bool {
+    let is_dots = |segment: &str| {
         let name = segment.split(';').next().unwrap_or_default();
-        let name: String = name.chars().filter(|c| !c.is_control()).collect();
-        // A dot segment is one before it is decoded, too.
-        match name.replace("%2e", ".").trim_end() {
-            "." => {}
-            ".." => drop(kept.pop()),
-            name => kept.extend(bare(name)),
+        matches!(name.replace("%2e", ".").trim_end(), "." | "..")
+    };
+    path.contains(|c: char| c == '\\' || c.is_control()) || path.split('/').any(is_dots)
+}
+
+/// Where a path ends for some readers, once it is decoded.
+const ENDS: [&[char]; 4] = [&[], &['?'], &['#'], &['?', '#']];
+
+/// Whether one of them takes it for that path: parameters may be taken off before
+/// the end is looked for, or afterwards.
+fn may_mean(path: &str, own: &str) -> bool {
+    ENDS.iter().any(|ends| {
+        let cut = path.split(*ends).next().unwrap_or_default();
+        skeleton(path, ends) == own || skeleton(cut, &[]) == own
+    })
+}
+
+/// A path without all that some server or other takes off: repeated slashes,
+/// parameters, what follows an end, dots and blanks behind a name.
+fn skeleton(path: &str, ends: &[char]) -> String {
+    let mut kept = Vec::new();
+    for segment in path.split('/') {
+        let name = segment.split(';').next().unwrap_or_default();
+        let end = name.find(ends);
+        kept.extend(bare(&name[..end.unwrap_or(name.len())]));
+        if end.is_some() {
+            break;
         }
     }
     kept.join("/")
 }
 
 /// A name without the dots and blanks behind it; none where nothing is left.
-fn bare(name: &str) -> Option<String> {
+fn bare(name: &str) -> Option<&str> {
     let bare = name.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
-    (!bare.is_empty()).then(|| bare.to_owned())
+    (!bare.is_empty()).then_some(bare)
 }
 
 /// As text; a letter of ASCII that is written in two bytes is that letter.
@@ -157,12 +195,6 @@ fn readable(path: &[u8]) -> String {
         rest = &more[usize::from(overlong.is_some())..];
     }
     String::from_utf8_lossy(&short).into_owned()
-}
-
-/// What the skeleton of a path is that nobody has to tidy.
-fn skeleton_of_plain(text: &str) -> String {
-    let names = text.strip_prefix('/').unwrap_or("/");
-    names.nfkc().flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

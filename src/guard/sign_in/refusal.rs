@@ -73,8 +73,8 @@ impl SignInField {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadSignIn {
-    /// The path could be read as that of the sign-in, and is not it.
-    #[error("The path could be read as that of the sign-in: write it plainly.")]
+    /// The path could be read as that of the sign-in, or as anything.
+    #[error("The path could be read in two ways: write it plainly.")]
     Path,
     /// A header asks for another method than the request's.
     #[error("A sign-in has one method, and no header that asks for another.")]

@@ -157,6 +157,23 @@ fn a_clock_that_was_ahead_is_forgotten_within_a_window() {
     assert_eq!(record.budget(&rules, 0, at(150)), Budget::Open { remaining: 2 });
 }
 
+#[test]
+fn what_nobody_settled_stays_failed_when_the_clock_comes_back() {
+    let (rules, mut record) = (rules(3, 900, 300), AttemptRecord::default());
+    granted(record.reserve(&rules, 0, 1, at(1_000)));
+    fail_as(&mut record, &rules, 2, 1_060);
+    let third = fail_as(&mut record, &rules, 3, 990);
+    assert!(matches!(third, Settled::LockedOut(_)), "the first is in flight again: {third:?}");
+}
+
+#[test]
+fn a_guess_that_was_in_flight_longer_than_the_window_counts_no_more() {
+    let (rules, mut record) = (rules(1, 10, 300), AttemptRecord::default());
+    let ticket = granted(record.reserve(&rules, 0, 1, at(0)));
+    let settled = record.settle(&rules, ticket, Outcome::Failed(None), at(10));
+    assert_eq!(settled, Settled::Recorded { remaining: 1 });
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Reserve,

@@ -1,9 +1,13 @@
 //! Attempts in the memory of one process.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(portcullis_loom))]
+use std::sync::{Mutex, MutexGuard};
 
 use indexmap::IndexMap;
+#[cfg(portcullis_loom)]
+use loom::sync::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
 use crate::domain::attempts::{
@@ -235,5 +239,7 @@ impl AttemptStore for SingleProcessAttempts {
     }
 }
 
+#[cfg(all(test, portcullis_loom))]
+mod interleavings;
 #[cfg(test)]
 mod tests;

@@ -20,8 +20,8 @@ async fn stand() -> Stand {
 }
 
 async fn guess(stand: &Stand, times: usize) {
-    for _ in 0..times {
-        stand.sign_in("ada", "guess").await;
+    for n in 0..times {
+        stand.sign_in("ada", &format!("guess {n}")).await;
     }
 }
 

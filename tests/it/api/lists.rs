@@ -114,8 +114,8 @@ async fn op_24_a_filter_takes_what_it_says() {
     assert_eq!(filtered(named).await, ["ivy", "rob", "root"]);
     let blocked = r#"[{"blocked":{"operator":"=","values":["blocked"]}}]"#;
     assert!(filtered(blocked).await.is_empty());
-    for _ in 0..5 {
-        stand.sign_in("bob", "guess").await;
+    for n in 0..5 {
+        stand.sign_in("bob", &format!("guess {n}")).await;
     }
     assert_eq!(filtered(blocked).await, ["bob"]);
 }

@@ -216,7 +216,7 @@ impl Telling<'_> {
         for ((network, rules), times) in built.networks_of(ip).zip([1, 2, 4]) {
             let told = policy.address.as_ref().expect("it counts by address");
             let told = Rules { limit: told.limit * times, ..told.clone() };
-            counters.shared(self.keyring.address_attempt_key(network), rules, network, told);
+            counters.shared(self.keyring.address_attempt_key(network), rules, &network, told);
         }
         (counters.counters, counters.asked)
     }
@@ -247,7 +247,7 @@ impl Counters {
             .push(Asked { name, rules: told, generation, own: true });
     }
 
-    fn shared(&mut self, key: AttemptKey, rules: &Built, name: impl ToString, told: Rules) {
+    fn shared(&mut self, key: AttemptKey, rules: &Built, name: &impl ToString, told: Rules) {
         let counter =
             Counter { key, rules: Arc::clone(rules), generation: 0, scope: Scope::Shared };
         self.counters.push(counter);

@@ -236,14 +236,14 @@ fn differences(step: &Step, found: &Found) -> Vec<String> {
         Some(end)
     });
     let mut wrong = Vec::new();
-    differs(&mut wrong, "allowed", expect.allowed, found.allowed);
-    differs(&mut wrong, "allowed_count", expect.allowed_count, found.allowed_count);
-    differs(&mut wrong, "locked", expect.locked, found.locked_until.is_some());
+    differs(&mut wrong, "allowed", expect.allowed, &found.allowed);
+    differs(&mut wrong, "allowed_count", expect.allowed_count, &found.allowed_count);
+    differs(&mut wrong, "locked", expect.locked, &found.locked_until.is_some());
     if let Some(remaining) = found.remaining {
-        differs(&mut wrong, "remaining", expect.remaining, remaining);
+        differs(&mut wrong, "remaining", expect.remaining, &remaining);
     }
     let expected_until = expected_until.as_ref().map(until);
-    differs(&mut wrong, "locked_until_s", expected_until, until(&found.locked_until));
+    differs(&mut wrong, "locked_until_s", expected_until, &until(&found.locked_until));
     wrong
 }
 
@@ -251,9 +251,9 @@ fn differs<T: Debug + PartialEq + Display>(
     wrong: &mut Vec<String>,
     what: &str,
     expected: Option<T>,
-    found: T,
+    found: &T,
 ) {
-    if let Some(expected) = expected.filter(|expected| *expected != found) {
+    if let Some(expected) = expected.filter(|expected| expected != found) {
         wrong.push(format!("{what}: expected {expected}, found {found}"));
     }
 }

@@ -78,13 +78,12 @@ impl Body {
         Self::Upstream { body, watched: Watched::default() }
     }
 
-    /// The same body, which goes out over this connection, after all others.
-    pub(crate) fn over(mut self, connection: &Sending) -> Self {
+    /// It goes out over this connection, after all others.
+    pub(crate) fn goes_over(&mut self, connection: &Sending) {
         connection.of(None);
-        if let Self::Upstream { watched, .. } = &mut self {
+        if let Self::Upstream { watched, .. } = self {
             watched.sending = Some(connection.clone());
         }
-        self
     }
 
     /// Words, or nothing at all.

@@ -49,9 +49,9 @@ impl Admin {
 }
 
 impl Answer for Admin {
-    async fn answer(self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
         let (mut head, body) = request.into_parts();
-        let client = match self.0.admit(&mut head, !body.is_end_stream(), &peer) {
+        let client = match self.0.admit(&mut head, !body.is_end_stream(), peer) {
             Ok(client) => client,
             Err(refusal) => return refusal.answer(ClientKind::of(&head)),
         };

@@ -78,13 +78,12 @@ impl Body {
         Self::Upstream { body, watched: Watched::default() }
     }
 
-    /// The same body, which goes out over this connection, after all others.
-    pub(crate) fn over(mut self, connection: &Sending) -> Self {
+    /// It goes out over this connection, after all others.
+    pub(crate) fn goes_over(&mut self, connection: &Sending) {
         connection.of(None);
-        if let Self::Upstream { watched, .. } = &mut self {
+        if let Self::Upstream { watched, .. } = self {
             watched.sending = Some(connection.clone());
         }
-        self
     }
 
     /// Words, or nothing at all.
@@ -191,6 +190,11 @@ impl Progress {
     /// How much has come: another number each time that something did.
     pub(crate) fn so_far(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing more is to come: the body is gone.
+    pub(crate) fn is_over(progress: &Arc<Self>) -> bool {
+        Arc::strong_count(progress) == 1
     }
 
     /// Whether it is the client that everybody waits for.

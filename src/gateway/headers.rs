@@ -53,9 +53,7 @@ pub(crate) fn remove_named_by_connection(headers: &mut HeaderMap, kept: &[&Heade
 
 /// Takes off what is for one hop only.
 pub(crate) fn remove_of_one_hop(headers: &mut HeaderMap) {
-    for name in OF_ONE_HOP {
-        headers.remove(name);
-    }
+    untrusted::remove(headers, |name| OF_ONE_HOP.contains(name));
 }
 
 /// Whether a `Connection` names nothing but what browsers name.

@@ -1,9 +1,12 @@
 //! Sockets: who may connect, how long they may take, and how they end.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response, Version};
@@ -19,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::engine::figures::Level;
 use crate::gateway::ListenError;
+use crate::gateway::alarm::OneAlarm;
 use crate::gateway::body::Body;
 use crate::gateway::patient::{Patient, Sending};
 use crate::gateway::screen::Peer;
@@ -45,10 +49,10 @@ const FIELDS_OF_HYPER: usize = 100;
 pub(crate) trait Answer: Clone + Send + Sync + 'static {
     /// Answers one request of this peer.
     fn answer(
-        self,
-        peer: Peer,
+        &self,
+        peer: &Peer,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static;
+    ) -> impl Future<Output = Response<Body>> + Send;
 }
 
 /// Opens a socket.
@@ -73,7 +77,6 @@ impl Listener {
     pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
-            .timer(TokioTimer::new())
             .header_read_timeout(limits.head_timeout)
             .max_buf_size(limits.head_bytes.saturating_add(SLACK).max(MIN_HEAD_BYTES));
         if limits.head_fields != FIELDS_OF_HYPER {
@@ -154,45 +157,71 @@ impl Listener {
         service: impl Answer,
         graceful: &GracefulShutdown,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (peer, began) = (Peer::new(peer.ip()), Arc::new(AtomicBool::new(false)));
-        let (seen, place): (_, Place) = (Arc::clone(&began), Arc::new(place));
-        let kept = Arc::clone(&place);
-        let sending = Sending::default();
-        let stream_sending = sending.clone();
-        let service = service_fn(move |mut request: Request<Incoming>| {
-            seen.store(true, Ordering::Relaxed);
-            if request.extensions().get::<OnUpgrade>().is_some() {
-                request.extensions_mut().insert(Arc::clone(&place));
-            }
-            // HTTP/2 has answers of several people on one connection.
-            let sending = (request.version() < Version::HTTP_2).then(|| sending.clone());
-            let answer = service.clone().answer(peer.clone(), request);
-            async move {
-                let answer = answer.await;
-                Ok::<_, std::convert::Infallible>(match &sending {
-                    Some(sending) => answer.map(|body| body.over(sending)),
-                    None => answer,
-                })
-            }
+        let (kept, sending): (Place, _) = (Arc::new(place), Sending::default());
+        let line = Arc::new(Line {
+            service,
+            peer: Peer::new(peer.ip()),
+            place: Arc::clone(&kept),
+            sending: sending.clone(),
+            began: AtomicBool::new(false),
         });
+        let seen = Arc::clone(&line);
+        let service = service_fn(move |request| Arc::clone(&line).answer(request));
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, self.limits.body_idle_timeout, stream_sending);
-        let connection = self
-            .http
+        let stream = Patient::new(stream, self.limits.body_idle_timeout, sending);
+        let mut http = self.http.clone();
+        http.http1().timer(OneAlarm::default());
+        let connection = http
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();
         let (connection, patience) = (graceful.watch(connection), self.limits.head_timeout);
         async move {
-            let mut connection = pin!(connection);
             // hyper has no patience of its own while it finds out which HTTP this is.
-            let first = tokio::time::timeout(patience, connection.as_mut()).await;
-            if first.is_err() && began.load(Ordering::Relaxed) {
+            let mut silent = pin!(tokio::time::sleep(patience));
+            let mut connection = pin!(connection);
+            poll_fn(|context| {
                 // What goes wrong on a connection is its client's to know.
-                let _ = connection.await;
-            }
+                if connection.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
+                match seen.began.load(Ordering::Relaxed) {
+                    true => Poll::Pending,
+                    false => silent.as_mut().poll(context),
+                }
+            })
+            .await;
             drop(kept);
         }
+    }
+}
+
+/// What the requests of one connection share.
+struct Line<A> {
+    service: A,
+    peer: Peer,
+    place: Place,
+    sending: Sending,
+    /// Whether there was a request yet.
+    began: AtomicBool,
+}
+
+impl<A: Answer> Line<A> {
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        self.began.store(true, Ordering::Relaxed);
+        if request.extensions().get::<OnUpgrade>().is_some() {
+            request.extensions_mut().insert(Arc::clone(&self.place));
+        }
+        // HTTP/2 has answers of several people on one connection.
+        let is_for_one = request.version() < Version::HTTP_2;
+        let mut answer = self.service.answer(&self.peer, request).await;
+        if is_for_one {
+            answer.body_mut().goes_over(&self.sending);
+        }
+        Ok(answer)
     }
 }
 

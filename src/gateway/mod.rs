@@ -17,6 +17,7 @@
 //! ```
 
 mod admin;
+mod alarm;
 mod answer;
 mod body;
 mod figures;

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,24 +20,47 @@ use crate::guard::cut::{Watch, log_cut};
 /// A body says when it must end as long as it is asked for more, and nobody asks
 /// while the socket is full. So the socket looks itself then.
 #[derive(Clone, Default)]
-pub(crate) struct Sending(Arc<Mutex<Option<Watch>>>);
+pub(crate) struct Sending(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Whether there is a watch. Most answers need none, and lock nothing.
+    is_watched: AtomicBool,
+    watch: Mutex<Option<Watch>>,
+}
 
 impl Sending {
     /// From now on the answer is this one's; `None`: nobody's in particular.
     pub(crate) fn of(&self, watch: Option<Watch>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = watch;
+        if watch.is_none() && !self.is_watched() {
+            return;
+        }
+        let mut kept = self.watch();
+        self.0.is_watched.store(watch.is_some(), Ordering::Release);
+        *kept = watch;
     }
 
     /// Whether what is being sent must not go on. A socket that was never full
     /// registers nothing.
     fn poll_ended(&self, is_full: bool, context: &mut Context<'_>) -> Poll<()> {
-        let mut watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_watched() {
+            return Poll::Pending;
+        }
+        let mut watch = self.watch();
         let Some(on) = watch.as_mut().filter(|watch| is_full || watch.is_on()) else {
             return Poll::Pending;
         };
         log_cut(&ready!(on.poll_ended(context)));
         *watch = None;
         Poll::Ready(())
+    }
+
+    fn is_watched(&self) -> bool {
+        self.0.is_watched.load(Ordering::Acquire)
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Option<Watch>> {
+        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

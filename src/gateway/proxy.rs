@@ -2,10 +2,9 @@
 
 use std::convert::Infallible;
 use std::error::Error as _;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
@@ -17,7 +16,6 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::domain::denial::Denial;
@@ -30,18 +28,13 @@ use crate::gateway::headers;
 use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
 use crate::gateway::untrusted::Untrusted;
-use crate::gateway::upstream::{Upstream, UpstreamBody, UpstreamError};
+use crate::gateway::upstream::{Unanswered, Upstream, UpstreamBody, UpstreamError, Waiting};
 use crate::guard::{
     ClientKind, CutBody, DefaultResponseForDenial, ResponseForDenial, SignInAddress,
 };
 
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
-/// How long a request may wait for its answer before anybody looks whether
-/// whoever asked may still have it. Nearly all are answered sooner, and cost
-/// nothing.
-const UNWATCHED: Duration = Duration::from_millis(200);
 
 /// Passes requests on. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,13 +51,6 @@ struct Shared {
     tunnels: Tunnels,
     figures: Figures,
     denials: DefaultResponseForDenial<fn(String) -> Body>,
-}
-
-/// Why a request has no answer of the upstream's.
-enum Unanswered {
-    /// Whoever asked is refused meanwhile.
-    Ended(Denial),
-    Upstream(UpstreamError),
 }
 
 /// What a refusal needs to know of a request that is gone.
@@ -88,7 +74,7 @@ impl Proxy {
         figures: Figures,
     ) -> Self {
         let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
-        upstream.spawn_sweeper();
+        upstream.spawn_keeper();
         let host = settings.upstream.origin.authority().as_str();
         Self(Arc::new(Shared {
             upstream,
@@ -102,17 +88,14 @@ impl Proxy {
         }))
     }
 
-    async fn pass_on(self, request: Request<Incoming>) -> Response<Body> {
+    async fn pass_on(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
         let shared = &self.0;
         let (mut head, body) = request.into_parts();
         let kind = ClientKind::of(&head);
-        if shared.is_too_large(&body) {
-            return Refusal::TooLarge.answer(kind);
-        }
         let me = head.extensions.remove::<CurrentAccount>();
         let client = tunnel::handshake(&mut head, kind);
-        if client.is_some() && shared.upstream.settings().http2 {
-            return Refusal::NoWebSocket.answer(kind);
+        if let Some(refusal) = shared.refused(&body, client.as_ref()) {
+            return Ok(refusal.answer(kind));
         }
         if kind == ClientKind::Preflight && me.is_none() {
             headers::remove_method_overrides(&mut head.headers);
@@ -121,39 +104,21 @@ impl Proxy {
         let body = shared.body(body);
         shared.prepare(&mut head, me.as_ref(), client.is_some());
         write_framing(&mut head, &body);
+        let mut waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
         let request = Request::from_parts(head, body);
-        match shared.send(request, me.as_ref()).await {
+        let sent = shared.upstream.send(request, &mut waiting).await;
+        drop(waiting);
+        Ok(match sent {
             Ok(response) => shared
                 .answer(response, me, client)
                 .unwrap_or_else(|error| shared.refusal(error).answer(kind)),
             Err(Unanswered::Upstream(error)) => shared.refusal(error).answer(kind),
             Err(Unanswered::Ended(denial)) => shared.ended(&denial, asked),
-        }
+        })
     }
 }
 
 impl Shared {
-    /// Sends a request, as long as whoever asked may have the answer.
-    async fn send(
-        &self,
-        request: Request<RequestBody>,
-        me: Option<&CurrentAccount>,
-    ) -> Result<Response<UpstreamBody>, Unanswered> {
-        let mut sent = pin!(self.upstream.send(request));
-        let Some(me) = me else { return sent.await.map_err(Unanswered::Upstream) };
-        if let Ok(sent) = timeout(UNWATCHED, sent.as_mut()).await {
-            return sent.map_err(Unanswered::Upstream);
-        }
-        // Boxed: the many that are answered by now carry no room for it around.
-        let ended = Box::pin(self.gate.ended(me));
-        tokio::select! {
-            // An answer that comes in the same moment as the lock comes too late.
-            biased;
-            denial = ended => Err(Unanswered::Ended(denial)),
-            sent = sent => sent.map_err(Unanswered::Upstream),
-        }
-    }
-
     /// What the guard would have said, had the request come now.
     fn ended(&self, denial: &Denial, asked: Asked) -> Response<Body> {
         tracing::info!(
@@ -167,6 +132,15 @@ impl Shared {
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
         response
+    }
+
+    /// Why a request can't be passed on, if it can't.
+    fn refused(&self, body: &Incoming, client: Option<&Handshake>) -> Option<Refusal> {
+        if self.is_too_large(body) {
+            Some(Refusal::TooLarge)
+        } else {
+            (client.is_some() && self.upstream.settings().http2).then_some(Refusal::NoWebSocket)
+        }
     }
 
     fn is_too_large(&self, body: &Incoming) -> bool {
@@ -368,7 +342,6 @@ impl Service<Request<Incoming>> for Proxy {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let proxy = self.clone();
-        Box::pin(async move { Ok(proxy.pass_on(request).await) })
+        Box::pin(self.clone().pass_on(request))
     }
 }

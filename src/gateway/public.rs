@@ -76,9 +76,9 @@ impl Public {
 }
 
 impl Answer for Public {
-    async fn answer(self, peer: Peer, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
         let counted = self.0.figures.request();
-        match self.0.serve(&peer, request).await {
+        match self.0.serve(peer, request).await {
             Ok((outcome, mut response)) => {
                 counted.ends(outcome);
                 // The gateway's own, whatever an application speaks: one of HTTP/1.0

@@ -89,7 +89,7 @@ impl Screen {
         let kept = [&HOST, &CONTENT_LENGTH, &X_FORWARDED_PROTO, &self.client_address.header];
         remove_named_by_connection(&mut head.headers, &kept);
         let client = self.write_origin(&mut head.headers, &host, peer);
-        head.headers.insert(HOST, host);
+        head.headers.entry(HOST).or_insert(host);
         Ok(client)
     }
 

@@ -7,28 +7,36 @@
 //! connections that the upstream is not about to close, as far as anybody knows.
 
 mod body;
+mod connection;
 mod pool;
+mod waiting;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
 };
-use http::{Request, Response, StatusCode, Version};
+use http::uri::Uri;
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use hyper::client::conn::{TrySendError, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::body::Lease;
 pub(crate) use self::body::UpstreamBody;
-use self::pool::{Http1, Need, Pool};
+use self::connection::Connection;
+use self::pool::{Keeper, Need, Pool};
+pub(crate) use self::waiting::{Unanswered, Waiting};
+use crate::gateway::alarm::Alarm;
 use crate::gateway::body::{Progress, RequestBody};
 use crate::gateway::figures::Figures;
 use crate::gateway::settings::Upstream as Settings;
@@ -88,110 +96,137 @@ impl Upstream {
         &self.0.settings
     }
 
-    /// Closes connections that nobody has used for long, until the upstream is
-    /// dropped.
-    pub(crate) fn spawn_sweeper(&self) {
-        let (weak, keep) = (Arc::downgrade(&self.0), self.0.settings.idle_timeout);
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep((keep / 2).max(Duration::from_millis(100))).await;
-                let Some(shared) = weak.upgrade() else { return };
-                shared.pool.sweep(keep);
+    /// Looks after connections that wait, until the upstream is dropped: lets go of
+    /// those that the upstream closes, and of those that nobody has used for long.
+    pub(crate) fn spawn_keeper(&self) {
+        let (weak, mut keeper) = (Arc::downgrade(&self.0), Keeper::new(&self.0.settings));
+        tokio::spawn(poll_fn(move |context| match weak.upgrade() {
+            Some(shared) => {
+                keeper.look(&shared.pool, context);
+                Poll::Pending
             }
-        });
+            None => Poll::Ready(()),
+        }));
     }
 
-    /// Sends a request and gives the answer's head, with its body to come.
+    /// Sends a request and gives the answer's head, with its body to come, unless
+    /// whoever waits may not have it any more.
     ///
     /// Dropping the future closes the connection, unless others use it.
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
-    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
         if self.0.settings.http2 {
-            self.send_http2(request).await
+            self.send_http2(request, waiting).await
         } else {
-            self.send_http1(request).await
+            self.send_http1(request, waiting).await
         }
     }
 
     async fn send_http1(
         &self,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
         let progress = request.body().progress();
         let need = if is_repeatable(&request) { Need::AnyOpen } else { Need::Fresh };
-        while let Some(mut sender) = self.0.pool.take(need) {
-            let spare = (need == Need::AnyOpen).then(|| copy(&request));
+        while let Some(mut connection) = self.0.pool.take(need) {
+            let spare = (need == Need::AnyOpen).then(|| Spare::of(&request));
+            let (sent, alarm) = connection.send(request);
             let sent = self
                 .0
-                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .in_time(waiting, alarm, progress.as_deref(), sent)
                 .await?;
             let mut error = match sent {
-                Ok(response) => return self.receive(response, Some(sender)),
+                Ok(response) => return self.receive(response, connection, progress),
                 Err(error) => error,
             };
             request = match (error.take_message(), spare) {
-                (Some(unsent), _) => unsent,
-                (None, Some(spare)) if broke_before_the_answer(&error) => spare,
-                (None, _) => return Err(UpstreamError::Http(error.into_error())),
+                (Some(unsent), _) => {
+                    self.0.pool.learn_from_closed(&connection);
+                    unsent
+                }
+                (None, Some(spare)) if broke_before_the_answer(&error) => spare.into_request(),
+                (None, _) => return Err(UpstreamError::Http(error.into_error()).into()),
             };
         }
-        let mut sender = self.0.connect_http1().await?;
+        let mut connection = self.0.connect_http1(waiting).await?;
+        let (sent, alarm) = connection.send(request);
         let sent = self
             .0
-            .in_time(progress.as_deref(), sender.try_send_request(request))
+            .in_time(waiting, alarm, progress.as_deref(), sent)
             .await?;
         match sent {
-            Ok(response) => self.receive(response, Some(sender)),
-            Err(error) => Err(UpstreamError::Http(error.into_error())),
+            Ok(response) => self.receive(response, connection, progress),
+            Err(error) => Err(UpstreamError::Http(error.into_error()).into()),
         }
     }
 
     async fn send_http2(
         &self,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
         let progress = request.body().progress();
+        let mut alarm = Alarm::default();
         // One that was closed while it waited is found out by the first to use it.
         for _ in 0..2 {
-            let mut sender = self.0.shared_http2().await?;
+            let mut sender = waiting.wait(&mut alarm, self.0.shared_http2()).await??;
+            let sent = sender.try_send_request(request);
             let sent = self
                 .0
-                .in_time(progress.as_deref(), sender.try_send_request(request))
+                .in_time(waiting, &mut alarm, progress.as_deref(), sent)
                 .await?;
             let mut error = match sent {
-                Ok(response) => return self.receive(response, None),
+                Ok(response) => {
+                    check_length(&response)?;
+                    return Ok(self.0.answer(response, None));
+                }
                 Err(error) => error,
             };
             request = match error.take_message() {
                 Some(unsent) => unsent,
-                None => return Err(UpstreamError::Http(error.into_error())),
+                None => return Err(UpstreamError::Http(error.into_error()).into()),
             };
         }
         let closed = io::Error::new(io::ErrorKind::ConnectionAborted, "closed as soon as made");
-        Err(UpstreamError::Connect(closed))
+        Err(UpstreamError::Connect(closed).into())
     }
 
-    /// Takes an answer whose end can be told in one way only.
+    /// Takes an answer, and sees to what becomes of its connection.
     fn receive(
         &self,
         response: Response<Incoming>,
-        sender: Option<Http1>,
-    ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        let headers = response.headers();
-        if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-            return Err(UpstreamError::Ambiguous);
-        }
-        let home = Arc::downgrade(&self.0);
-        let lease = sender
-            .filter(|_| stays_open(&response))
-            .map(|sender| Lease { home, sender });
-        // Events come when something happens, and that may be tomorrow.
-        let patience = self.0.settings.body_idle_timeout;
-        let patience = (!is_of_events(headers)).then_some(patience);
-        Ok(response.map(|body| UpstreamBody::new(body, patience, lease)))
+        connection: Connection,
+        progress: Option<Arc<Progress>>,
+    ) -> Result<Response<UpstreamBody>, Unanswered> {
+        check_length(&response)?;
+        let reusable = stays_open(&response);
+        let lease = Lease { connection, reusable, home: Arc::downgrade(&self.0) };
+        let lease = if reusable && lease.connection.is_idle() {
+            // A short answer is there as a whole already.
+            self.0.pool.give_back(lease.connection);
+            None
+        } else if is_switch(&response) || progress.is_some_and(|body| !Progress::is_over(&body)) {
+            // It has more to do than to bring the answer.
+            lease.settle();
+            None
+        } else {
+            Some(lease)
+        };
+        Ok(self.0.answer(response, lease))
     }
+}
+
+/// Refuses an answer whose end can be told in two ways.
+fn check_length(response: &Response<Incoming>) -> Result<(), UpstreamError> {
+    let headers = response.headers();
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(UpstreamError::Ambiguous);
+    }
+    Ok(())
 }
 
 /// Whether a request may be acted on twice, and can be sent twice.
@@ -199,13 +234,32 @@ fn is_repeatable(request: &Request<RequestBody>) -> bool {
     request.method().is_idempotent() && request.body().is_end_stream()
 }
 
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::none());
-    copy.method_mut().clone_from(request.method());
-    copy.uri_mut().clone_from(request.uri());
-    *copy.version_mut() = request.version();
-    copy.headers_mut().clone_from(request.headers());
-    copy
+/// What it takes to make a request without a body once more. Lighter than the
+/// request itself, since nothing is looked up in it.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Spare {
+    fn of(request: &Request<RequestBody>) -> Self {
+        let field = |(name, value): (&HeaderName, &HeaderValue)| (name.clone(), value.clone());
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            fields: request.headers().iter().map(field).collect(),
+        }
+    }
+
+    fn into_request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::none());
+        (*request.method_mut(), *request.uri_mut()) = (self.method, self.uri);
+        for (name, value) in self.fields {
+            request.headers_mut().append(name, value);
+        }
+        request
+    }
 }
 
 /// Whether the upstream means to take another request on this connection.
@@ -214,9 +268,13 @@ fn stays_open(response: &Response<Incoming>) -> bool {
         let mut options = value.as_bytes().split(|byte| *byte == b',');
         options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
     };
-    response.status() != StatusCode::SWITCHING_PROTOCOLS
+    !is_switch(response)
         && response.version() == Version::HTTP_11
         && !response.headers().get_all(CONNECTION).iter().any(closes)
+}
+
+fn is_switch(response: &Response<Incoming>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn is_of_events(headers: &HeaderMap) -> bool {
@@ -240,43 +298,46 @@ fn is_reset(error: &hyper::Error) -> bool {
 }
 
 impl Shared {
+    /// An answer whose connection is this one; `None`: others use it meanwhile.
+    fn answer(&self, response: Response<Incoming>, lease: Option<Lease>) -> Response<UpstreamBody> {
+        // Events come when something happens, and that may be tomorrow.
+        let patience = self.settings.body_idle_timeout;
+        let patience = (!is_of_events(response.headers())).then_some(patience);
+        response.map(|body| UpstreamBody::new(body, patience, lease))
+    }
+
     /// Waits for an answer to begin. While the client's body still comes, or
     /// still goes, it is not the upstream that is slow.
     async fn in_time<T>(
         &self,
+        waiting: &mut Waiting<'_>,
+        alarm: &mut Alarm,
         progress: Option<&Progress>,
         answer: impl Future<Output = T>,
-    ) -> Result<T, UpstreamError> {
+    ) -> Result<T, Unanswered> {
         let patience = self.settings.response_timeout;
         let mut answer = pin!(answer);
-        loop {
+        // Further away than any timer goes: no limit.
+        while let Some(until) = Instant::now().checked_add(patience) {
             let before = progress.map(Progress::so_far);
-            if let Ok(answer) = timeout(patience, answer.as_mut()).await {
+            let waited = waiting.wait_until(until, alarm, answer.as_mut());
+            if let Some(answer) = waited.await? {
                 return Ok(answer);
             }
             let moves = |body: &Progress| body.is_for_client() || Some(body.so_far()) != before;
             if !progress.is_some_and(moves) {
-                return Err(UpstreamError::ResponseTimeout(patience));
+                return Err(UpstreamError::ResponseTimeout(patience).into());
             }
         }
+        waiting.wait(alarm, answer).await
     }
 
-    async fn connect_http1(self: &Arc<Self>) -> Result<Http1, UpstreamError> {
-        let stream = self.connect().await?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(UpstreamError::Http)?;
-        let home = Arc::downgrade(self);
+    async fn connect_http1(&self, waiting: &mut Waiting<'_>) -> Result<Connection, Unanswered> {
+        let mut alarm = Alarm::default();
+        let stream = waiting.wait(&mut alarm, self.connect()).await??;
         let open = self.figures.upstream_connection();
-        tokio::spawn(async move {
-            let _open = open;
-            // Whoever sent a request on it is told of what went wrong.
-            let _ = connection.with_upgrades().await;
-            if let Some(home) = home.upgrade() {
-                home.pool.forget_closed();
-            }
-        });
-        Ok(sender)
+        let connection = Connection::over(stream, alarm, open).await;
+        Ok(connection.map_err(UpstreamError::Http)?)
     }
 
     async fn shared_http2(&self) -> Result<Http2, UpstreamError> {

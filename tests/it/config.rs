@@ -252,7 +252,7 @@ fn settings_are_shown_changed_and_put_back() {
         .json();
     assert_eq!((&reset["value"], &reset["source"]), (&"balanced".into(), &"default".into()));
     let set = |name: &str, value: &str| host.run(&["settings", "set", name, value]);
-    set("lockout", "strict").fails(2, &["\"strict\"", "openproject"]);
+    set("lockout", "strict").fails(2, &["\"strict\"", "policy --list"]);
     set("lockout", "max_attempts=0").fails(2, &["nobody could sign in"]);
     set("branding.accent", "red").fails(2, &["as in #4338ca"]);
     set("branding.support_url", "javascript:alert(1)").fails(2, &["https://"]);

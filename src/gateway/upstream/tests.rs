@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,9 +45,14 @@ fn request(method: &str) -> Request<RequestBody> {
 }
 
 async fn send(upstream: &Upstream, method: &str) -> Result<String, UpstreamError> {
-    let body = upstream.send(request(method)).await?.into_body();
+    let answer = match upstream.send(request(method), &mut Waiting::of(None)).await {
+        Ok(answer) => answer,
+        Err(Unanswered::Upstream(error)) => return Err(error),
+        Err(Unanswered::Ended(_)) => panic!("nobody in particular waits"),
+    };
+    let body = answer.into_body();
     let whole = body.collect().await.expect("the whole of it").to_bytes();
-    // The connection's own task has to notice as well.
+    // What the application does then has to arrive as well.
     tokio::time::sleep(Duration::from_millis(5)).await;
     Ok(String::from_utf8_lossy(&whole).into_owned())
 }
@@ -93,11 +99,119 @@ async fn only_what_does_no_harm_is_sent_twice() {
 #[tokio::test]
 async fn an_upstream_that_closes_idle_connections_is_learned_from() {
     let (upstream, connections) = application(&[OK]).await;
+    upstream.spawn_keeper();
     for _ in 0..20 {
         assert_eq!(send(&upstream, "POST").await.expect("an answer"), "ok");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 20);
+    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(upstream.0.pool.len(), 0, "closed ones are forgotten");
+}
+
+/// An application that answers one request of each connection, says that nothing
+/// more comes after this pause, and reads on.
+async fn half_closing(pause: Duration) -> (Upstream, Arc<AtomicUsize>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&heard);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = socket.accept().await {
+            let heard = Arc::clone(&counted);
+            tokio::spawn(async move {
+                let mut some = [0; 4096];
+                let mut answered = false;
+                while let Ok(1..) = stream.read(&mut some).await {
+                    heard.fetch_add(1, Ordering::SeqCst);
+                    if !answered {
+                        let _ = stream.write_all(OK).await;
+                        tokio::time::sleep(pause).await;
+                        let _ = stream.shutdown().await;
+                        answered = true;
+                    }
+                }
+            });
+        }
+    });
+    let origin = Origin::parse(&format!("http://{address}")).expect("an origin");
+    (Upstream::new(Settings::new(origin), Figures::default()), heard)
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_who_will_not_answer() {
+    let (upstream, heard) = half_closing(Duration::ZERO).await;
+    for n in 1..=10 {
+        let method = if n % 2 == 0 { "GET" } else { "POST" };
+        assert_eq!(send(&upstream, method).await.expect("an answer"), "ok");
+        assert_eq!(heard.load(Ordering::SeqCst), n, "each request is sent once");
+        // The end has arrived by then, however busy the machine is.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_dies_while_it_waits_is_let_go_of_when_it_dies() {
+    let (upstream, _) = half_closing(Duration::from_millis(400)).await;
+    upstream.spawn_keeper();
+    let open = |idle| (upstream.0.pool.len() == idle).then_some(());
+    assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    open(1).expect("it waits");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    open(0).expect("it is gone, long before the next round");
+}
+
+#[tokio::test]
+async fn one_that_nobody_uses_is_closed() {
+    let (upstream, _) = application(&[OK; 2]).await;
+    let mut settings = upstream.settings().clone();
+    settings.idle_timeout = Duration::from_millis(200);
+    let upstream = Upstream::new(settings, Figures::default());
+    upstream.spawn_keeper();
+    assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
+    assert_eq!(upstream.0.pool.len(), 1);
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    assert_eq!(upstream.0.pool.len(), 0);
+}
+
+#[tokio::test]
+async fn who_drops_an_answer_closes_its_connection() {
+    const MORE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome";
+    let (upstream, connections) = application(&[MORE, OK]).await;
+    for n in 1..=3 {
+        let answer = upstream.send(request("GET"), &mut Waiting::of(None)).await;
+        let mut body = answer.expect("an answer").into_body();
+        let some = body.frame().await.expect("a frame").expect("some of it");
+        assert_eq!(some.into_data().expect("data"), "some");
+        drop(body);
+        assert_eq!(upstream.0.pool.len(), 0);
+        assert_eq!(connections.load(Ordering::SeqCst), n);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_comes_late_gives_its_connection_back() {
+    const CHUNKS: &[u8] =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    // Piece by piece: the head, then the body, then its end.
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut stream, _) = socket.accept().await.expect("a connection");
+        let mut some = [0; 4096];
+        while let Ok(1..) = stream.read(&mut some).await {
+            for piece in CHUNKS.chunks(20) {
+                let _ = stream.write_all(piece).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    });
+    let origin = Origin::parse(&format!("http://{address}")).expect("an origin");
+    let upstream = Upstream::new(Settings::new(origin), Figures::default());
+    for _ in 0..3 {
+        assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
+        assert_eq!(upstream.0.pool.len(), 1, "the same one, each time");
+    }
 }
 
 #[tokio::test]
@@ -127,4 +241,37 @@ async fn a_connection_has_its_time_too() {
     settings.connect_timeout = Duration::from_millis(50);
     let answer = send(&Upstream::new(settings, Figures::default()), "GET").await;
     assert!(matches!(answer, Err(UpstreamError::ConnectTimeout(_))), "{answer:?}");
+}
+
+/// Counts how often it is woken up.
+#[derive(Default)]
+struct Counted(AtomicUsize);
+
+impl Wake for Counted {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn whoever_had_a_connection_is_left_in_peace() {
+    let (upstream, connections) = application(&[OK; 5]).await;
+    let counted = Arc::new(Counted::default());
+    let waker = Waker::from(Arc::clone(&counted));
+    let mut waiting = Waiting::of(None);
+    let mut first = Box::pin(upstream.send(request("GET"), &mut waiting));
+    let answer = loop {
+        let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
+        if let Poll::Ready(answer) = polled {
+            break answer;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    drop(answer.expect("an answer"));
+    let before = counted.0.load(Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1, "the same connection");
+    assert_eq!(counted.0.load(Ordering::SeqCst), before, "woken up for another's answer");
 }

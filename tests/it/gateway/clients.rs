@@ -1,5 +1,6 @@
 //! Clients that misbehave while an application answers, or that just go away.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,7 +23,11 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn before(upstream: &Recorder) -> Self {
-        let stand = Stand::over(upstream.address, |settings| {
+        Self::at(upstream.address).await
+    }
+
+    pub(super) async fn at(upstream: SocketAddr) -> Self {
+        let stand = Stand::over(upstream, |settings| {
             settings.upstream.response_timeout = Duration::from_millis(300);
             settings.upstream.body_idle_timeout = Duration::from_millis(300);
             settings.limits.body_idle_timeout = Duration::from_millis(300);

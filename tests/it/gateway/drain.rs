@@ -335,6 +335,7 @@ async fn much_goes_through_little_memory() {
             .status(),
         200
     );
-    let grown = program.peak() - before;
+    // Linux adds up what its threads counted now and then: a peak may seem to fall.
+    let grown = program.peak().saturating_sub(before);
     assert!(grown < 16 << 10, "it took {grown} KiB more");
 }

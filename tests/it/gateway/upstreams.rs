@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use super::clients::Scene;
 use crate::support::{Act, OK, Recorder};
 
@@ -366,5 +369,68 @@ async fn events_come_at_once_and_may_pause() {
             heard.extend(more);
             assert!(asked.elapsed() < Duration::from_millis(900), "event {n} is held back");
         }
+    }
+}
+
+/// An application that answers each request as soon as it has its head, and takes
+/// the rest of it, of this length, afterwards.
+async fn hasty(rest: usize) -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = socket.local_addr().expect("an address");
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = socket.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                loop {
+                    let mut head = Vec::new();
+                    while !head.ends_with(b"\r\n\r\n") {
+                        let Ok(byte) = stream.read_u8().await else { return };
+                        head.push(byte);
+                    }
+                    let _ = stream.write_all(OK).await;
+                    let mut body = vec![0; rest];
+                    if stream.read_exact(&mut body).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, connections)
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_an_early_answer() {
+    let rest = 90_000;
+    let (address, connections) = hasty(rest).await;
+    let scene = Scene::at(address).await;
+    let mut client = scene.client().await;
+    for _ in 0..3 {
+        let head = scene.head("PUT /") + &format!("Content-Length: {rest}\r\n\r\n");
+        client.send(head + "some").await;
+        assert_eq!(client.answer().await.expect("an answer").status(), 200);
+        for piece in vec![b'x'; rest - 4].chunks(30_000) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            client.send(piece).await;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1, "each waits for its upload's end");
+}
+
+#[tokio::test]
+async fn what_came_before_an_answer_broke_off_comes_through() {
+    let half = || send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    let upstream = Recorder::acting(move |_| vec![half(), Act::Close]).await;
+    let scene = Scene::before(&upstream).await;
+    for _ in 0..20 {
+        let mut client = scene.client().await;
+        client.send(scene.get("/")).await;
+        let rest = client.rest(Duration::from_secs(2)).await;
+        let text = String::from_utf8(rest.expect("an end")).expect("text");
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        assert!(text.ends_with("\r\n\r\nhalf"), "{text}");
     }
 }

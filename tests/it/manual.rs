@@ -55,10 +55,16 @@ fn every_test_that_the_manual_names_is_there() {
         let head = format!("fn {name}(");
         sources.iter().any(|file| file.code.contains(&head))
     };
-    let rows = LOCKOUTS.lines().filter(|line| line.starts_with("| ") && line.contains(" | `"));
+    let rows = LOCKOUTS
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains(" | `"));
     let mut named = 0;
     for row in rows {
-        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().expect("a last column");
+        let shown_by = row
+            .trim_end_matches(" |")
+            .rsplit(" | ")
+            .next()
+            .expect("a last column");
         for name in shown_by.split(", ").map(|name| name.trim_matches('`')) {
             assert!(is_there(name), "{name} is no test: {row}");
             named += 1;

@@ -192,11 +192,6 @@ impl Progress {
         self.frames.load(Ordering::Relaxed)
     }
 
-    /// Whether nothing more is to come: the body is gone.
-    pub(crate) fn is_over(progress: &Arc<Self>) -> bool {
-        Arc::strong_count(progress) == 1
-    }
-
     /// Whether it is the client that everybody waits for.
     pub(crate) fn is_for_client(&self) -> bool {
         self.waiting.load(Ordering::Relaxed)

@@ -74,7 +74,7 @@ impl Proxy {
         figures: Figures,
     ) -> Self {
         let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
-        upstream.spawn_keeper();
+        upstream.spawn_sweeper();
         let host = settings.upstream.origin.authority().as_str();
         Self(Arc::new(Shared {
             upstream,

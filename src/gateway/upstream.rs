@@ -7,16 +7,13 @@
 //! connections that the upstream is not about to close, as far as anybody knows.
 
 mod body;
-mod connection;
 mod pool;
 mod waiting;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::header::{
@@ -26,15 +23,14 @@ use http::uri::Uri;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http2};
+use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use self::body::Lease;
 pub(crate) use self::body::UpstreamBody;
-use self::connection::Connection;
-use self::pool::{Keeper, Need, Pool};
+use self::pool::{Http1, Need, Pool};
 pub(crate) use self::waiting::{Unanswered, Waiting};
 use crate::gateway::alarm::Alarm;
 use crate::gateway::body::{Progress, RequestBody};
@@ -96,17 +92,17 @@ impl Upstream {
         &self.0.settings
     }
 
-    /// Looks after connections that wait, until the upstream is dropped: lets go of
-    /// those that the upstream closes, and of those that nobody has used for long.
-    pub(crate) fn spawn_keeper(&self) {
-        let (weak, mut keeper) = (Arc::downgrade(&self.0), Keeper::new(&self.0.settings));
-        tokio::spawn(poll_fn(move |context| match weak.upgrade() {
-            Some(shared) => {
-                keeper.look(&shared.pool, context);
-                Poll::Pending
+    /// Closes connections that nobody has used for long, until the upstream is
+    /// dropped.
+    pub(crate) fn spawn_sweeper(&self) {
+        let (weak, keep) = (Arc::downgrade(&self.0), self.0.settings.idle_timeout);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep((keep / 2).max(Duration::from_millis(100))).await;
+                let Some(shared) = weak.upgrade() else { return };
+                shared.pool.sweep(keep);
             }
-            None => Poll::Ready(()),
-        }));
+        });
     }
 
     /// Sends a request and gives the answer's head, with its body to come, unless
@@ -134,32 +130,31 @@ impl Upstream {
         let need = if is_repeatable(&request) { Need::AnyOpen } else { Need::Fresh };
         while let Some(mut connection) = self.0.pool.take(need) {
             let spare = (need == Need::AnyOpen).then(|| Spare::of(&request));
-            let (sent, alarm) = connection.send(request);
+            let sent = connection.sender.try_send_request(request);
+            let alarm = &mut connection.alarm;
             let sent = self
                 .0
                 .in_time(waiting, alarm, progress.as_deref(), sent)
                 .await?;
             let mut error = match sent {
-                Ok(response) => return self.receive(response, connection, progress),
+                Ok(response) => return self.receive(response, Some(connection)),
                 Err(error) => error,
             };
             request = match (error.take_message(), spare) {
-                (Some(unsent), _) => {
-                    self.0.pool.learn_from_closed(&connection);
-                    unsent
-                }
+                (Some(unsent), _) => unsent,
                 (None, Some(spare)) if broke_before_the_answer(&error) => spare.into_request(),
                 (None, _) => return Err(UpstreamError::Http(error.into_error()).into()),
             };
         }
         let mut connection = self.0.connect_http1(waiting).await?;
-        let (sent, alarm) = connection.send(request);
+        let sent = connection.sender.try_send_request(request);
+        let alarm = &mut connection.alarm;
         let sent = self
             .0
             .in_time(waiting, alarm, progress.as_deref(), sent)
             .await?;
         match sent {
-            Ok(response) => self.receive(response, connection, progress),
+            Ok(response) => self.receive(response, Some(connection)),
             Err(error) => Err(UpstreamError::Http(error.into_error()).into()),
         }
     }
@@ -180,10 +175,7 @@ impl Upstream {
                 .in_time(waiting, &mut alarm, progress.as_deref(), sent)
                 .await?;
             let mut error = match sent {
-                Ok(response) => {
-                    check_length(&response)?;
-                    return Ok(self.0.answer(response, None));
-                }
+                Ok(response) => return self.receive(response, None),
                 Err(error) => error,
             };
             request = match error.take_message() {
@@ -195,38 +187,25 @@ impl Upstream {
         Err(UpstreamError::Connect(closed).into())
     }
 
-    /// Takes an answer, and sees to what becomes of its connection.
+    /// Takes an answer whose end can be told in one way only.
     fn receive(
         &self,
         response: Response<Incoming>,
-        connection: Connection,
-        progress: Option<Arc<Progress>>,
+        connection: Option<Http1>,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
-        check_length(&response)?;
-        let reusable = stays_open(&response);
-        let lease = Lease { connection, reusable, home: Arc::downgrade(&self.0) };
-        let lease = if reusable && lease.connection.is_idle() {
-            // A short answer is there as a whole already.
-            self.0.pool.give_back(lease.connection);
-            None
-        } else if is_switch(&response) || progress.is_some_and(|body| !Progress::is_over(&body)) {
-            // It has more to do than to bring the answer.
-            lease.settle();
-            None
-        } else {
-            Some(lease)
-        };
-        Ok(self.0.answer(response, lease))
+        let headers = response.headers();
+        if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+            return Err(UpstreamError::Ambiguous.into());
+        }
+        let home = Arc::downgrade(&self.0);
+        let lease = connection
+            .filter(|_| stays_open(&response))
+            .map(|connection| Lease { home, connection });
+        // Events come when something happens, and that may be tomorrow.
+        let patience = self.0.settings.body_idle_timeout;
+        let patience = (!is_of_events(headers)).then_some(patience);
+        Ok(response.map(|body| UpstreamBody::new(body, patience, lease)))
     }
-}
-
-/// Refuses an answer whose end can be told in two ways.
-fn check_length(response: &Response<Incoming>) -> Result<(), UpstreamError> {
-    let headers = response.headers();
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        return Err(UpstreamError::Ambiguous);
-    }
-    Ok(())
 }
 
 /// Whether a request may be acted on twice, and can be sent twice.
@@ -268,13 +247,9 @@ fn stays_open(response: &Response<Incoming>) -> bool {
         let mut options = value.as_bytes().split(|byte| *byte == b',');
         options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
     };
-    !is_switch(response)
+    response.status() != StatusCode::SWITCHING_PROTOCOLS
         && response.version() == Version::HTTP_11
         && !response.headers().get_all(CONNECTION).iter().any(closes)
-}
-
-fn is_switch(response: &Response<Incoming>) -> bool {
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn is_of_events(headers: &HeaderMap) -> bool {
@@ -298,14 +273,6 @@ fn is_reset(error: &hyper::Error) -> bool {
 }
 
 impl Shared {
-    /// An answer whose connection is this one; `None`: others use it meanwhile.
-    fn answer(&self, response: Response<Incoming>, lease: Option<Lease>) -> Response<UpstreamBody> {
-        // Events come when something happens, and that may be tomorrow.
-        let patience = self.settings.body_idle_timeout;
-        let patience = (!is_of_events(response.headers())).then_some(patience);
-        response.map(|body| UpstreamBody::new(body, patience, lease))
-    }
-
     /// Waits for an answer to begin. While the client's body still comes, or
     /// still goes, it is not the upstream that is slow.
     async fn in_time<T>(
@@ -332,12 +299,29 @@ impl Shared {
         waiting.wait(alarm, answer).await
     }
 
-    async fn connect_http1(&self, waiting: &mut Waiting<'_>) -> Result<Connection, Unanswered> {
+    async fn connect_http1(
+        self: &Arc<Self>,
+        waiting: &mut Waiting<'_>,
+    ) -> Result<Http1, Unanswered> {
         let mut alarm = Alarm::default();
         let stream = waiting.wait(&mut alarm, self.connect()).await??;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(UpstreamError::Http)?;
+        let home = Arc::downgrade(self);
         let open = self.figures.upstream_connection();
-        let connection = Connection::over(stream, alarm, open).await;
-        Ok(connection.map_err(UpstreamError::Http)?)
+        // In a task of its own, and not in that of whoever waits: what has come from
+        // many clients is read before any of it is sent on, and whoever is at the
+        // other end is woken up once for all of it.
+        tokio::spawn(async move {
+            let _open = open;
+            // Whoever sent a request on it is told of what went wrong.
+            let _ = connection.with_upgrades().await;
+            if let Some(home) = home.upgrade() {
+                home.pool.forget_closed();
+            }
+        });
+        Ok(Http1 { sender, alarm })
     }
 
     async fn shared_http2(&self) -> Result<Http2, UpstreamError> {

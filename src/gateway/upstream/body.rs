@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Weak;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,46 +12,14 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 
 use super::Shared;
-use super::connection::Connection;
+use super::pool::Http1;
 use crate::gateway::body::{BodyError, Patience};
 use crate::gateway::untrusted;
 
 /// A connection in use, and where it goes afterwards.
 pub(super) struct Lease {
-    pub(super) connection: Connection,
-    /// Whether there can be a next request.
-    pub(super) reusable: bool,
     pub(super) home: Weak<Shared>,
-}
-
-impl Lease {
-    /// Gives the connection back, or sees to it that this happens, when the answer
-    /// has come to its end.
-    fn end(self) {
-        if self.reusable && !self.connection.is_closed() {
-            self.settle();
-        }
-    }
-
-    /// Lets the connection do by itself what it still has to do: to send the rest
-    /// of a request, or to become what it was switched to.
-    pub(super) fn settle(mut self) {
-        if self.connection.is_idle() {
-            return self.give_back();
-        }
-        tokio::spawn(async move {
-            self.connection.settle().await;
-            self.give_back();
-        });
-    }
-
-    fn give_back(self) {
-        if let Some(home) = self.home.upgrade()
-            && self.reusable
-        {
-            home.pool.give_back(self.connection);
-        }
-    }
+    pub(super) connection: Http1,
 }
 
 pin_project! {
@@ -60,30 +28,28 @@ pin_project! {
     pub(crate) struct UpstreamBody {
         #[pin]
         body: Incoming,
-        // Boxed: most answers are there as a whole, and carry no room for it around.
-        lease: Option<Box<Lease>>,
+        lease: Option<Lease>,
         patience: Option<Patience>,
-        broken: Option<BodyError>,
     }
 }
 
 impl UpstreamBody {
     /// A body that may pause no longer than this; `None`: as long as it likes.
-    /// Without a lease it comes by itself, or is there already.
+    /// Without a lease it comes over a connection that others use meanwhile.
     pub(super) fn new(body: Incoming, patience: Option<Duration>, lease: Option<Lease>) -> Self {
         let ended = body.is_end_stream();
-        let lease = lease.map(Box::new);
-        let mut body = Self { body, lease, patience: patience.map(Patience::new), broken: None };
+        let mut body = Self { body, lease, patience: patience.map(Patience::new) };
         if ended {
-            end(&mut body.lease);
+            give_back(&mut body.lease);
         }
         body
     }
 }
 
-fn end(lease: &mut Option<Box<Lease>>) {
-    if let Some(lease) = lease.take() {
-        lease.end();
+fn give_back(lease: &mut Option<Lease>) {
+    let Some(Lease { home, connection }) = lease.take() else { return };
+    if let Some(home) = home.upgrade() {
+        home.pool.give_back(connection);
     }
 }
 
@@ -96,18 +62,7 @@ impl HttpBody for UpstreamBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut this = self.project();
-        if let Some(error) = this.broken.take() {
-            return Poll::Ready(Some(Err(error)));
-        }
-        let polled = if let Some(lease) = this.lease {
-            lease.connection.drive(context);
-            // It gets what it gets while the connection is driven.
-            let mut unheard = Context::from_waker(Waker::noop());
-            this.body.as_mut().poll_frame(&mut unheard)
-        } else {
-            this.body.as_mut().poll_frame(context)
-        };
-        let Poll::Ready(mut frame) = polled else {
+        let Poll::Ready(mut frame) = this.body.as_mut().poll_frame(context) else {
             let Some(patience) = this.patience else { return Poll::Pending };
             ready!(patience.poll_out(context));
             drop(this.lease.take());
@@ -117,25 +72,16 @@ impl HttpBody for UpstreamBody {
             patience.renew();
         }
         match &mut frame {
+            Some(Err(_)) => drop(this.lease.take()),
             Some(Ok(frame)) => {
                 clean(frame);
                 if this.body.is_end_stream() {
-                    end(this.lease);
+                    give_back(this.lease);
                 }
             }
-            Some(Err(_)) => drop(this.lease.take()),
-            None => end(this.lease),
+            None => give_back(this.lease),
         }
-        match frame.transpose() {
-            Ok(frame) => Poll::Ready(frame.map(Ok)),
-            Err(error) => {
-                // Whoever sends the answer on drops what they still hold of it when
-                // it breaks off. What came before goes out first.
-                *this.broken = Some(error.into());
-                context.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,5 +1,4 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
 
 use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,7 +51,7 @@ async fn send(upstream: &Upstream, method: &str) -> Result<String, UpstreamError
     };
     let body = answer.into_body();
     let whole = body.collect().await.expect("the whole of it").to_bytes();
-    // What the application does then has to arrive as well.
+    // The connection's own task has to notice as well.
     tokio::time::sleep(Duration::from_millis(5)).await;
     Ok(String::from_utf8_lossy(&whole).into_owned())
 }
@@ -99,12 +98,10 @@ async fn only_what_does_no_harm_is_sent_twice() {
 #[tokio::test]
 async fn an_upstream_that_closes_idle_connections_is_learned_from() {
     let (upstream, connections) = application(&[OK]).await;
-    upstream.spawn_keeper();
     for _ in 0..20 {
         assert_eq!(send(&upstream, "POST").await.expect("an answer"), "ok");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 20);
-    tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(upstream.0.pool.len(), 0, "closed ones are forgotten");
 }
 
@@ -152,13 +149,13 @@ async fn nothing_is_sent_to_who_will_not_answer() {
 #[tokio::test]
 async fn one_that_dies_while_it_waits_is_let_go_of_when_it_dies() {
     let (upstream, _) = half_closing(Duration::from_millis(400)).await;
-    upstream.spawn_keeper();
+    upstream.spawn_sweeper();
     let open = |idle| (upstream.0.pool.len() == idle).then_some(());
     assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
     tokio::time::sleep(Duration::from_millis(250)).await;
     open(1).expect("it waits");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    open(0).expect("it is gone, long before the next round");
+    open(0).expect("it is gone, long before anybody sweeps");
 }
 
 #[tokio::test]
@@ -167,7 +164,7 @@ async fn one_that_nobody_uses_is_closed() {
     let mut settings = upstream.settings().clone();
     settings.idle_timeout = Duration::from_millis(200);
     let upstream = Upstream::new(settings, Figures::default());
-    upstream.spawn_keeper();
+    upstream.spawn_sweeper();
     assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
     assert_eq!(upstream.0.pool.len(), 1);
     tokio::time::sleep(Duration::from_millis(450)).await;
@@ -241,37 +238,4 @@ async fn a_connection_has_its_time_too() {
     settings.connect_timeout = Duration::from_millis(50);
     let answer = send(&Upstream::new(settings, Figures::default()), "GET").await;
     assert!(matches!(answer, Err(UpstreamError::ConnectTimeout(_))), "{answer:?}");
-}
-
-/// Counts how often it is woken up.
-#[derive(Default)]
-struct Counted(AtomicUsize);
-
-impl Wake for Counted {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[tokio::test]
-async fn whoever_had_a_connection_is_left_in_peace() {
-    let (upstream, connections) = application(&[OK; 5]).await;
-    let counted = Arc::new(Counted::default());
-    let waker = Waker::from(Arc::clone(&counted));
-    let mut waiting = Waiting::of(None);
-    let mut first = Box::pin(upstream.send(request("GET"), &mut waiting));
-    let answer = loop {
-        let polled = first.as_mut().poll(&mut Context::from_waker(&waker));
-        if let Poll::Ready(answer) = polled {
-            break answer;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    };
-    drop(answer.expect("an answer"));
-    let before = counted.0.load(Ordering::SeqCst);
-    for _ in 0..3 {
-        assert_eq!(send(&upstream, "GET").await.expect("an answer"), "ok");
-    }
-    assert_eq!(connections.load(Ordering::SeqCst), 1, "the same connection");
-    assert_eq!(counted.0.load(Ordering::SeqCst), before, "woken up for another's answer");
 }

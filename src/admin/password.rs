@@ -35,6 +35,10 @@ impl Admin {
     /// The same by the person, who proved the current password in this generation.
     /// Says whether it was done: a password that somebody else set meanwhile stays,
     /// and so does whatever locks the person out.
+    #[cfg_attr(
+        not(feature = "pages"),
+        expect(dead_code, reason = "only people at their own page set their own")
+    )]
     pub(crate) async fn set_own_password(
         &self,
         actor: &Actor,

@@ -97,7 +97,7 @@ async fn at_once(gate: &Portcullis, account: &Account, wrong: usize, right: usiz
 }
 
 async fn rounds((gate, _kept): (Portcullis, Box<dyn Any>), store: &str) {
-    let rounds = how_many("PORTCULLIS_ROUNDS", 4);
+    let rounds = how_many("PORTCULLIS_ROUNDS", 20);
     let directory = Arc::clone(gate.directory().expect("it was given"));
     let mut owner_in = 0;
     for round in 0..rounds {
@@ -123,7 +123,7 @@ async fn rounds((gate, _kept): (Portcullis, Box<dyn Any>), store: &str) {
     println!("{store}: {rounds} times {LIMIT} right at once, all signed in");
 }
 
-/// Four rounds, or as many as `PORTCULLIS_ROUNDS` says.
+/// Twenty rounds, or as many as `PORTCULLIS_ROUNDS` says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_thousand_at_once_in_memory() {
     rounds(in_memory().await, "memory").await;
@@ -186,7 +186,7 @@ async fn a_thousand_at_once_from_two_processes() {
     let mut inputs = children
         .each_mut()
         .map(|child| child.stdin.take().expect("a pipe"));
-    let rounds = how_many("PORTCULLIS_ROUNDS", 4);
+    let rounds = how_many("PORTCULLIS_ROUNDS", 20);
     let mut shares = Vec::new();
     for round in 0..rounds {
         let login = person(&directory, &format!("alice{round}"), None)

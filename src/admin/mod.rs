@@ -22,6 +22,7 @@ mod error;
 mod find;
 mod lock;
 mod password;
+mod person;
 mod rights;
 mod scratch;
 pub mod settings;
@@ -52,13 +53,13 @@ pub use self::add::NewPerson;
 pub use self::authenticate::{Caller, TokenRefusal};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
 pub use self::unlock::UnlockKind;
-pub use self::update::PersonChange;
 
 /// Does what administrators ask for.
 ///

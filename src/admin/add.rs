@@ -5,8 +5,9 @@ use crate::admin::{Actor, Admin, AdminError, Outcome};
 use crate::domain::account::Details;
 use crate::domain::event::Action;
 use crate::domain::login::Login;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::permission::Permissions;
 use crate::domain::standing::Lifecycle;
 use crate::store::NewAccount;
 
@@ -121,7 +122,7 @@ impl Admin {
     /// If whoever asks may not make accounts, the login or the address is taken, or
     /// the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::CreateUser)?;
         if person.admin || person.details.permissions != Permissions::default() {
             actor.require_administrator()?;
         }

@@ -7,6 +7,7 @@ use crate::domain::account::Account;
 use crate::domain::event::Action;
 use crate::domain::lock::End;
 use crate::domain::login::fold_email;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
 use crate::domain::permission::Permissions;
 use crate::domain::standing::{Lifecycle, Transition};
@@ -132,10 +133,14 @@ impl PersonChange {
         set(&mut account.admin, self.admin);
     }
 
-    /// Whether this is for administrators alone.
-    fn is_for_administrators(&self) -> bool {
-        let granted = self.admin.is_some() || self.permissions.is_some();
-        granted || self.identity_url.is_some() || self.password.is_some()
+    /// Whether this says what somebody may do.
+    fn grants(&self) -> bool {
+        self.admin.is_some() || self.permissions.is_some()
+    }
+
+    /// Whether this gives somebody a way in.
+    fn opens(&self) -> bool {
+        self.identity_url.is_some() || self.password.is_some()
     }
 }
 
@@ -205,8 +210,12 @@ fn set_locked(
 
 /// People may change themselves, but not what they may do or whether they may come in.
 fn allow(facts: &Facts<'_>, actor: &Actor, change: &PersonChange) -> Result<(), AdminError> {
-    if change.is_for_administrators() {
+    // Who gives an administrator a way in can have it all: a token that is for less
+    // than that does not.
+    if change.grants() || (change.opens() && facts.account.admin) {
         actor.require_administrator()?;
+    } else if change.opens() {
+        actor.require_administrator_to(Operation::UpdateUser)?;
     }
     match change.locked {
         Some(_) => actor.require_managing(facts.account),

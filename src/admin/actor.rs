@@ -86,7 +86,8 @@ impl Actor {
 
     /// Refuses who may not do this. The host and Portcullis itself may do everything.
     pub(super) fn require(&self, wanted: impl Into<Operations>) -> Result<(), AdminError> {
-        self.rights().map_or(Ok(()), |rights| rights.require(wanted))
+        self.rights()
+            .map_or(Ok(()), |rights| rights.require(wanted))
     }
 
     /// Refuses who may not change this account, or themselves.
@@ -107,7 +108,8 @@ impl Actor {
         &self,
         wanted: impl Into<Operations>,
     ) -> Result<(), AdminError> {
-        self.rights().map_or(Ok(()), |rights| rights.require_administrator_to(wanted))
+        self.rights()
+            .map_or(Ok(()), |rights| rights.require_administrator_to(wanted))
     }
 
     /// Refuses who may not change this account: administrators are changed by

@@ -50,7 +50,11 @@ impl Admin {
         let id = ApplicationId::from_random(random()?);
         let new = NewApplication { id, name, secret: secret.key(), scopes };
         let note = actor.note(Action::ApplicationCreated, None);
-        let application = self.directory.applications().create_application(new, note).await?;
+        let application = self
+            .directory
+            .applications()
+            .create_application(new, note)
+            .await?;
         self.count(Action::ApplicationCreated);
         Ok(CreatedApplication { secret, application })
     }
@@ -164,7 +168,11 @@ impl Admin {
     ) -> Result<Application, AdminError> {
         actor.require(Operation::ManageTokens)?;
         let note = actor.note(Action::ApplicationRemoved, None);
-        let removed = self.directory.applications().remove_application(id, note).await?;
+        let removed = self
+            .directory
+            .applications()
+            .remove_application(id, note)
+            .await?;
         let removed = removed.ok_or(AdminError::NoSuchApplication { id })?;
         self.count(Action::ApplicationRemoved);
         Ok(removed)

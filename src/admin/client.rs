@@ -148,7 +148,12 @@ impl Admin {
             return Ok(Revoked::NotYours);
         }
         let note = client.actor().note(Action::TokenRevoked, None);
-        if self.directory.revoke_token(token.key.id(), note).await?.is_some() {
+        if self
+            .directory
+            .revoke_token(token.key.id(), note)
+            .await?
+            .is_some()
+        {
             self.count(Action::TokenRevoked);
         }
         Ok(Revoked::Done)
@@ -204,6 +209,9 @@ fn scopes_now(token: &ApiToken, owner: &Identity) -> Vec<String> {
         return application.scopes.clone();
     }
     let may = Scopes::of(&application.scopes);
-    let kept = token.scopes.iter().filter(|scope| may.include(&Scopes::of([*scope])));
+    let kept = token
+        .scopes
+        .iter()
+        .filter(|scope| may.include(&Scopes::of([*scope])));
     kept.cloned().collect()
 }

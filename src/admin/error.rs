@@ -30,7 +30,9 @@ pub enum AdminError {
         scope: String,
     },
     /// A token or an application would be for more than whoever makes it may do.
-    #[error("you can't give {scope:?}, which is more than you may do: name less, or ask an administrator")]
+    #[error(
+        "you can't give {scope:?}, which is more than you may do: name less, or ask an administrator"
+    )]
     BeyondMaker {
         /// What is too much.
         scope: String,
@@ -51,6 +53,12 @@ pub enum AdminError {
         end: Timestamp,
         /// The instant of the decision.
         now: Timestamp,
+    },
+    /// More scopes than anybody needs.
+    #[error("there are more than {max} scopes: name fewer, or * for everything")]
+    TooManyScopes {
+        /// How many there can be.
+        max: usize,
     },
     /// Whoever asks may not do this.
     #[error("this needs the permission {permission}: ask an administrator for it")]

@@ -102,7 +102,10 @@ impl Rights {
     /// # Errors
     ///
     /// As [`Rights::require_administrator`].
-    pub fn require_administrator_to(&self, wanted: impl Into<Operations>) -> Result<(), AdminError> {
+    pub fn require_administrator_to(
+        &self,
+        wanted: impl Into<Operations>,
+    ) -> Result<(), AdminError> {
         if !self.admin {
             return Err(AdminError::AdministratorsOnly);
         }
@@ -140,13 +143,18 @@ impl Rights {
             return self.allow(operations);
         }
         let come_with = Scopes::of([word]);
-        let brought = self.scopes.as_ref().is_none_or(|held| held.include(&come_with));
+        let brought = self
+            .scopes
+            .as_ref()
+            .is_none_or(|held| held.include(&come_with));
         let others = word == EVERYTHING || to == Receiver::Another;
         brought && (self.admin || to == Receiver::Oneself || !others)
     }
 
     fn in_scope(&self, wanted: Operations) -> bool {
-        self.scopes.as_ref().is_none_or(|scopes| scopes.allow(wanted))
+        self.scopes
+            .as_ref()
+            .is_none_or(|scopes| scopes.allow(wanted))
     }
 }
 
@@ -276,8 +284,16 @@ mod tests {
         assert!(of(&["users.manage"]).require_administrator().is_err());
         let narrowed = of(&["*"]).within(&words(&["internal_user_mgt_update"]));
         assert!(!narrowed.administer(), "not in all that an administrator does");
-        assert!(narrowed.require_administrator_to(Operation::UpdateUser).is_ok());
-        assert!(narrowed.require_administrator_to(Operation::DeleteUser).is_err());
+        assert!(
+            narrowed
+                .require_administrator_to(Operation::UpdateUser)
+                .is_ok()
+        );
+        assert!(
+            narrowed
+                .require_administrator_to(Operation::DeleteUser)
+                .is_err()
+        );
         // No token widens what its application may by then.
         let since_narrowed = of(&["users.view"]).within(&words(&["*"]));
         assert!(since_narrowed.allow(Operation::ListUsers));

@@ -16,8 +16,8 @@ use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::{lifetime, on_or_off};
 pub(crate) use self::read::{accent, line, support_url};
+use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {

@@ -229,12 +229,7 @@ async fn remove(id: ApplicationId, desk: &Desk) -> Result<(), Failure> {
     desk.output.answer(&json, &Page::new().line(&words))
 }
 
-fn told(
-    application: &Application,
-    changed: bool,
-    words: &str,
-    desk: &Desk,
-) -> Result<(), Failure> {
+fn told(application: &Application, changed: bool, words: &str, desk: &Desk) -> Result<(), Failure> {
     let json = json!({ "changed": changed, "application": ApplicationView::new(application) });
     desk.output.answer(&json, &Page::new().line(words))
 }

@@ -87,12 +87,16 @@ impl Create {
             TokenRequest { name: self.name.clone(), scopes: self.scopes.clone(), expires_at };
         let created = match self.application {
             Some(id) => {
-                let made = desk.admin.create_application_token(&desk.actor, id, request);
+                let made = desk
+                    .admin
+                    .create_application_token(&desk.actor, id, request);
                 made.await?
             }
             None => {
                 let owner = self.owner.as_deref().unwrap_or_default().into();
-                desk.admin.create_token(&desk.actor, &owner, request).await?
+                desk.admin
+                    .create_token(&desk.actor, &owner, request)
+                    .await?
             }
         };
         let secret = created.secret.expose();

@@ -103,7 +103,10 @@ impl Permission {
     pub fn for_all_of(wanted: impl Into<Operations>) -> Self {
         let wanted = wanted.into();
         let allows = |permission: &Self| permission.operations().contain(wanted);
-        Self::ALL.into_iter().find(allows).unwrap_or(Self::ManageUsers)
+        Self::ALL
+            .into_iter()
+            .find(allows)
+            .unwrap_or(Self::ManageUsers)
     }
 
     /// Whether whoever has this may do what `wanted` allows.

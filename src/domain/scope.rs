@@ -149,9 +149,9 @@ mod tests {
     /// Every word that means something here.
     fn known() -> Vec<String> {
         let ours = Permission::ALL.iter().map(ToString::to_string);
-        let wso2 = WSO2.iter().flat_map(|(name, _)| {
-            [format!("internal_{name}"), format!("internal_org_{name}")]
-        });
+        let wso2 = WSO2
+            .iter()
+            .flat_map(|(name, _)| [format!("internal_{name}"), format!("internal_org_{name}")]);
         ours.chain(wso2).collect()
     }
 
@@ -173,7 +173,9 @@ mod tests {
                 }
             }
         }
-        for word in ["user_mgt_create", "internal_", "internal_org_", "internal_org_org_user_mgt_list"] {
+        for word in
+            ["user_mgt_create", "internal_", "internal_org_", "internal_org_org_user_mgt_list"]
+        {
             assert_eq!(operations_of(word), None, "{word}");
         }
     }

@@ -87,7 +87,11 @@ async fn forget_named(
     let Ok(device) = named.parse::<DeviceId>() else { return Ok(Deed::DeviceGone) };
     let actor = site.actor(&account, request);
     // Only among the account's own: a name of somebody else's names none.
-    match site.admin.forget_device(&actor, &account.id.into(), device).await {
+    match site
+        .admin
+        .forget_device(&actor, &account.id.into(), device)
+        .await
+    {
         Ok(_) => Ok(Deed::DeviceForgotten),
         Err(AdminError::NoSuchDevice { .. }) => Ok(Deed::DeviceGone),
         Err(_) => Err(Problem::unavailable()),

@@ -44,8 +44,7 @@ pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
-    TokenOwner,
+    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
@@ -187,7 +186,8 @@ pub trait Directory: SessionStore {
     fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
     /// Tokens that are not revoked, of one owner or of all, oldest first.
-    fn tokens(&self, owner: Option<TokenOwner>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+    fn tokens(&self, owner: Option<TokenOwner>)
+    -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
 
     /// Revokes a token, and tells the feed of an account's. `None` if there is no such token.
     fn revoke_token(

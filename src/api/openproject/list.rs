@@ -86,8 +86,9 @@ impl Wanted {
         let now = admin.now();
         let users = page.accounts.iter();
         // Whoever may list sees what is listed.
-        let elements: Vec<User<'_>> =
-            users.map(|user| User::of(user, caller, true, now)).collect();
+        let elements: Vec<User<'_>> = users
+            .map(|user| User::of(user, caller, true, now))
+            .collect();
         json!({
             "_type": "Collection",
             "total": page.total,

@@ -20,7 +20,9 @@ pub(super) async fn lock(
 ) -> Result<Response, Refusal> {
     let account = find(&admin, &caller, named).await?;
     // Who may manage users may not lock them here, whatever they may do elsewhere.
-    caller.rights.require_administrator_to(Operation::UpdateUser)?;
+    caller
+        .rights
+        .require_administrator_to(Operation::UpdateUser)?;
     let target = account.id.into();
     let locked = admin
         .lock(&caller.actor(), &target, End::Never, None)
@@ -45,7 +47,10 @@ pub(super) async fn unlock(
 fn kind_for(caller: &Caller, account: &Account, now: Timestamp) -> Result<UnlockKind, Refusal> {
     let locks = &account.locks;
     let (by_admin, out) = (locks.admin_lock_at(now).is_some(), locks.any_lockout_at(now));
-    let kind = match caller.rights.require_administrator_to(Operation::UpdateUser) {
+    let kind = match caller
+        .rights
+        .require_administrator_to(Operation::UpdateUser)
+    {
         Ok(()) => UnlockKind::All,
         Err(refused) if by_admin && !out => return Err(refused.into()),
         Err(_) => {
@@ -66,7 +71,9 @@ pub(super) async fn delete_user(
     named: Named,
 ) -> Result<StatusCode, Refusal> {
     let account = find(&admin, &caller, named).await?;
-    caller.rights.require_administrator_to(Operation::DeleteUser)?;
+    caller
+        .rights
+        .require_administrator_to(Operation::DeleteUser)?;
     let reason = Reason::try_from("deleted through the OpenProject API");
     let Ok(reason) = reason else { return Err(Refusal::Unavailable) };
     admin

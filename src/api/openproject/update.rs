@@ -42,7 +42,9 @@ pub(super) fn may_change(caller: &Caller, account: &Account) -> Result<(), Refus
     }
     caller.rights.require(Operation::UpdateUser)?;
     if account.admin {
-        caller.rights.require_administrator_to(Operation::UpdateUser)?;
+        caller
+            .rights
+            .require_administrator_to(Operation::UpdateUser)?;
     }
     Ok(())
 }

@@ -20,7 +20,9 @@ impl ApplicationStore for SingleProcessDirectory {
                 return Err(StoreError::Taken { what });
             }
             let application = new.born(&note, at);
-            state.applications.insert(application.id, application.clone());
+            state
+                .applications
+                .insert(application.id, application.clone());
             self.log(state, at, None, note, (None, None));
             Ok(application)
         }))

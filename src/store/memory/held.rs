@@ -22,7 +22,10 @@ impl Held {
     }
 
     pub(super) fn named(&self, id: SessionId) -> Option<Session> {
-        self.0.values().find(|session| session.key.id() == id).cloned()
+        self.0
+            .values()
+            .find(|session| session.key.id() == id)
+            .cloned()
     }
 
     pub(super) fn end(&mut self, id: SessionId) -> Option<Session> {

@@ -11,12 +11,9 @@ use super::rows::{self, application_columns, json};
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::event::Note;
 use crate::domain::time::Timestamp;
-use crate::store::{
-    ApplicationStore, BoxFuture, DecideApplication, NewApplication, StoreError,
-};
+use crate::store::{ApplicationStore, BoxFuture, DecideApplication, NewApplication, StoreError};
 
-const BY_ID: &str =
-    concat!("SELECT ", application_columns!(), " FROM applications WHERE id = $1");
+const BY_ID: &str = concat!("SELECT ", application_columns!(), " FROM applications WHERE id = $1");
 
 impl SqlDirectory {
     async fn make_application(&self, new: NewApplication, note: Note) -> Fallible<Application> {
@@ -26,7 +23,8 @@ impl SqlDirectory {
         insert(&mut tx, &application).await?;
         let after = Some(json(&Described::from(&application))?);
         let entry = Entry { account: None, note, before: None, after };
-        self.record(&mut tx, head, application.created_at, entry).await?;
+        self.record(&mut tx, head, application.created_at, entry)
+            .await?;
         self.commit(tx).await?;
         Ok(application)
     }
@@ -63,7 +61,8 @@ impl SqlDirectory {
         if edit.revoke_tokens {
             forget_tokens(&mut tx, id).await?;
         }
-        let states = (Some(json(&Described::from(&before))?), Some(json(&Described::from(&after))?));
+        let states =
+            (Some(json(&Described::from(&before))?), Some(json(&Described::from(&after))?));
         let entry = Entry { account: None, note: edit.note, before: states.0, after: states.1 };
         self.record(&mut tx, head, self.clock.wall(), entry).await?;
         self.commit(tx).await?;
@@ -127,7 +126,10 @@ pub(super) async fn must_exist(tx: &mut Tx, id: ApplicationId) -> Fallible<()> {
 }
 
 async fn read(tx: &mut Tx, id: ApplicationId) -> Fallible<Option<Application>> {
-    let row = sqlx::query(BY_ID).bind(id.to_string()).fetch_optional(&mut **tx).await?;
+    let row = sqlx::query(BY_ID)
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
     row.as_ref().map(rows::application).transpose()
 }
 

@@ -14,8 +14,8 @@ use crate::domain::login::{fold_email, folded};
 use crate::domain::session::{Session, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{ApiToken, TokenOwner};
 use crate::store::keyring::AuditLink;
+use crate::store::{ApiToken, TokenOwner};
 
 /// The columns of an account, as [`account`] reads them.
 macro_rules! account_columns {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis::store::sql::{SqlAttempts, SqlDirectory};
-use portcullis::store::{Directory, StoreError};
+use portcullis::store::{Directory, StoreError, TokenOwner};
 use tempfile::TempDir;
 
 use super::sqlite::{outsider, run};
@@ -66,6 +66,15 @@ async fn an_older_schema_is_brought_up() {
         "ALTER TABLE accounts DROP COLUMN details",
         "ALTER TABLE accounts DROP COLUMN first_name_folded",
         "ALTER TABLE accounts DROP COLUMN last_name_folded",
+        "DROP TABLE api_tokens",
+        "DROP TABLE applications",
+        "CREATE TABLE api_tokens (id TEXT PRIMARY KEY, key TEXT NOT NULL, owner BIGINT NOT NULL \
+         REFERENCES accounts (id), name TEXT NOT NULL, scopes TEXT NOT NULL, \
+         created_at BIGINT NOT NULL, expires_at BIGINT, last_used_at BIGINT)",
+        "CREATE INDEX api_tokens_owner ON api_tokens (owner)",
+        "INSERT INTO api_tokens VALUES ('0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', \
+         '0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 7, 'ci', \
+         '[\"users.view\"]', 5, NULL, 6)",
         "DELETE FROM portcullis_schema WHERE number >= 3",
         "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
     ] {
@@ -82,6 +91,17 @@ async fn an_older_schema_is_brought_up() {
     };
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
+    let tokens = directory.tokens(None).await.expect("answers");
+    let [token] = &tokens[..] else { panic!("{tokens:?}") };
+    assert_eq!((token.owner, token.name.as_str()), (of_account(7), "ci"));
+    assert_eq!(token.scopes, ["users.view"]);
+    let times = [Some(token.created_at), token.expires_at, token.last_used_at];
+    let micros = |micros| Some(portcullis::Timestamp::from_micros(micros));
+    assert_eq!(times, [micros(5), None, micros(6)]);
+}
+
+fn of_account(number: i64) -> TokenOwner {
+    TokenOwner::Account(number.try_into().expect("a number"))
 }
 
 #[tokio::test]

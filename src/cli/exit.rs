@@ -149,6 +149,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
         | AdminError::NoScope
+        | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,

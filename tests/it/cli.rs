@@ -576,7 +576,16 @@ fn tokens_are_listed_and_revoked() {
     let json = host.json(&args);
     assert_eq!(fields(&json), ["secret", "token"].into());
     let token = &json["token"];
-    let expected = ["created_at", "expires_at", "id", "last_used_at", "name", "owner", "scopes"];
+    let expected = [
+        "application",
+        "created_at",
+        "expires_at",
+        "id",
+        "last_used_at",
+        "name",
+        "owner",
+        "scopes",
+    ];
     assert_eq!(fields(token), expected.into());
     let id = token["id"].as_str().expect("an id");
     host.run(&["token", "list", "--owner", "bob"])

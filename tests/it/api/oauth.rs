@@ -88,7 +88,7 @@ fn is_error(reply: &Reply, status: u16, name: &str) {
     let challenge = reply
         .headers
         .get("www-authenticate")
-        .map(|value| value.as_bytes());
+        .map(http::HeaderValue::as_bytes);
     let expected = (status == 401).then_some(&b"Basic realm=\"portcullis\""[..]);
     assert_eq!(challenge, expected);
     is_kept_by_nobody(&reply.headers);

@@ -24,12 +24,11 @@ pub(super) async fn token(
         return Err(Refusal::Scope);
     }
     let made = admin.issue_token(&client, scopes).await;
-    let CreatedToken { secret, token } = made.map_err(Refusal::of_admin)?;
-    let left = token.expires_at.map(|end| end.since(token.created_at));
+    let (CreatedToken { secret, token }, lifetime) = made.map_err(Refusal::of_admin)?;
     let document = json!({
         "access_token": secret.expose(),
         "token_type": "Bearer",
-        "expires_in": left.unwrap_or_default().as_secs(),
+        "expires_in": lifetime.as_secs(),
         "scope": token.scopes.join(" "),
     });
     Ok(answer(StatusCode::OK, &document))

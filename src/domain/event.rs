@@ -64,6 +64,8 @@ actions! {
     AccountUpdated => "account.updated",
     /// What was counted by addresses was forgotten.
     AddressUnlocked => "address.unlocked",
+    /// Old records of this log were forgotten.
+    AuditPruned => "audit.pruned",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

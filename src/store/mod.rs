@@ -10,6 +10,7 @@
 //! one engine type serves every store. A future that is dropped before it is
 //! done leaves the store whole: a transaction either happened or it did not.
 
+mod audit;
 mod bus;
 mod error;
 pub mod keyring;
@@ -36,8 +37,9 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
+pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
-pub use self::error::{BrokenChain, CreateError, StoreError};
+pub use self::error::{Break, BrokenChain, CreateError, StoreError};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
@@ -155,12 +157,32 @@ pub trait Directory: SessionStore {
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// The audit log, newest first.
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
+    /// The audit log.
+    fn audit_log(&self) -> &dyn AuditLog;
 
-    /// Checks the audit log's chain from its first record to the head. The inner
-    /// error names the first position that does not fit.
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>>;
+    /// The audit log, newest first.
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        Box::pin(async move {
+            let entries = self.audit_log().search(query.into()).await?;
+            Ok(entries.into_iter().map(|entry| entry.record).collect())
+        })
+    }
+
+    /// Checks the audit log's chain from the first record that is kept to the head, and
+    /// says how many there are. The inner error names the first position that does not
+    /// fit.
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        Box::pin(async move {
+            let mut walk = AuditWalk::from_the_start();
+            while !walk.is_done() {
+                walk = match self.audit_log().check(walk).await? {
+                    Ok(further) => further,
+                    Err(broken) => return Ok(Err(broken)),
+                };
+            }
+            Ok(Ok(walk.checked()))
+        })
+    }
 
     /// Makes an API token.
     fn create_token(

@@ -12,12 +12,12 @@ use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::keyring::{AuditLink, Keyring};
+use crate::store::keyring::Keyring;
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
+    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, AuditLog,
+    BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
     LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
@@ -44,12 +44,12 @@ impl SingleProcessDirectory {
         Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one transaction and wakes the followers.
-    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let done = change(&mut self.state(), self.0.clock.wall());
         self.0.bus.wake();
         done
@@ -63,24 +63,33 @@ impl SingleProcessDirectory {
         note: Note,
         states: (Option<&Account>, Option<&Account>),
     ) {
-        let previous = state
-            .audit
-            .last()
-            .map_or(AuditLink::FIRST, |(_, link)| link.clone());
         let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        self.append(state, at, account, note, (json(states.0), json(states.1)));
+    }
+
+    /// Appends a record, with what was there before and after as JSON.
+    pub(super) fn append(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        states: (Option<String>, Option<String>),
+    ) {
+        let (last, previous) = state.audit_end();
         let record = AuditRecord {
-            position: state.audit.len() as u64 + 1,
+            position: last + 1,
             at,
             actor: note.actor,
             action: note.action,
             account,
             reason: note.reason,
             from: note.from,
-            before: json(states.0),
-            after: json(states.1),
+            before: states.0,
+            after: states.1,
         };
         let link = self.0.keyring.audit_link(&previous, &record);
-        state.audit.push((record, link));
+        state.audit.push(AuditEntry { record, link });
     }
 }
 
@@ -309,27 +318,8 @@ impl Directory for SingleProcessDirectory {
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
-        let state = self.state();
-        let wanted = |record: &&AuditRecord| {
-            query.account.is_none_or(|id| record.account == Some(id))
-                && query.before.is_none_or(|before| record.position < before)
-        };
-        let newest_first = state.audit.iter().rev().map(|(record, _)| record);
-        let page = newest_first.filter(wanted).take(query.limit as usize);
-        now(Ok(page.cloned().collect()))
-    }
-
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
-        let state = self.state();
-        let mut previous = AuditLink::FIRST;
-        for (record, link) in &state.audit {
-            previous = self.0.keyring.audit_link(&previous, record);
-            if previous != *link {
-                return now(Ok(Err(BrokenChain { position: record.position })));
-            }
-        }
-        now(Ok(Ok(state.audit.len() as u64)))
+    fn audit_log(&self) -> &dyn AuditLog {
+        self
     }
 
     fn create_token(

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
-use crate::domain::event::AuditRecord;
 use crate::domain::lock::Locks;
 use crate::domain::login::{fold_email, folded};
 use crate::domain::session::SessionId;
@@ -13,7 +12,7 @@ use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError, NewAccount,
     StoreError,
 };
 
@@ -26,7 +25,9 @@ pub(super) struct State {
     pub(super) devices: Devices,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
-    pub(super) audit: Vec<(AuditRecord, AuditLink)>,
+    pub(super) audit: Vec<AuditEntry>,
+    /// The last record that was pruned, and its link.
+    pub(super) audit_pruned: Option<(u64, AuditLink)>,
     /// Settings and tokens change without an account.
     pub(super) feed: Feed<Option<AccountId>>,
     pub(super) ends: Feed<SessionId>,

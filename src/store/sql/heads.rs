@@ -40,13 +40,15 @@ pub(super) struct Head {
     pub(super) link: AuditLink,
     /// The highest number given to an account.
     pub(super) last_account: i64,
+    /// What the key's holder said of the position before and its link.
+    pub(super) seal: String,
 }
 
 /// Takes the next position of account changes.
 pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     let row = sqlx::query(
         "UPDATE heads SET position = position + 1 WHERE stream = $1 \
-         RETURNING position, link, accounts",
+         RETURNING position, link, accounts, seal",
     )
     .bind(ACCOUNTS)
     .fetch_one(&mut **tx)
@@ -56,14 +58,22 @@ pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
         position: columns.number()?,
         link: columns.word(AuditLink::from_hex)?,
         last_account: columns.get()?,
+        seal: columns.text()?,
     })
 }
 
-/// Leaves the chain's new last link, and the highest number given to an account.
-pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> Fallible<()> {
-    sqlx::query("UPDATE heads SET link = $1, accounts = $2 WHERE stream = $3")
+/// Leaves the chain's new last link, the highest number given to an account, and the
+/// new seal.
+pub(super) async fn leave(
+    tx: &mut Tx,
+    link: &AuditLink,
+    last_account: i64,
+    seal: &str,
+) -> Fallible<()> {
+    sqlx::query("UPDATE heads SET link = $1, accounts = $2, seal = $3 WHERE stream = $4")
         .bind(link.to_hex())
         .bind(last_account)
+        .bind(seal)
         .bind(ACCOUNTS)
         .execute(&mut **tx)
         .await?;

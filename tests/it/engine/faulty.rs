@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
-use portcullis::domain::event::{AuditRecord, Note};
+use portcullis::domain::event::Note;
 use portcullis::domain::login::TypedLogin;
 use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
     NewToken, SessionStore, StoreError,
 };
@@ -218,12 +218,8 @@ impl Directory for Faulty {
         self.via("prune", move |inner| inner.prune(before))
     }
 
-    fn audit(&self, query: AuditQuery) -> Answer<'_, Vec<AuditRecord>> {
-        self.via("audit", |inner| inner.audit(query))
-    }
-
-    fn verify_audit(&self) -> Answer<'_, Result<u64, BrokenChain>> {
-        self.via("verify_audit", Directory::verify_audit)
+    fn audit_log(&self) -> &dyn AuditLog {
+        self.inner.audit_log()
     }
 
     fn create_token(&self, new: NewToken, note: Note) -> Answer<'_, ApiToken> {

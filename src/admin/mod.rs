@@ -20,6 +20,8 @@ mod delete;
 mod disable;
 mod error;
 mod find;
+mod invite;
+mod licence;
 mod lock;
 mod password;
 mod rights;
@@ -52,6 +54,8 @@ pub use self::add::NewPerson;
 pub use self::authenticate::{Caller, TokenRefusal};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::invite::{Invited, MAX_INVITATION, DEFAULT_INVITATION};
+pub use self::licence::{Licences};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
@@ -159,12 +163,14 @@ impl Admin {
         rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
     ) -> Result<Outcome, AdminError> {
         let id = self.number_of(target).await?;
+        let limit = self.licence_limit().await?;
         // Before: those that a change ends are no longer listed after it. That
         // they can't be counted is no reason to let nobody be locked.
         let live = self.directory.sessions_of(id.into()).await.ok();
         let (mut seen, mut action) = (None, None);
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
+            let ruling = ruling.and_then(|ruling| ruling.within(&facts, limit));
             let (edit, warning) = split(ruling);
             seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
             action = edit.as_ref().map(|edit| edit.note.action);

@@ -16,7 +16,7 @@ use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
 use self::read::on_or_off;
-pub(crate) use self::read::{accent, line, support_url};
+pub(crate) use self::read::{FOREVER, NO_LIMIT, accent, licence_limit, line, retention, support_url};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -94,9 +94,31 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
     read: support_url,
 };
 
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 7] = [
+pub const SETTINGS: [&Setting; 9] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &BRANDING_NAME,

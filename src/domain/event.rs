@@ -70,6 +70,8 @@ actions! {
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
     DeviceLockedOut => "device.locked_out",
+    /// A link was made that sets a password.
+    InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
     /// One session was ended.

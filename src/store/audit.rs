@@ -20,7 +20,7 @@ pub const AUDIT_STEP: usize = 500;
 /// link that a keyed hash ties to the record before it.
 pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
     /// The records that a search takes, each with its link: a page of them.
-    fn search(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>>;
+    fn records(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>>;
 
     /// Checks the next records after those that were checked, at most
     /// [`AUDIT_STEP`], and at the end of the log that it ends where it should.

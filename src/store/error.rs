@@ -117,9 +117,27 @@ pub enum CreateError {
         /// The login.
         login: Login,
     },
+    /// All licences are in use.
+    #[error("{used} of {limit} licences are in use")]
+    NoLicence {
+        /// How many accounts use one.
+        used: u64,
+        /// How many may.
+        limit: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl CreateError {
+    /// Refuses one more account than licences allow.
+    pub(crate) const fn unless_licensed(used: u64, limit: Option<u64>) -> Result<(), Self> {
+        match limit {
+            Some(limit) if used >= limit => Err(Self::NoLicence { used, limit }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The audit log was altered.

@@ -9,6 +9,7 @@ mod audit;
 mod devices;
 mod directory;
 mod held;
+mod invitations;
 mod sessions;
 mod state;
 

@@ -13,6 +13,7 @@
 mod audit;
 mod bus;
 mod error;
+mod invitations;
 pub mod keyring;
 pub mod memory;
 mod nonces;
@@ -40,9 +41,10 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{Break, BrokenChain, CreateError, StoreError};
+pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
@@ -125,7 +127,21 @@ pub trait Directory: SessionStore {
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
 
     /// Makes an account.
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>>;
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        self.create_within(None, new, note)
+    }
+
+    /// Makes an account, unless it would use a licence more than this limit: counted in
+    /// the same transaction, so that no two take the last one.
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>>;
+
+    /// How many accounts there are of each status, without looking at each of them.
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>>;
 
     /// Changes an account: `decide` sees the facts as they are inside the
     /// transaction and says what to write, or `None` to leave all as it is.
@@ -157,13 +173,16 @@ pub trait Directory: SessionStore {
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
+    /// Links that let somebody choose a password.
+    fn invitations(&self) -> &dyn InvitationStore;
+
     /// The audit log.
     fn audit_log(&self) -> &dyn AuditLog;
 
     /// The audit log, newest first.
     fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
         Box::pin(async move {
-            let entries = self.audit_log().search(query.into()).await?;
+            let entries = self.audit_log().records(query.into()).await?;
             Ok(entries.into_iter().map(|entry| entry.record).collect())
         })
     }

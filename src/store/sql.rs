@@ -26,7 +26,9 @@ mod db;
 mod devices;
 mod errors;
 mod feed;
+mod headcount;
 mod heads;
+mod invitations;
 mod key;
 mod list;
 mod prune;
@@ -53,7 +55,7 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus, Changed,
-    CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession, NewToken,
+    CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount, NewSession, NewToken,
     SessionStore, StoreError,
 };
 
@@ -228,8 +230,17 @@ impl Directory for SqlDirectory {
         self.answered(self.hash_of(id))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
-        Box::pin(async move { self.answered(self.make(new, note)).await? })
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>> {
+        Box::pin(async move { self.answered(self.make(licences, new, note)).await? })
+    }
+
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>> {
+        self.answered(self.count_heads())
     }
 
     fn change<'a>(
@@ -261,6 +272,10 @@ impl Directory for SqlDirectory {
     }
 
     fn audit_log(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn invitations(&self) -> &dyn InvitationStore {
         self
     }
 

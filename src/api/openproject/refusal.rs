@@ -219,6 +219,7 @@ impl From<AdminError> for Refusal {
             AdminError::Create(CreateError::EmailTaken { .. })
             | AdminError::Store(StoreError::Taken { .. }) => invalid("email", &error),
             AdminError::Create(_) => invalid("login", &error),
+            AdminError::NoLicence { .. } => invalid("base", &error),
             AdminError::Password(_) => invalid("password", &error),
             _ => {
                 tracing::warn!(%error, "administration failed");

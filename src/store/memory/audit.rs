@@ -75,7 +75,7 @@ impl SingleProcessDirectory {
 }
 
 impl AuditLog for SingleProcessDirectory {
-    fn search(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>> {
+    fn records(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>> {
         now(Ok(self.state().find_records(&search)))
     }
 

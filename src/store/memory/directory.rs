@@ -18,7 +18,7 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, AuditLog,
     BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -90,6 +90,35 @@ impl SingleProcessDirectory {
         };
         let link = self.0.keyring.audit_link(&previous, &record);
         state.audit.push(AuditEntry { record, link });
+    }
+
+    /// Changes an account by a decision on the facts as they are.
+    pub(super) fn decide(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Result<Option<Changed>, StoreError> {
+        let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+        let account = record.account.clone();
+        let other_active_admins = state.other_active_admins(id, at);
+        let devices = state.devices.of(&account, at);
+        let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+        let facts = Facts {
+            account: &account,
+            other_active_admins,
+            devices: &devices,
+            licences_used: state.licences_used(),
+            now: at,
+        };
+        let Some(Edit { account, password_hash, note }) = decide(facts) else {
+            return Ok(None);
+        };
+        let changed = state.replace(id, account, password_hash, at)?;
+        let states = (Some(&changed.before), Some(&changed.account));
+        self.log(state, at, Some(id), note, states);
+        Ok(Some(changed))
     }
 }
 
@@ -233,9 +262,17 @@ impl Directory for SingleProcessDirectory {
             .and_then(|record| record.password_hash.clone())))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>> {
         now(self.write(|state, at| {
             state.check_unique(&new)?;
+            if new.lifecycle == Lifecycle::Active {
+                CreateError::unless_licensed(state.licences_used(), licences)?;
+            }
             let account = state.insert(new, at);
             state.feed.append(at, Some(account.id));
             self.log(state, at, Some(account.id), note, (None, Some(&account)));
@@ -248,22 +285,11 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(self.write(|state, at| {
-            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
-            let account = record.account.clone();
-            let other_active_admins = state.other_active_admins(id, at);
-            let devices = state.devices.of(&account, at);
-            let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-            let facts =
-                Facts { account: &account, other_active_admins, devices: &devices, now: at };
-            let Some(Edit { account, password_hash, note }) = decide(facts) else {
-                return Ok(None);
-            };
-            let changed = state.replace(id, account, password_hash, at)?;
-            let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), note, states);
-            Ok(Some(changed))
-        }))
+        now(self.write(|state, at| self.decide(state, at, id, decide)))
+    }
+
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>> {
+        now(Ok(self.state().headcount(self.0.clock.wall())))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
@@ -314,11 +340,16 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
+        state.invitations.retain(|_, invitation| invitation.expires_at >= before);
         let expired = state.sessions.forget(before) + state.devices.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
     fn audit_log(&self) -> &dyn AuditLog {
+        self
+    }
+
+    fn invitations(&self) -> &dyn InvitationStore {
         self
     }
 

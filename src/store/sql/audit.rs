@@ -44,7 +44,7 @@ impl SqlDirectory {
     pub(super) async fn record(
         &self,
         tx: &mut Tx,
-        head: Head,
+        mut head: Head,
         at: Timestamp,
         entry: Entry,
     ) -> Fallible<()> {
@@ -55,12 +55,11 @@ impl SqlDirectory {
             AuditRecord { position, at, actor, action, account, reason, from, before, after };
         let link = self.keyring.audit_link(&head.link, &record);
         let sealed = self.keyring.audit_mark(AuditMark::Head, position - 1, &head.link);
-        let seal = match AuditLink::from_hex(&head.seal) == Some(sealed) {
-            true => self.keyring.audit_mark(AuditMark::Head, position, &link).to_hex(),
-            false => head.seal,
-        };
+        if AuditLink::from_hex(&head.seal) == Some(sealed) {
+            head.seal = self.keyring.audit_mark(AuditMark::Head, position, &link).to_hex();
+        }
         insert(tx, record, &link).await?;
-        heads::leave(tx, &link, head.last_account, &seal).await
+        heads::leave(tx, &head, &link).await
     }
 
     async fn find_records(&self, search: AuditSearch) -> Fallible<Vec<AuditEntry>> {
@@ -92,7 +91,7 @@ impl SqlDirectory {
 }
 
 impl AuditLog for SqlDirectory {
-    fn search(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>> {
+    fn records(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>> {
         self.answered(self.find_records(search))
     }
 

@@ -17,6 +17,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
     (4, include_str!("migrations/directory/0004_details.sql")),
     (10, include_str!("migrations/directory/0010_audit.sql")),
+    (12, include_str!("migrations/directory/0012_invitations.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

@@ -14,7 +14,7 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount, NewSession,
     NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
@@ -194,8 +194,17 @@ impl Directory for Faulty {
         self.via("password_hash", move |inner| inner.password_hash(id))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> Answer<'_, Account, CreateError> {
-        self.via("create", |inner| inner.create(new, note))
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> Answer<'_, Account, CreateError> {
+        self.via("create", move |inner| inner.create_within(licences, new, note))
+    }
+
+    fn headcount(&self) -> Answer<'_, Headcount> {
+        self.via("headcount", Directory::headcount)
     }
 
     fn change<'a>(&'a self, id: AccountId, decide: Decide<'a>) -> Answer<'a, Option<Changed>> {
@@ -216,6 +225,10 @@ impl Directory for Faulty {
 
     fn prune(&self, before: Timestamp) -> Answer<'_, u64> {
         self.via("prune", move |inner| inner.prune(before))
+    }
+
+    fn invitations(&self) -> &dyn InvitationStore {
+        self.inner.invitations()
     }
 
     fn audit_log(&self) -> &dyn AuditLog {

@@ -55,9 +55,18 @@ async fn a_newer_schema_is_left_alone() {
 /// last change is the latest that it can be.
 #[tokio::test]
 async fn an_older_schema_is_brought_up() {
-    let (_folder, file) = closed().await;
+    let (folder, file) = closed().await;
     let mut conn = outsider(&file).await;
+    // Before there were seals nothing was noted of the log either.
+    fs::remove_file(folder.path().join("accounts.db.anchor")).expect("removes");
     for older in [
+        "ALTER TABLE heads DROP COLUMN seal",
+        "ALTER TABLE heads DROP COLUMN licences",
+        "DROP TABLE audit_pruned",
+        "DROP INDEX audit_actor",
+        "DROP INDEX audit_action",
+        "DROP INDEX audit_at",
+        "DROP INDEX audit_origin",
         "ALTER TABLE accounts DROP COLUMN sessions_ended_at",
         "DROP INDEX accounts_by_name",
         "DROP INDEX accounts_by_first_name",
@@ -82,6 +91,7 @@ async fn an_older_schema_is_brought_up() {
     };
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
+    assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50), "it is sealed now");
 }
 
 #[tokio::test]

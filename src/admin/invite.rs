@@ -78,7 +78,11 @@ impl Admin {
             seen = Some(ruled);
             made
         };
-        let made = self.directory.invitations().invite(id, Box::new(decide)).await?;
+        let made = self
+            .directory
+            .invitations()
+            .invite(id, Box::new(decide))
+            .await?;
         let account = seen.unwrap_or_else(|| Err(AdminError::unknown(target)))?;
         let invitation = made.ok_or_else(|| AdminError::unknown(target))?;
         self.count(Action::InvitationCreated);
@@ -95,7 +99,11 @@ impl Admin {
         &self,
         secret: &InvitationSecret,
     ) -> Result<Option<(Invitation, Account)>, AdminError> {
-        Ok(self.directory.invitations().invitation(secret.key()).await?)
+        Ok(self
+            .directory
+            .invitations()
+            .invitation(secret.key())
+            .await?)
     }
 
     /// Sets the password of whoever holds a link, and lets them in if they were
@@ -178,7 +186,14 @@ mod tests {
     #[test]
     fn a_link_is_for_whoever_can_come_in_with_a_password() {
         let mut ada = account(7);
-        let of = |account: &Account| purpose(&administrator(1), &7_i64.try_into().map(Target::Id).expect("a number"), account, NOW);
+        let of = |account: &Account| {
+            purpose(
+                &administrator(1),
+                &7_i64.try_into().map(Target::Id).expect("a number"),
+                account,
+                NOW,
+            )
+        };
         assert!(matches!(of(&ada), Ok(Purpose::Reset)));
         let refused = of(&locked(ada.clone(), at(60)));
         assert!(matches!(refused, Err(AdminError::NotInvitable { .. })), "{refused:?}");

@@ -35,7 +35,8 @@ impl Licences {
 
     /// How many more are used than may be, after the limit was lowered.
     pub fn over(&self) -> u64 {
-        self.limit.map_or(0, |limit| self.used.saturating_sub(limit))
+        self.limit
+            .map_or(0, |limit| self.used.saturating_sub(limit))
     }
 }
 

@@ -16,7 +16,9 @@ use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
 use self::read::on_or_off;
-pub(crate) use self::read::{FOREVER, NO_LIMIT, accent, licence_limit, line, retention, support_url};
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {

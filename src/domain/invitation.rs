@@ -46,7 +46,10 @@ impl Purpose {
             Lifecycle::Deleted => None,
             _ if account.locks.disablement.is_some() => None,
             Lifecycle::Invited | Lifecycle::Registered => Some(Self::Invitation),
-            _ => standing.lasting_refusal(now).is_none().then_some(Self::Reset),
+            _ => standing
+                .lasting_refusal(now)
+                .is_none()
+                .then_some(Self::Reset),
         }
     }
 }

@@ -55,8 +55,8 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus, Changed,
-    CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError,
+    CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A directory in an SQLite file.

@@ -23,7 +23,8 @@ impl Admin {
         let Some(length) = read_length(&kept) else { return Ok(None) };
         let reason = Reason::try_from(format!("kept for {kept}")).ok();
         let before = self.now().before(length);
-        self.prune_audit(&Actor::System, before, reason.as_ref()).await
+        self.prune_audit(&Actor::System, before, reason.as_ref())
+            .await
     }
 
     /// Notes outside of the database how far the audit log reaches, where the store has

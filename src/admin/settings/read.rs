@@ -18,7 +18,8 @@ pub(crate) const FOREVER: &str = "forever";
 pub(crate) const NO_LIMIT: &str = "none";
 
 const SHORTEST_RETENTION: Duration = Duration::from_secs(24 * 3600);
-const MOST_LICENCES: u64 = 1_000_000_000;
+/// More than there are people to administer.
+pub(crate) const MOST_LICENCES: u64 = 1_000_000_000;
 
 /// Reads how long audit records are kept.
 pub(crate) fn retention(text: &str) -> Result<String, String> {
@@ -37,7 +38,10 @@ pub(crate) fn licence_limit(text: &str) -> Result<String, String> {
     if text == NO_LIMIT {
         return Ok(text.to_owned());
     }
-    let number = text.parse().ok().filter(|n| (1..=MOST_LICENCES).contains(n));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|n| (1..=MOST_LICENCES).contains(n));
     let number = number.map(|number: u64| number.to_string());
     number.ok_or_else(|| "it is not such a number".to_owned())
 }

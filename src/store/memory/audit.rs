@@ -61,7 +61,10 @@ impl SingleProcessDirectory {
 
     fn forget_records(&self, before: Timestamp, note: Note) -> Option<AuditPruned> {
         self.write(|state, at| {
-            let old = state.audit.iter().take_while(|entry| entry.record.at < before);
+            let old = state
+                .audit
+                .iter()
+                .take_while(|entry| entry.record.at < before);
             let old = old.count();
             let last = state.audit.drain(..old).next_back()?;
             let (through, link) = (last.record.position, last.link.to_hex());

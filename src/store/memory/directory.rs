@@ -18,7 +18,8 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, AuditLog,
     BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore,
+    StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -340,7 +341,9 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
-        state.invitations.retain(|_, invitation| invitation.expires_at >= before);
+        state
+            .invitations
+            .retain(|_, invitation| invitation.expires_at >= before);
         let expired = state.sessions.forget(before) + state.devices.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }

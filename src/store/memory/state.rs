@@ -13,8 +13,8 @@ use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError, Headcount, NewAccount,
-    StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
+    Headcount, NewAccount, StoreError,
 };
 
 #[derive(Default)]
@@ -105,7 +105,9 @@ impl State {
 
     pub(super) fn licences_used(&self) -> u64 {
         let accounts = self.accounts.values();
-        accounts.filter(|record| record.account.uses_licence()).count() as u64
+        accounts
+            .filter(|record| record.account.uses_licence())
+            .count() as u64
     }
 
     pub(super) fn headcount(&self, at: Timestamp) -> Headcount {

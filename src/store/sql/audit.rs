@@ -54,9 +54,14 @@ impl SqlDirectory {
         let record =
             AuditRecord { position, at, actor, action, account, reason, from, before, after };
         let link = self.keyring.audit_link(&head.link, &record);
-        let sealed = self.keyring.audit_mark(AuditMark::Head, position - 1, &head.link);
+        let sealed = self
+            .keyring
+            .audit_mark(AuditMark::Head, position - 1, &head.link);
         if AuditLink::from_hex(&head.seal) == Some(sealed) {
-            head.seal = self.keyring.audit_mark(AuditMark::Head, position, &link).to_hex();
+            head.seal = self
+                .keyring
+                .audit_mark(AuditMark::Head, position, &link)
+                .to_hex();
         }
         insert(tx, record, &link).await?;
         heads::leave(tx, &head, &link).await
@@ -168,9 +173,12 @@ impl Condition {
         if actions.is_empty() {
             return;
         }
-        let words = actions.iter().map(|action| Value::Text(action.as_str().to_owned()));
+        let words = actions
+            .iter()
+            .map(|action| Value::Text(action.as_str().to_owned()));
         let places: Vec<_> = words.map(|word| self.place(word)).collect();
-        self.sql.push_str(&format!(" AND action IN ({})", places.join(", ")));
+        self.sql
+            .push_str(&format!(" AND action IN ({})", places.join(", ")));
     }
 
     fn place(&mut self, value: Value) -> String {

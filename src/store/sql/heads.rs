@@ -82,13 +82,13 @@ pub(super) async fn leave(tx: &mut Tx, head: &Head, link: &AuditLink) -> Fallibl
     sqlx::query(
         "UPDATE heads SET link = $1, accounts = $2, licences = $3, seal = $4 WHERE stream = $5",
     )
-        .bind(link.to_hex())
-        .bind(head.last_account)
-        .bind(stored(head.licences))
-        .bind(&head.seal)
-        .bind(ACCOUNTS)
-        .execute(&mut **tx)
-        .await?;
+    .bind(link.to_hex())
+    .bind(head.last_account)
+    .bind(stored(head.licences))
+    .bind(&head.seal)
+    .bind(ACCOUNTS)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -14,9 +14,7 @@ use crate::domain::invitation::{Invitation, Purpose};
 use crate::domain::session::SessionKey;
 use crate::domain::standing::Generation;
 use crate::store::invitations::described;
-use crate::store::{
-    BoxFuture, Changed, Decide, DecideInvitation, InvitationStore, StoreError,
-};
+use crate::store::{BoxFuture, Changed, Decide, DecideInvitation, InvitationStore, StoreError};
 
 const BY_KEY: &str = "SELECT key, account, purpose, generation, created_at, expires_at \
     FROM invitations WHERE key = $1";

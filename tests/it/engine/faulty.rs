@@ -13,9 +13,9 @@ use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus, Changed,
+    CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 

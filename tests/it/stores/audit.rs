@@ -201,7 +201,9 @@ pub(super) async fn what_is_old_is_forgotten_and_the_rest_holds(world: World) {
     assert_eq!(forget(0).await, None, "nothing is older");
     let all = AuditSearch { limit: 10, ..AuditSearch::default() };
     assert_eq!(positions(directory, all.clone()).await, [5, 4, 3, 2, 1], "nothing was written");
-    let third = log.records(AuditSearch { limit: 1, before: Some(4), ..all.clone() }).await;
+    let third = log
+        .records(AuditSearch { limit: 1, before: Some(4), ..all.clone() })
+        .await;
     let third = third.expect("answers").remove(0);
 
     let pruned = forget(3).await.expect("three records");

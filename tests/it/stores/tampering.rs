@@ -126,8 +126,10 @@ async fn every_alteration_is_found_by_the_database_alone() {
     .iter()
     .map(|change| format!("UPDATE audit SET {change} {row}"))
     .collect();
-    let mut cases: Vec<(Vec<&str>, u64, Break)> =
-        of_row.iter().map(|sql| (vec![sql.as_str()], 77, Break::Altered)).collect();
+    let mut cases: Vec<(Vec<&str>, u64, Break)> = of_row
+        .iter()
+        .map(|sql| (vec![sql.as_str()], 77, Break::Altered))
+        .collect();
     let swapped = vec![
         "UPDATE audit SET position = 0 WHERE position = 50",
         "UPDATE audit SET position = 50 WHERE position = 51",
@@ -175,7 +177,9 @@ async fn every_alteration_is_found_by_the_database_alone() {
         assert_eq!(copy.check().await, at(position, how), "{sql:?}");
         if how == Break::Head {
             copy.write_more().await;
-            copy.check().await.expect_err("what is written later mends nothing");
+            copy.check()
+                .await
+                .expect_err("what is written later mends nothing");
         }
     }
 }
@@ -240,7 +244,9 @@ async fn a_note_that_somebody_else_wrote_is_not_believed() {
 #[tokio::test]
 async fn a_seal_is_given_once() {
     let files = Files::written().await;
-    files.alter(&["UPDATE heads SET seal = '' WHERE stream = 0"]).await;
+    files
+        .alter(&["UPDATE heads SET seal = '' WHERE stream = 0"])
+        .await;
     files.open().await.close().await;
     assert_eq!(files.check().await, at(RECORDS, Break::Head));
 }
@@ -251,9 +257,17 @@ async fn a_check_goes_on_where_the_last_one_came_to() {
     files.check().await.expect("whole");
     files.write_more().await;
     let directory = files.open().await;
-    let walk = directory.checked_before().await.expect("answers").expect("was checked");
+    let walk = directory
+        .checked_before()
+        .await
+        .expect("answers")
+        .expect("was checked");
     assert_eq!((walk.position(), walk.checked()), (RECORDS, 0));
-    let walk = directory.check(walk).await.expect("answers").expect("whole");
+    let walk = directory
+        .check(walk)
+        .await
+        .expect("answers")
+        .expect("whole");
     assert_eq!((walk.position(), walk.checked(), walk.is_done()), (RECORDS + 5, 5, true));
     directory.close().await;
 
@@ -265,7 +279,11 @@ async fn a_check_goes_on_where_the_last_one_came_to() {
         let copy = files.copy();
         copy.alter(&[sql]).await;
         let directory = copy.open().await;
-        let walk = directory.checked_before().await.expect("answers").expect("was checked");
+        let walk = directory
+            .checked_before()
+            .await
+            .expect("answers")
+            .expect("was checked");
         let found = directory.check(walk).await.expect("answers");
         match position {
             // What was checked before is not looked at again: the whole check finds it.
@@ -285,7 +303,10 @@ async fn after_pruning_the_rest_holds_and_alterations_are_found() {
     let files = Files::written().await;
     let directory = files.open().await;
     let before = noon().after(minutes(100));
-    let pruned = directory.audit_log().forget(before, note(Action::AuditPruned)).await;
+    let pruned = directory
+        .audit_log()
+        .forget(before, note(Action::AuditPruned))
+        .await;
     let pruned = pruned.expect("answers").expect("whole").expect("some");
     assert_eq!((pruned.through, pruned.records), (100, 100));
     directory.close().await;
@@ -303,7 +324,9 @@ async fn after_pruning_the_rest_holds_and_alterations_are_found() {
         assert_eq!(copy.check().await, at(position, how), "{sql}");
         // And nothing of it is pruned away.
         let directory = copy.open().await;
-        let forgotten = directory.audit_log().forget(noon().after(minutes(400)), note(Action::AuditPruned));
+        let forgotten = directory
+            .audit_log()
+            .forget(noon().after(minutes(400)), note(Action::AuditPruned));
         assert_eq!(forgotten.await.expect("answers"), Err(BrokenChain { position, how }), "{sql}");
         directory.close().await;
     }
@@ -318,8 +341,14 @@ async fn a_pruning_that_was_cut_short_is_finished() {
     let directory = files.open().await;
     let forget = async |directory: &SqlDirectory| {
         let before = noon().after(minutes(100));
-        let pruned = directory.audit_log().forget(before, note(Action::AuditPruned)).await;
-        pruned.expect("answers").expect("whole").map(|pruned| pruned.records)
+        let pruned = directory
+            .audit_log()
+            .forget(before, note(Action::AuditPruned))
+            .await;
+        pruned
+            .expect("answers")
+            .expect("whole")
+            .map(|pruned| pruned.records)
     };
     assert_eq!(forget(&directory).await, Some(100));
     directory.close().await;
@@ -345,7 +374,11 @@ async fn a_check_reads_no_more_than_a_step_at_once() {
     let (mut walk, mut steps) = (AuditWalk::from_the_start(), 0);
     while !walk.is_done() {
         let before = walk.checked();
-        walk = directory.check(walk).await.expect("answers").expect("whole");
+        walk = directory
+            .check(walk)
+            .await
+            .expect("answers")
+            .expect("whole");
         steps += 1;
         assert!(walk.checked() - before <= AUDIT_STEP as u64);
     }
@@ -360,7 +393,12 @@ async fn write_chain(directory: &SqlDirectory, file: &Path, upto: u64) {
     use portcullis::store::keyring::AuditMark;
 
     let search = AuditSearch { limit: 1, ..AuditSearch::default() };
-    let first = directory.audit_log().records(search).await.expect("answers").remove(0);
+    let first = directory
+        .audit_log()
+        .records(search)
+        .await
+        .expect("answers")
+        .remove(0);
     let mut conn = outsider(file).await;
     run(&mut conn, "BEGIN IMMEDIATE").await;
     let (mut record, mut link) = (first.record, first.link);
@@ -415,7 +453,9 @@ fn tampering() -> impl Strategy<Value = Tampering> {
         (position.clone(), 0..COLUMNS.len())
             .prop_map(|(position, column)| Tampering::Change { position, column }),
         (0..FEW, any::<bool>()).prop_map(|(after, move_head)| Tampering::Cut { after, move_head }),
-        position.clone().prop_map(|position| Tampering::Delete { position }),
+        position
+            .clone()
+            .prop_map(|position| Tampering::Delete { position }),
         (position.clone(), position)
             .prop_filter("two rows", |(one, other)| one != other)
             .prop_map(|(one, other)| Tampering::Swap { one, other }),

@@ -108,6 +108,9 @@ pub enum AdminError {
         /// What was asked for.
         change: Transition,
     },
+    /// Passwords are compared by the gate alone, which counts the guesses.
+    #[error("nothing counts attempts here: ask a gateway")]
+    NoGate,
     /// Nobody has this login, address or number, or the account is deleted.
     #[error("there is no account {target}: list the accounts to find whom you mean")]
     NotFound {

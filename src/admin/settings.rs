@@ -7,6 +7,7 @@ mod read;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -15,7 +16,7 @@ use crate::domain::event::Action;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::on_or_off;
+use self::read::{lock_for, lock_length, on_or_off};
 pub(crate) use self::read::{accent, line, support_url};
 
 /// How failed sign-ins lock an account.
@@ -52,6 +53,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     words: "whether accounts can be deleted",
     allowed: "on or off",
     read: on_or_off,
+};
+
+/// How long a lock lasts that Clerk's clients lay: they name no end.
+pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
+    name: "clerk.admin_lock_for",
+    stored: "clerk.admin_lock_for",
+    default: "1h",
+    words: "how long a lock lasts that is laid through Clerk's API",
+    allowed: "a time such as 1h, or until-unlocked",
+    read: lock_for,
 };
 
 /// What people call the service that they sign in to.
@@ -95,7 +106,7 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 7] = [
+pub const SETTINGS: [&Setting; 8] = [
     &LOCKOUT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
@@ -103,6 +114,7 @@ pub const SETTINGS: [&Setting; 7] = [
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
     &BRANDING_SUPPORT_URL,
+    &CLERK_ADMIN_LOCK_FOR,
 ];
 
 /// A setting of the directory.
@@ -333,6 +345,16 @@ impl Admin {
         }
         let value = if allow { "on" } else { "off" };
         self.set_setting(actor, &ACCOUNT_DISABLING, value).await
+    }
+
+    /// How long a lock lasts that is laid through Clerk's API; none: until somebody
+    /// unlocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn clerk_lock_length(&self) -> Result<Option<Duration>, AdminError> {
+        Ok(lock_length(&self.setting(&CLERK_ADMIN_LOCK_FOR).await?.value))
     }
 
     /// How the service presents itself to people now.

@@ -2,8 +2,9 @@
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target};
 use crate::domain::event::Action;
+use crate::domain::permission::Permission;
 use crate::domain::session::{Session, SessionId};
-use crate::store::Facts;
+use crate::store::{Facts, SessionPage, SessionQuery};
 
 impl Admin {
     /// Signs somebody out everywhere. They may sign in again at once.
@@ -31,6 +32,22 @@ impl Admin {
         let ended = ended.ok_or(AdminError::NoSuchSession { id })?;
         self.count(Action::SessionEnded);
         Ok(ended)
+    }
+}
+
+impl Admin {
+    /// Sessions with what has become of them, newest first.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not see who there is, or the store can't answer.
+    pub async fn sessions(
+        &self,
+        actor: &Actor,
+        query: SessionQuery,
+    ) -> Result<SessionPage, AdminError> {
+        actor.require(Permission::ViewUsers)?;
+        Ok(self.directory.sessions(query).await?)
     }
 }
 

@@ -28,12 +28,14 @@
 //! | below | speaks | see |
 //! |---|---|---|
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
+//! | `/v1/users`, `/v1/sessions` | Clerk's Backend API | [`manual::clerk`](crate::manual::clerk) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
 //! its extensions, where it is to stand in the audit log. It belongs behind an address
 //! that only administrators reach, and behind TLS: tokens are secrets.
 
 mod body;
+mod clerk;
 mod openproject;
 mod query;
 mod token;
@@ -56,6 +58,6 @@ impl Api {
 
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
-        openproject::router(self.admin)
+        openproject::router(self.admin.clone()).merge(clerk::router(self.admin))
     }
 }

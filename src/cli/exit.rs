@@ -156,6 +156,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::NoGate
         | AdminError::Outdated { .. }
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }

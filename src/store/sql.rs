@@ -28,6 +28,7 @@ mod feed;
 mod heads;
 mod key;
 mod list;
+mod listing;
 mod names;
 mod prune;
 mod rows;
@@ -54,7 +55,7 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
 };
 
 /// A directory in an SQLite file.
@@ -187,6 +188,10 @@ impl SessionStore for SqlDirectory {
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         self.answered(async move { self.live_sessions(&account).await })
+    }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        self.answered(self.list_sessions(query))
     }
 }
 

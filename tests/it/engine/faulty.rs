@@ -15,7 +15,7 @@ use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -158,6 +158,10 @@ impl SessionStore for Faulty {
 
     fn sessions_of(&self, account: AccountKey) -> Answer<'_, Vec<Session>> {
         self.via("sessions_of", |inner| inner.sessions_of(account))
+    }
+
+    fn sessions(&self, query: SessionQuery) -> Answer<'_, SessionPage> {
+        self.via("sessions", |inner| inner.sessions(query))
     }
 }
 

@@ -52,8 +52,8 @@ def create_change_and_delete(users):
         password="four words will do", public_metadata={"shipName": "Mark I"},
     )
     assert (grace.first_name, grace.public_metadata) == ("Grace", {"shipName": "Mark I"})
-    changed = users.update(user_id=grace.id, last_name="Murray Hopper", public_metadata={"ship": 2})
-    assert (changed.last_name, changed.public_metadata) == ("Murray Hopper", {"ship": 2})
+    changed = users.update(user_id=grace.id, last_name="Murray Hopper")
+    assert (changed.last_name, changed.public_metadata) == ("Murray Hopper", {"shipName": "Mark I"})
     merged = users.update_metadata(user_id=grace.id, private_metadata={"a": {"b": 1}})
     assert merged.private_metadata == {"a": {"b": 1}}
     deleted = users.delete(user_id=grace.id)

@@ -12,6 +12,8 @@ mod hostile;
 mod lists;
 mod locks;
 mod manual;
+mod oauth;
+mod own;
 mod tokens;
 mod users;
 

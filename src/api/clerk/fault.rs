@@ -252,10 +252,18 @@ impl From<AdminError> for Fault {
             AdminError::DocumentTooLarge { .. } => Self::too_large("metadata", why),
             AdminError::InvalidEmail { .. } => Self::format("email_address", "an e-mail address"),
             AdminError::Password(invalid) => Self::of_password(invalid),
-            _ => {
+            AdminError::NoLicence { .. } => Self::new(
+                StatusCode::FORBIDDEN,
+                "user_quota_exceeded",
+                "User quota exceeded",
+                why,
+            ),
+            AdminError::Hashing | AdminError::Random | AdminError::Store(_) => {
                 tracing::warn!(error = why, "administration failed");
                 Self::unavailable()
             }
+            // The clients come again and again where they are told of an accident.
+            _ => Self::conflict(why),
         }
     }
 }
@@ -277,6 +285,7 @@ impl Fault {
 
     fn of_taken(name: &UniqueName) -> Self {
         match name {
+            UniqueName::Application(_) => Self::taken("name"),
             UniqueName::Email(_) => Self::taken("email_address"),
             UniqueName::ExternalId(_) => Self::taken("external_id"),
             UniqueName::Login(login) => Self::taken(login_param(login.as_str())),

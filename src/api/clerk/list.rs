@@ -10,7 +10,7 @@ use super::query::Query;
 use super::users::document;
 use super::{filters, id};
 use crate::admin::{Admin, Caller};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::store::{AccountOrder, AccountSearch, Direction};
 
 pub(super) async fn users(
@@ -18,7 +18,7 @@ pub(super) async fn users(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ViewUsers)?;
+    caller.rights.require(Operation::ListUsers)?;
     let search = read(&query.unwrap_or_default())?;
     let page = admin.search(&caller.actor(), search).await?;
     let mut users = Vec::with_capacity(page.accounts.len());
@@ -33,7 +33,7 @@ pub(super) async fn count(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ViewUsers)?;
+    caller.rights.require(Operation::ListUsers)?;
     let filters = filters::read(&Query::read(&query.unwrap_or_default())?)?;
     let search = AccountSearch { filters, ..AccountSearch::default() };
     let total = admin.search(&caller.actor(), search).await?.total;

@@ -14,7 +14,7 @@ use super::users::{Named, change, find};
 use super::{check_type, fields};
 use crate::admin::{Admin, Caller, PersonChange};
 use crate::api::body;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 pub(super) async fn merge(
     State(admin): State<Admin>,
@@ -56,7 +56,7 @@ async fn apply(
     sent: Body,
     with: impl Fn(&mut Document, &str, &Value) -> Result<(), Fault>,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     check_type(headers)?;
     let account = find(admin, named).await?;
     let sent = body::object(sent, true).await?;

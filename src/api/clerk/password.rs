@@ -12,7 +12,7 @@ use super::users::{Named, find};
 use super::{check_type, fields};
 use crate::admin::{Admin, Caller};
 use crate::api::body;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 /// An attempt to sign in like any other, but that nobody is signed in.
 pub(super) async fn verify(
@@ -22,7 +22,7 @@ pub(super) async fn verify(
     headers: HeaderMap,
     sent: Body,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     check_type(&headers)?;
     let account = find(&admin, named).await?;
     let sent = body::object(sent, false).await?;

@@ -11,7 +11,7 @@ use super::query::Query;
 use super::user::millis;
 use super::users::Named;
 use crate::admin::{Admin, AdminError, Caller};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::session::SessionId;
 use crate::store::{SessionQuery, SessionRecord, SessionState};
 
@@ -23,7 +23,7 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ViewUsers)?;
+    caller.rights.require(Operation::ViewUser)?;
     let query = Query::read(&query.unwrap_or_default())?;
     let paginated = query.flag("paginated")?.unwrap_or(false);
     let (sessions, total) = match read(&query)? {
@@ -66,7 +66,7 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ViewUsers)?;
+    caller.rights.require(Operation::ViewUser)?;
     let found = find(&admin, &caller, read_id(named)?).await?;
     Ok(Json::ok(document(&found)))
 }
@@ -77,15 +77,10 @@ pub(super) async fn revoke(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     let id = read_id(named)?;
     let found = find(&admin, &caller, id).await?;
     if found.state == SessionState::Active {
-        let owner = found.session.account.account_id();
-        let owner = owner.ok_or_else(|| Fault::not_found("session"))?;
-        if admin.account(&owner.into()).await?.admin {
-            caller.rights.require_administrator()?;
-        }
         match admin.end_session(&caller.actor(), id).await {
             // Somebody else was quicker.
             Ok(_) | Err(AdminError::NoSuchSession { .. }) => {}

@@ -16,7 +16,7 @@ use super::{check_type, fields, id};
 use crate::admin::{Admin, Caller, PersonChange, Switch, UnlockKind};
 use crate::api::body;
 use crate::domain::account::Account;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 /// So many are banned at once at most.
 const MAX_AT_ONCE: usize = 50;
@@ -26,7 +26,7 @@ pub(super) async fn lock(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     let target = find(&admin, named).await?.id.into();
     let length = admin.clerk_lock_length().await?;
     let locked = admin.lock_for(&caller.actor(), &target, length, None).await?;
@@ -38,10 +38,10 @@ pub(super) async fn unlock(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::UnlockUsers)?;
+    caller.rights.require(Operation::UnlockUser)?;
     let target = find(&admin, named).await?.id.into();
     // Who may only help people in lifts what the engine laid.
-    let kind = match caller.rights.allow(Permission::ManageUsers) {
+    let kind = match caller.rights.allow(Operation::UpdateUser) {
         true => UnlockKind::All,
         false => UnlockKind::Lockout,
     };
@@ -102,7 +102,7 @@ impl Ban {
 }
 
 async fn one(admin: &Admin, caller: &Caller, named: Named, ban: Ban) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     let account = find(admin, named).await?;
     Ok(Json::ok(ban.apply(admin, caller, &account).await?))
 }
@@ -115,7 +115,7 @@ async fn several(
     sent: Body,
     ban: Ban,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     check_type(headers)?;
     let sent = body::object(sent, false).await?;
     if let Some(other) = sent.keys().find(|name| *name != "user_ids") {

@@ -15,7 +15,7 @@ use crate::admin::{Admin, AdminError, Caller, PersonChange};
 use crate::api::body;
 use crate::domain::account::Account;
 use crate::domain::lock::Reason;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 /// What stands in an address: text, or bytes that name nobody.
 pub(super) type Named = Result<Path<String>, PathRejection>;
@@ -33,7 +33,7 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ViewUsers)?;
+    caller.rights.require(Operation::ViewUser)?;
     let account = find(&admin, named).await?;
     Ok(shown(&admin, &account).await)
 }
@@ -44,7 +44,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     sent: Body,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::CreateUser)?;
     check_type(&headers)?;
     let new = NewUser::read(&body::object(sent, false).await?)?;
     for email in new.emails() {
@@ -68,7 +68,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     sent: Body,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     check_type(&headers)?;
     let account = find(&admin, named).await?;
     let sent = body::object(sent, true).await?;
@@ -106,7 +106,7 @@ pub(super) async fn delete(
     Extension(caller): Extension<Caller>,
     named: Named,
 ) -> Result<Json, Fault> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::DeleteUser)?;
     let account = find(&admin, named).await?;
     let target = account.id.into();
     let deleted = admin.delete(&caller.actor(), &target, reason(&caller)?).await?;

@@ -26,9 +26,16 @@ impl Held {
         self.open.get(&key).cloned()
     }
 
+    pub(super) fn named(&self, id: SessionId) -> Option<Session> {
+        self.open
+            .values()
+            .find(|session| session.key.id() == id)
+            .cloned()
+    }
+
     /// Ends one, and keeps it to be listed until its time is over.
     pub(super) fn end(&mut self, id: SessionId, actor: &str, at: Timestamp) -> Option<Session> {
-        let key = self.open.keys().find(|key| key.id() == id).copied()?;
+        let key = self.named(id)?.key;
         let session = self.open.remove(&key)?;
         let state = SessionState::ended_by(actor, &session.account);
         let record = SessionRecord { session: session.clone(), state, ended_at: Some(at) };

@@ -36,6 +36,8 @@ mod sign_out;
 mod token;
 mod unlock;
 mod update;
+#[cfg(feature = "passwords")]
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;

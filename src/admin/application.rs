@@ -1,8 +1,8 @@
 //! Makes, lists, changes and removes applications.
 
+use crate::admin::person::shown_name;
 use crate::admin::rights::Receiver;
 use crate::admin::token::{random, worded};
-use crate::admin::update::shown_name;
 use crate::admin::{Actor, Admin, AdminError, CreatedToken, Rights, TokenRequest};
 use crate::domain::application::{Application, ApplicationId, ApplicationSecret};
 use crate::domain::event::{Action, Note};

@@ -6,7 +6,7 @@ use crate::domain::device::DeviceId;
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
-use crate::domain::standing::{InvalidTransition, Status, Transition};
+use crate::domain::standing::{InvalidTransition, Status, Transition, Version};
 use crate::domain::time::Timestamp;
 use crate::store::{CreateError, StoreError};
 
@@ -46,6 +46,14 @@ pub enum AdminError {
     /// The setting `account_disabling` is off, as it is by default.
     #[error("account disabling is switched off: switch it on first")]
     DisablingIsOff,
+    /// What an interface wants to keep of a person is too much.
+    #[error("{bytes} bytes are too many to keep of a person, {max} are the most: keep less")]
+    DocumentTooLarge {
+        /// How many it would be.
+        bytes: usize,
+        /// The most.
+        max: usize,
+    },
     /// A lock or token would be over before it began.
     #[error("{end} is over already, it is {now}: name a later time")]
     EndIsPast {
@@ -74,6 +82,12 @@ pub enum AdminError {
     InvalidEmail {
         /// What was given.
         email: String,
+    },
+    /// Not the form of an external id.
+    #[error("an external id has 1 to {max} bytes and no control characters: choose another")]
+    InvalidExternalId {
+        /// The longest.
+        max: usize,
     },
     /// Not the form of an identity at a provider.
     #[error("an identity has at most {max} visible characters: write provider:number")]
@@ -166,6 +180,12 @@ pub enum AdminError {
     OutOfScope {
         /// What is needed.
         permission: Permission,
+    },
+    /// Somebody else was quicker.
+    #[error("the account was changed meanwhile, it is in version {}: look at it again", found.get())]
+    Outdated {
+        /// The version that it is in.
+        found: Version,
     },
     /// A token would belong to somebody who may not act.
     #[error("{login} is {status}, and a token acts for its owner: choose an owner who is active")]

@@ -25,6 +25,7 @@ mod error;
 mod find;
 mod lock;
 mod password;
+mod person;
 mod rights;
 mod scratch;
 pub mod settings;
@@ -37,7 +38,7 @@ mod update;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, Note};
@@ -57,13 +58,13 @@ pub use self::authenticate::{Caller, Identity, TokenRefusal};
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
 pub use self::unlock::UnlockKind;
-pub use self::update::PersonChange;
 
 /// Does what administrators ask for.
 ///
@@ -104,7 +105,7 @@ pub struct Outcome {
 }
 
 /// What a change brings about that may not have been meant.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {

@@ -1,8 +1,8 @@
 //! Makes, lists and revokes API tokens.
 
 use crate::admin::lock::not_over;
+use crate::admin::person::shown_name;
 use crate::admin::rights::Receiver;
-use crate::admin::update::shown_name;
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::event::Action;

@@ -28,6 +28,7 @@
 //!
 //! | below | speaks | see |
 //! |---|---|---|
+//! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //!
@@ -38,6 +39,7 @@
 mod body;
 mod oauth;
 mod openproject;
+pub(crate) mod own;
 mod query;
 mod token;
 
@@ -61,6 +63,7 @@ impl Api {
     pub fn into_router(self) -> Router {
         Router::new()
             .merge(openproject::router(self.admin.clone()))
-            .merge(oauth::router(self.admin))
+            .merge(oauth::router(self.admin.clone()))
+            .merge(own::router(self.admin))
     }
 }

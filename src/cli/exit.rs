@@ -139,8 +139,10 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::NoSuchSession { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
-        AdminError::EndIsPast { .. }
+        AdminError::DocumentTooLarge { .. }
+        | AdminError::EndIsPast { .. }
         | AdminError::InvalidEmail { .. }
+        | AdminError::InvalidExternalId { .. }
         | AdminError::InvalidIdentity { .. }
         | AdminError::InvalidLanguage { .. }
         | AdminError::InvalidName { .. }
@@ -162,6 +164,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::Outdated { .. }
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }

@@ -41,13 +41,14 @@ pub use self::applications::{
     ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
 };
 pub use self::bus::{Bus, LocalBus};
-pub use self::error::{BrokenChain, CreateError, StoreError};
+pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
+    TimeField,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};

@@ -7,6 +7,7 @@ use crate::domain::application::ApplicationId;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
+use crate::domain::lock::Locks;
 use crate::domain::login::Login;
 use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Standing, Status};
@@ -81,8 +82,8 @@ pub struct Facts<'a> {
 /// What to write. The hash is left out of what `Debug` prints.
 #[derive(Clone)]
 pub struct Edit {
-    /// The account as it shall be. Its number, login, version, times and whether it
-    /// has a password are the store's.
+    /// The account as it shall be. Its number, version, times and whether it has a
+    /// password are the store's. A login that it had before is never anybody else's.
     pub account: Account,
     /// A new hash of a password, if one is set.
     pub password_hash: Option<String>,
@@ -123,6 +124,8 @@ pub struct NewAccount {
     pub details: Details,
     /// Where in its life it begins.
     pub lifecycle: Lifecycle,
+    /// What is laid on it from the beginning.
+    pub locks: Locks,
     /// The hash of its password, if it has one already.
     pub password_hash: Option<String>,
 }

@@ -29,6 +29,7 @@ mod feed;
 mod heads;
 mod key;
 mod list;
+mod names;
 mod prune;
 mod rows;
 mod schema;

@@ -53,6 +53,9 @@ macro_rules! suite {
                 a_new_account_is_found_by_all_its_names
                 logins_and_addresses_are_unique
                 a_deleted_login_is_never_given_out_again
+                a_former_login_is_never_anybody_elses
+                an_external_id_is_one_accounts
+                an_account_is_born_with_what_is_laid_on_it
                 a_change_is_written_whole
                 the_stores_own_facts_are_not_for_edits
                 the_last_raise_of_a_generation_is_known
@@ -69,6 +72,7 @@ macro_rules! suite {
             search:
                 every_filter_finds_what_it_takes
                 pages_are_parts_of_one_order
+                pages_after_an_account_go_on_where_it_stood
                 details_are_kept;
             sessions:
                 a_session_is_opened_found_and_ended
@@ -185,6 +189,7 @@ pub(crate) fn person(login: &str) -> NewAccount {
         admin: false,
         details: Default::default(),
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: None,
     }
 }

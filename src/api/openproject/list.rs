@@ -79,6 +79,7 @@ impl Wanted {
             order: self.order.clone(),
             offset: (self.page - 1).saturating_mul(self.size),
             limit: u32::try_from(self.size).unwrap_or(u32::MAX),
+            ..AccountSearch::default()
         }
     }
 

@@ -8,6 +8,7 @@ use crate::store::memory::now;
 use crate::store::memory::state::State;
 use crate::store::{
     ApplicationStore, BoxFuture, DecideApplication, NewApplication, StoreError, TokenOwner,
+    UniqueName,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -16,8 +17,7 @@ impl ApplicationStore for SingleProcessDirectory {
     fn create_application(&self, new: NewApplication, note: Note) -> Answer<'_, Application> {
         now(self.write(|state, at| {
             if state.applications.contains_key(&new.id) {
-                let what = format!("the id {}", new.id);
-                return Err(StoreError::Taken { what });
+                return Err(StoreError::Taken { name: UniqueName::Application(new.id) });
             }
             let application = new.born(&note, at);
             state

@@ -11,7 +11,9 @@ use super::rows::{self, application_columns, json};
 use crate::domain::application::{Application, ApplicationId};
 use crate::domain::event::Note;
 use crate::domain::time::Timestamp;
-use crate::store::{ApplicationStore, BoxFuture, DecideApplication, NewApplication, StoreError};
+use crate::store::{
+    ApplicationStore, BoxFuture, DecideApplication, NewApplication, StoreError, UniqueName,
+};
 
 const BY_ID: &str = concat!("SELECT ", application_columns!(), " FROM applications WHERE id = $1");
 
@@ -150,7 +152,7 @@ async fn insert(tx: &mut Tx, application: &Application) -> Fallible<()> {
     .map_err(Fault::from);
     match inserted {
         Err(fault) if fault.is_duplicate() => {
-            Err(StoreError::Taken { what: format!("the id {}", application.id) }.into())
+            Err(StoreError::Taken { name: UniqueName::Application(application.id) }.into())
         }
         done => done.map(drop),
     }

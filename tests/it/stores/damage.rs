@@ -56,31 +56,34 @@ async fn a_newer_schema_is_left_alone() {
 #[tokio::test]
 async fn an_older_schema_is_brought_up() {
     let (_folder, file) = closed().await;
-    let mut conn = outsider(&file).await;
-    for older in [
-        "ALTER TABLE accounts DROP COLUMN sessions_ended_at",
-        "DROP INDEX accounts_by_name",
-        "DROP INDEX accounts_by_first_name",
-        "DROP INDEX accounts_by_last_name",
-        "DROP INDEX accounts_by_email",
-        "ALTER TABLE accounts DROP COLUMN details",
-        "ALTER TABLE accounts DROP COLUMN first_name_folded",
-        "ALTER TABLE accounts DROP COLUMN last_name_folded",
-        "DROP TABLE api_tokens",
-        "DROP TABLE applications",
-        "CREATE TABLE api_tokens (id TEXT PRIMARY KEY, key TEXT NOT NULL, owner BIGINT NOT NULL \
-         REFERENCES accounts (id), name TEXT NOT NULL, scopes TEXT NOT NULL, \
-         created_at BIGINT NOT NULL, expires_at BIGINT, last_used_at BIGINT)",
-        "CREATE INDEX api_tokens_owner ON api_tokens (owner)",
-        "INSERT INTO api_tokens VALUES ('0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', \
+    let older = file.with_extension("older");
+    fs::write(&older, b"").expect("writes");
+    let mut conn = outsider(&older).await;
+    run(&mut conn, include_str!("../../../src/store/sql/migrations/directory/0001_begin.sql"))
+        .await;
+    run(&mut conn, include_str!("../../../src/store/sql/migrations/directory/0002_devices.sql"))
+        .await;
+    let columns = "id, login, name, name_folded, email, email_folded, admin, lifecycle, locks, \
+                   disabled, generation, version, attempts_generation, created_at, updated_at";
+    for copy in [
+        &format!("ATTACH '{}' AS newer", file.display()),
+        "CREATE TABLE portcullis_schema (number BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)",
+        "INSERT INTO portcullis_schema VALUES (1, 0), (2, 0)",
+        "INSERT INTO key_check (id, link) SELECT id, link FROM newer.key_check",
+        "DELETE FROM heads",
+        "INSERT INTO heads (stream, position, pruned, link, accounts) \
+         SELECT stream, position, pruned, link, accounts FROM newer.heads",
+        &format!("INSERT INTO accounts ({columns}) SELECT {columns} FROM newer.accounts"),
+        "INSERT INTO api_tokens (id, key, owner, name, scopes, created_at, expires_at, last_used_at) \
+         VALUES ('0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', \
          '0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 7, 'ci', \
          '[\"users.view\"]', 5, NULL, 6)",
-        "DELETE FROM portcullis_schema WHERE number >= 3",
         "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
     ] {
-        run(&mut conn, older).await;
+        run(&mut conn, copy).await;
     }
     drop(conn);
+    fs::rename(&older, &file).expect("renames");
     let directory = SqlDirectory::open(&file).await.expect("opens");
     let of = async |id: i64| {
         let found = directory.account(id.try_into().expect("a number")).await;

@@ -100,6 +100,15 @@ impl Problem {
             AdminError::AdministratorsOnly => {
                 (S::FORBIDDEN, "administrators-only", "This is for administrators")
             }
+            AdminError::NoSuchApplication { .. } => {
+                (S::NOT_FOUND, "no-such-application", "There is no such application")
+            }
+            AdminError::ApplicationDisabled { .. } => {
+                (S::CONFLICT, "application-disabled", "The application is shut out")
+            }
+            AdminError::BeyondMaker { .. } => {
+                (S::FORBIDDEN, "beyond-maker", "Nobody gives more than they may")
+            }
             AdminError::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "You may not do this"),
             AdminError::OutOfScope { .. } => {
                 (S::FORBIDDEN, "out-of-scope", "This token is for less")

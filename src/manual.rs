@@ -1,5 +1,6 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
+//! - [`audit`]: who did what to whom, and how to know that nobody changed it.
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
@@ -14,6 +15,9 @@
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
+
+#[doc = include_str!("manual/audit.md")]
+pub mod audit {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

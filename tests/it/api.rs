@@ -8,6 +8,7 @@ mod attempts;
 mod client;
 mod create;
 mod hostile;
+mod licences;
 mod lists;
 mod locks;
 mod manual;

@@ -63,6 +63,9 @@ async fn an_older_schema_is_brought_up() {
         "ALTER TABLE heads DROP COLUMN seal",
         "ALTER TABLE heads DROP COLUMN licences",
         "DROP TABLE audit_pruned",
+        "DROP TABLE invitations",
+        "UPDATE accounts SET lifecycle = 'invited' WHERE id <= 3",
+        "UPDATE accounts SET disabled = 1 WHERE id = 4",
         "DROP INDEX audit_actor",
         "DROP INDEX audit_action",
         "DROP INDEX audit_at",
@@ -92,6 +95,8 @@ async fn an_older_schema_is_brought_up() {
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
     assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50), "it is sealed now");
+    let licensed = directory.headcount().await.expect("answers").licensed;
+    assert_eq!(licensed, 46, "who was there is counted");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod retention;
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::Reason;
+use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
 use crate::store::{AuditEntry, AuditPruned, AuditQuery, AuditSearch, AuditWalk, BrokenChain};
 
@@ -13,8 +14,13 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, AdminError> {
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn audit(
+        &self,
+        actor: &Actor,
+        query: AuditQuery,
+    ) -> Result<Vec<AuditRecord>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
         Ok(self.directory.audit(query).await?)
     }
 
@@ -22,13 +28,13 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If whoever asks is no administrator, or the store can't answer.
+    /// If whoever asks may not read it, or the store can't answer.
     pub async fn audit_entries(
         &self,
         actor: &Actor,
         search: AuditSearch,
     ) -> Result<Vec<AuditEntry>, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ReadAudit)?;
         Ok(self.directory.audit_log().records(search).await?)
     }
 
@@ -37,8 +43,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn verify_audit(&self) -> Result<Result<u64, BrokenChain>, AdminError> {
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn verify_audit(
+        &self,
+        actor: &Actor,
+    ) -> Result<Result<u64, BrokenChain>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
         Ok(self.directory.verify_audit().await?)
     }
 
@@ -50,14 +60,14 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If whoever asks is no administrator, or the store can't answer.
+    /// If whoever asks may not read it, or the store can't answer.
     pub async fn check_audit(
         &self,
         actor: &Actor,
         since_last_check: bool,
         mut told: impl FnMut(&AuditWalk) + Send,
     ) -> Result<Result<AuditWalk, BrokenChain>, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ReadAudit)?;
         let log = self.directory.audit_log();
         let last = match since_last_check {
             true => log.checked_before().await?,

@@ -52,7 +52,7 @@ impl Admin {
     }
 
     async fn count_licences(&self) -> Result<Licences, AdminError> {
-        let setting = self.setting(&LICENCE_LIMIT).await?;
+        let setting = self.value_of(&LICENCE_LIMIT).await?;
         let by_status = self.directory.headcount().await?;
         let limit = setting.value.parse().ok();
         Ok(Licences { used: by_status.licensed, limit, by_status, source: setting.source })
@@ -81,7 +81,7 @@ impl Admin {
     /// The limit, as it is just before a transaction that counts what is used: who
     /// lowers it in the same moment keeps out the next one.
     pub(super) async fn licence_limit(&self) -> Result<Option<u64>, AdminError> {
-        Ok(self.setting(&LICENCE_LIMIT).await?.value.parse().ok())
+        Ok(self.value_of(&LICENCE_LIMIT).await?.value.parse().ok())
     }
 
     /// Keeps a gate's figures of licences: a task counts at every change of a setting,

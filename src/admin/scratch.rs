@@ -131,6 +131,7 @@ impl Admin {
             admin: false,
             details: Details::default(),
             lifecycle: Lifecycle::Active,
+            locks: Default::default(),
             password_hash: None,
         };
         let note = actor.note(Action::AccountCreated, reason(run).as_ref());

@@ -12,13 +12,14 @@ use tokio::sync::watch;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::on_or_off;
 pub(crate) use self::read::{
     FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
 };
+use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -96,6 +97,16 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
     read: support_url,
 };
 
+/// How long an application's access token lives.
+pub const TOKEN_LIFETIME: Setting = Setting {
+    name: "tokens.lifetime",
+    stored: "tokens.lifetime",
+    default: "1h",
+    words: "how long an application's access token lives",
+    allowed: "a length of time from 1m to 24h",
+    read: lifetime,
+};
+
 /// How long audit records are kept.
 pub const AUDIT_RETENTION: Setting = Setting {
     name: "audit.retention",
@@ -117,12 +128,13 @@ pub const LICENCE_LIMIT: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 9] = [
+pub const SETTINGS: [&Setting; 10] = [
     &LOCKOUT,
     &AUDIT_RETENTION,
     &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
@@ -256,11 +268,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn settings(&self) -> Result<Vec<SettingValue>, AdminError> {
+    /// If whoever asks may neither see people nor change settings, or the store can't
+    /// answer.
+    pub async fn settings(&self, actor: &Actor) -> Result<Vec<SettingValue>, AdminError> {
         let mut values = Vec::with_capacity(SETTINGS.len());
         for setting in SETTINGS {
-            values.push(self.setting(setting).await?);
+            values.push(self.setting(actor, setting).await?);
         }
         Ok(values)
     }
@@ -269,8 +282,21 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn setting(&self, setting: &'static Setting) -> Result<SettingValue, AdminError> {
+    /// As [`Admin::settings`].
+    pub async fn setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
+        actor.require(Operation::ReadSettings)?;
+        self.value_of(setting).await
+    }
+
+    /// The same for Portcullis itself.
+    pub(super) async fn value_of(
+        &self,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
         if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
             let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
             return Ok(SettingValue { setting, value, source });
@@ -290,7 +316,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, can't have that value, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, can't have that value, or
+    /// the store can't answer.
     pub async fn set_setting(
         &self,
         actor: &Actor,
@@ -305,7 +332,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn reset_setting(
         &self,
         actor: &Actor,
@@ -321,7 +348,7 @@ impl Admin {
         setting: &'static Setting,
         value: String,
     ) -> Result<bool, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ChangeSettings)?;
         if let Some(pin) = self.pins.values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }
@@ -343,14 +370,14 @@ impl Admin {
     ///
     /// If the store can't answer.
     pub async fn disabling_is_allowed(&self) -> Result<bool, AdminError> {
-        Ok(self.setting(&ACCOUNT_DISABLING).await?.value == "on")
+        Ok(self.value_of(&ACCOUNT_DISABLING).await?.value == "on")
     }
 
     /// Switches account disabling on or off, and says whether that changed it.
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn allow_disabling(&self, actor: &Actor, allow: bool) -> Result<bool, AdminError> {
         if self.disabling_is_allowed().await? == allow {
             return Ok(false);
@@ -366,7 +393,7 @@ impl Admin {
     /// If the store can't answer.
     pub async fn branding(&self) -> Result<Branding, AdminError> {
         let said = async |setting| {
-            let value = self.setting(setting).await?.value;
+            let value = self.value_of(setting).await?.value;
             Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
         };
         Ok(Branding {

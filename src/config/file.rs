@@ -335,6 +335,12 @@ sections! {
         disabling: Option<bool> = None, "true";
     }
 
+    /// Access tokens that applications get. A key that is written is pinned.
+    tokens: Tokens = ["tokens"] {
+        /// How long one lives.
+        lifetime: Option<Length<60, DAY>> = None, r#""15m""#;
+    }
+
     /// The audit log. A key that is written is pinned: then nobody who can write to the database
     /// can have records forgotten sooner.
     audit: Audit = ["audit"] {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::domain::application::ApplicationId;
 use crate::domain::login::Login;
 
 /// Why a store did not do what it was asked.
@@ -57,10 +58,10 @@ pub enum StoreError {
         known: i64,
     },
     /// Something that must be unique has an owner already. Nothing was changed.
-    #[error("{what} belongs to another account")]
+    #[error("{name} is taken")]
     Taken {
-        /// What, in words.
-        what: String,
+        /// What.
+        name: UniqueName,
     },
     /// It can't answer now; later it may.
     #[error("the store does not answer: {0}")]
@@ -89,10 +90,28 @@ impl StoreError {
             Self::SchemaTooNew { what, found, known } => {
                 Self::SchemaTooNew { what: what.clone(), found: *found, known: *known }
             }
-            Self::Taken { what } => Self::Taken { what: what.clone() },
+            Self::Taken { name } => Self::Taken { name: name.clone() },
             Self::Unavailable(cause) => Self::unavailable(cause.to_string()),
         }
     }
+}
+
+/// What only one account is called.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UniqueName {
+    /// The id of an application.
+    #[error("the id {0}")]
+    Application(ApplicationId),
+    /// A primary e-mail address.
+    #[error("the e-mail address {0}")]
+    Email(String),
+    /// What another system knows the account by.
+    #[error("the external id {0}")]
+    ExternalId(String),
+    /// A login, also one that somebody had before.
+    #[error("the login {0}")]
+    Login(Login),
 }
 
 /// Why an account was not made. Nothing was stored.
@@ -104,6 +123,12 @@ pub enum CreateError {
     EmailTaken {
         /// The address.
         email: String,
+    },
+    /// Another account has this external id.
+    #[error("the external id {external_id} belongs to another account")]
+    ExternalIdTaken {
+        /// The id.
+        external_id: String,
     },
     /// Another account has this login.
     #[error("the login {login} is taken")]

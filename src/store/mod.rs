@@ -10,6 +10,7 @@
 //! one engine type serves every store. A future that is dropped before it is
 //! done leaves the store whole: a transaction either happened or it did not.
 
+mod applications;
 mod audit;
 mod bus;
 mod error;
@@ -38,16 +39,20 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
+pub use self::applications::{
+    ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
+};
 pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
-pub use self::error::{Break, BrokenChain, CreateError, StoreError};
+pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
+    TimeField,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
@@ -106,6 +111,9 @@ pub trait Directory: SessionStore {
 
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
+
+    /// Programs with rights of their own.
+    fn applications(&self) -> &dyn ApplicationStore;
 
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
@@ -168,8 +176,8 @@ pub trait Directory: SessionStore {
     /// ask many times a second. `None` if the store has no such number.
     fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
-    /// Forgets feed entries and expired sessions that are older than this, and
-    /// attempts that count no more, and says how many rows went. A follower that is further behind is
+    /// Forgets feed entries, expired sessions and ended tokens of applications that are
+    /// older than this, and attempts that count no more, and says how many rows went. A follower that is further behind is
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
@@ -203,6 +211,9 @@ pub trait Directory: SessionStore {
         })
     }
 
+    /// A session by its public name, to see whose it is.
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>>;
+
     /// Makes an API token.
     fn create_token(
         &self,
@@ -213,10 +224,14 @@ pub trait Directory: SessionStore {
     /// The token with this key, unless it was revoked.
     fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Tokens that are not revoked, of one owner or of all, oldest first.
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+    /// A token by its public name, to see whose it is.
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Revokes a token and tells the feed. `None` if there is no such token.
+    /// Tokens that are not revoked, of one owner or of all, oldest first.
+    fn tokens(&self, owner: Option<TokenOwner>)
+    -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+
+    /// Revokes a token, and tells the feed of an account's. `None` if there is no such token.
     fn revoke_token(
         &self,
         id: SessionId,

@@ -20,6 +20,7 @@
 //! functions of one database. What is SQLite's alone is in `sqlite.rs`.
 
 mod accounts;
+mod applications;
 mod attempts;
 mod audit;
 mod db;
@@ -31,6 +32,7 @@ mod heads;
 mod invitations;
 mod key;
 mod list;
+mod names;
 mod prune;
 mod rows;
 mod schema;
@@ -54,9 +56,9 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditLog, BoxFuture, Bus, Changed,
-    CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore, NewAccount,
-    NewSession, NewToken, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
+    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -206,6 +208,10 @@ impl Directory for SqlDirectory {
         &self.keyring
     }
 
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.bus
     }
@@ -279,6 +285,10 @@ impl Directory for SqlDirectory {
         self
     }
 
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        self.answered(self.find_session_named(id))
+    }
+
     fn create_token(
         &self,
         new: NewToken,
@@ -291,7 +301,14 @@ impl Directory for SqlDirectory {
         self.answered(self.find_token(key))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        self.answered(self.find_token_named(id))
+    }
+
+    fn tokens(
+        &self,
+        owner: Option<TokenOwner>,
+    ) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
         self.answered(self.list_tokens(owner))
     }
 

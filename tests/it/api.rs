@@ -12,6 +12,8 @@ mod licences;
 mod lists;
 mod locks;
 mod manual;
+mod oauth;
+mod own;
 mod tokens;
 mod users;
 

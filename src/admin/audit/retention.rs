@@ -19,7 +19,7 @@ impl Admin {
     ///
     /// As [`Admin::prune_audit`].
     pub async fn prune_audit_by_retention(&self) -> Result<Option<AuditPruned>, AdminError> {
-        let kept = self.setting(&AUDIT_RETENTION).await?.value;
+        let kept = self.value_of(&AUDIT_RETENTION).await?.value;
         let Some(length) = read_length(&kept) else { return Ok(None) };
         let reason = Reason::try_from(format!("kept for {kept}")).ok();
         let before = self.now().before(length);

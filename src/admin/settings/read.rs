@@ -11,6 +11,17 @@ pub(super) fn on_or_off(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads a length of time that an access token can live.
+pub(super) fn lifetime(text: &str) -> Result<String, String> {
+    let length = read_length(text).ok_or("it is not a length of time")?;
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+    if (least..=most).contains(&length) {
+        Ok(spell_length(length))
+    } else {
+        Err("it is shorter than 1m or longer than 24h".to_owned())
+    }
+}
+
 /// Keeps the audit log as long as there is room.
 pub(crate) const FOREVER: &str = "forever";
 

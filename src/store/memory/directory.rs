@@ -17,10 +17,10 @@ use crate::store::keyring::Keyring;
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, AuditLog,
-    BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore,
-    StoreError,
+    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
+    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
+    FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
+    SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -57,7 +57,7 @@ impl SingleProcessDirectory {
         done
     }
 
-    fn log(
+    pub(super) fn log(
         &self,
         state: &mut State,
         at: Timestamp,
@@ -219,6 +219,10 @@ impl Directory for SingleProcessDirectory {
         &self.0.keyring
     }
 
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.0.bus
     }
@@ -347,6 +351,7 @@ impl Directory for SingleProcessDirectory {
         state.invitations.retain(kept);
         let invitations = (invitations - state.invitations.len()) as u64;
         let expired = invitations + state.sessions.forget(before) + state.devices.prune(before);
+        let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
@@ -358,16 +363,17 @@ impl Directory for SingleProcessDirectory {
         self
     }
 
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.named(id)))
+    }
+
     fn create_token(
         &self,
         new: NewToken,
         note: Note,
     ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
         now(self.write(|state, at| {
-            if !state.accounts.contains_key(&new.owner) {
-                let missing = format!("there is no account {}", new.owner);
-                return Err(StoreError::unavailable(missing));
-            }
+            state.check_owner(new.owner)?;
             let token = ApiToken {
                 key: new.key,
                 owner: new.owner,
@@ -379,7 +385,7 @@ impl Directory for SingleProcessDirectory {
             };
             state.tokens.insert(token.key.id(), token.clone());
             state.feed.append(at, None);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            self.log(state, at, token.owner.account(), note, (None, None));
             Ok(token)
         }))
     }
@@ -393,7 +399,14 @@ impl Directory for SingleProcessDirectory {
             .cloned()))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        now(Ok(self.state().tokens.get(&id).cloned()))
+    }
+
+    fn tokens(
+        &self,
+        owner: Option<TokenOwner>,
+    ) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
         let state = self.state();
         let wanted = |token: &&ApiToken| owner.is_none_or(|owner| token.owner == owner);
         let mut tokens: Vec<ApiToken> = state.tokens.values().filter(wanted).cloned().collect();
@@ -408,8 +421,10 @@ impl Directory for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
         now(Ok(self.write(|state, at| {
             let token = state.tokens.remove(&id)?;
-            state.ends.append(at, id);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            if token.owner.account().is_some() {
+                state.ends.append(at, id);
+            }
+            self.log(state, at, token.owner.account(), note, (None, None));
             Some(token)
         })))
     }

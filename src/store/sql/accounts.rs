@@ -8,16 +8,16 @@ use super::db::Tx;
 use super::devices;
 use super::errors::{Fallible, Fault};
 use super::heads::{self, Head};
+use super::names;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
-use crate::domain::lock::Locks;
-use crate::domain::login::{Login, TypedLogin, folded};
-use crate::domain::standing::{Generation, Lifecycle, Version};
+use crate::domain::login::{TypedLogin, folded};
+use crate::domain::standing::{Generation, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount, StoreError};
+use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount};
 
 const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = $1");
 
@@ -65,7 +65,7 @@ impl SqlDirectory {
     ) -> Fallible<Result<Account, CreateError>> {
         let mut tx = self.db.write().await?;
         let mut head = heads::advance(&mut tx).await?;
-        if let Err(taken) = names_are_free(&mut tx, &new).await? {
+        if let Err(taken) = names::are_free(&mut tx, &new).await? {
             return Ok(Err(taken));
         }
         head.last_account += 1;
@@ -117,6 +117,7 @@ impl SqlDirectory {
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
+        names::rename(&mut tx, &before, &account).await?;
         head.recount(&before, &account);
         update(&mut tx, &account, password_hash.as_deref()).await?;
         heads::tell(&mut tx, &head, id, now).await?;
@@ -137,7 +138,6 @@ pub(super) fn edited(
 ) -> Account {
     Account {
         id: before.id,
-        login: before.login.clone(),
         sessions_ended_at: before.sessions_ended_by(&edit, now),
         version: before.version.next(),
         has_password: before.has_password || new_password,
@@ -149,7 +149,7 @@ pub(super) fn edited(
 }
 
 fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<String>) {
-    let NewAccount { login, name, email, admin, details, lifecycle, password_hash } = new;
+    let NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash } = new;
     let account = Account {
         id,
         login,
@@ -158,7 +158,7 @@ fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<S
         admin,
         details,
         lifecycle,
-        locks: Locks::default(),
+        locks,
         generation: Generation::default(),
         sessions_ended_at: None,
         version: Version::default().next(),
@@ -192,41 +192,14 @@ async fn other_active_admins(tx: &mut Tx, id: AccountId, now: Timestamp) -> Fall
     Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
-/// A deleted account keeps its login for ever; its address may have a new owner.
-async fn names_are_free(tx: &mut Tx, new: &NewAccount) -> Fallible<Result<(), CreateError>> {
-    let row = sqlx::query("SELECT lifecycle FROM accounts WHERE login = $1")
-        .bind(new.login.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(row) = row {
-        return Ok(Err(login_taken(new.login.clone(), &row.try_get::<String, _>(0)?)));
-    }
-    let Some(email) = &new.email else { return Ok(Ok(())) };
-    let row =
-        sqlx::query("SELECT id FROM accounts WHERE email_folded = $1 AND lifecycle <> 'deleted'")
-            .bind(folded_email(Some(email)))
-            .fetch_optional(&mut **tx)
-            .await?;
-    Ok(match row {
-        None => Ok(()),
-        Some(_) => Err(CreateError::EmailTaken { email: email.clone() }),
-    })
-}
-
-fn login_taken(login: Login, lifecycle: &str) -> CreateError {
-    if lifecycle == Lifecycle::Deleted.as_str() {
-        CreateError::LoginRetired { login }
-    } else {
-        CreateError::LoginTaken { login }
-    }
-}
-
 async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
     sqlx::query(
         "INSERT INTO accounts (id, login, name, name_folded, email, email_folded, admin, \
          lifecycle, locks, disabled, generation, version, attempts_generation, password_hash, \
-         created_at, updated_at, details, first_name_folded, last_name_folded) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, $13, $14, $15, $16)",
+         created_at, updated_at, details, first_name_folded, last_name_folded, \
+         admin_lock_until, external_id, external_id_folded) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $17, $10, $11, 0, $12, $13, $13, $14, $15, \
+         $16, $18, $19, $20)",
     )
     .bind(account.id.get())
     .bind(account.login.as_str())
@@ -244,18 +217,23 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     .bind(json(&account.details)?)
     .bind(folded(account.names().0))
     .bind(folded(account.names().1))
+    .bind(i64::from(account.locks.disablement.is_some()))
+    .bind(admin_lock_until(&account.locks))
+    .bind(account.details.external_id.as_deref())
+    .bind(account.details.external_id.as_deref().map(folded))
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
 pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
-    let updated = sqlx::query(
+    sqlx::query(
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
          disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
          password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17, \
-         details = $18, first_name_folded = $19, last_name_folded = $20 \
+         details = $18, first_name_folded = $19, last_name_folded = $20, login = $21, \
+         external_id = $22, external_id_folded = $23 \
          WHERE id = $1",
     )
     .bind(account.id.get())
@@ -278,17 +256,10 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
     .bind(json(&account.details)?)
     .bind(folded(account.names().0))
     .bind(folded(account.names().1))
+    .bind(account.login.as_str())
+    .bind(account.details.external_id.as_deref())
+    .bind(account.details.external_id.as_deref().map(folded))
     .execute(&mut **tx)
-    .await
-    .map_err(Fault::from);
-    match updated {
-        Ok(_) => Ok(()),
-        Err(fault) if fault.is_duplicate() => Err(email_taken(account)),
-        Err(fault) => Err(fault),
-    }
-}
-
-fn email_taken(account: &Account) -> Fault {
-    let what = account.email.as_deref().unwrap_or_default();
-    Fault::Store(StoreError::Taken { what: format!("the e-mail address {what}") })
+    .await?;
+    Ok(())
 }

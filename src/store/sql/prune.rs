@@ -47,10 +47,14 @@ const EXPIRED_INVITATIONS: &str = "DELETE FROM invitations WHERE account IN \
 const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
     (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
 
+/// Those of accounts stay, for their owners to see why a program stopped working.
+const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
+    (SELECT id FROM api_tokens WHERE application IS NOT NULL AND expires_at < $1 LIMIT $2)";
+
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES, EXPIRED_INVITATIONS] {
+        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS] {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

@@ -16,6 +16,8 @@ pub(super) const DIRECTORY: &Migrations = &[
     (2, include_str!("migrations/directory/0002_devices.sql")),
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
     (4, include_str!("migrations/directory/0004_details.sql")),
+    (5, include_str!("migrations/directory/0005_names.sql")),
+    (7, include_str!("migrations/directory/0007_applications.sql")),
     (10, include_str!("migrations/directory/0010_audit.sql")),
     (12, include_str!("migrations/directory/0012_invitations.sql")),
 ];

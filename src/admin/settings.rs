@@ -15,7 +15,9 @@ use crate::domain::policy::LockoutPolicy;
 use crate::engine::LOCKOUT_SETTING;
 
 pub use self::branding::Branding;
-pub(crate) use self::read::{accent, line, support_url};
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+};
 use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
@@ -104,9 +106,31 @@ pub const TOKEN_LIFETIME: Setting = Setting {
     read: lifetime,
 };
 
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 8] = [
+pub const SETTINGS: [&Setting; 10] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &TOKEN_LIFETIME,

@@ -13,6 +13,7 @@ pub mod counting;
 pub mod denial;
 pub mod device;
 pub mod event;
+pub mod invitation;
 pub mod length;
 pub mod lock;
 pub mod login;

@@ -12,6 +12,7 @@ mod lists;
 mod locks;
 mod manual;
 mod oauth;
+mod own;
 mod tokens;
 mod users;
 

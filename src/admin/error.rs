@@ -142,6 +142,9 @@ pub enum AdminError {
         /// What was asked for.
         change: Transition,
     },
+    /// Passwords are compared by the gate alone, which counts the guesses.
+    #[error("nothing counts attempts here: ask a gateway")]
+    NoGate,
     /// An application that would be for nothing.
     #[error("an application is for something: name at least one scope, or * for everything")]
     NoScope,

@@ -36,6 +36,8 @@ mod sign_out;
 mod token;
 mod unlock;
 mod update;
+#[cfg(feature = "passwords")]
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ use crate::store::{Changed, Directory, Edit, Facts};
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::application::CreatedApplication;
+pub use self::audit::ExportFormat;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;

@@ -7,6 +7,7 @@ mod branding;
 mod read;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
@@ -18,7 +19,7 @@ pub use self::branding::Branding;
 pub(crate) use self::read::{
     FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
 };
-use self::read::{lifetime, on_or_off};
+use self::read::{lifetime, lock_for, lock_length, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -54,6 +55,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     words: "whether accounts can be deleted",
     allowed: "on or off",
     read: on_or_off,
+};
+
+/// How long a lock lasts that Clerk's clients lay: they name no end.
+pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
+    name: "clerk.admin_lock_for",
+    stored: "clerk.admin_lock_for",
+    default: "1h",
+    words: "how long a lock lasts that is laid through Clerk's API",
+    allowed: "a time such as 1h, or until-unlocked",
+    read: lock_for,
 };
 
 /// What people call the service that they sign in to.
@@ -127,7 +138,7 @@ pub const LICENCE_LIMIT: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 10] = [
+pub const SETTINGS: [&Setting; 11] = [
     &LOCKOUT,
     &AUDIT_RETENTION,
     &LICENCE_LIMIT,
@@ -138,6 +149,7 @@ pub const SETTINGS: [&Setting; 10] = [
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
     &BRANDING_SUPPORT_URL,
+    &CLERK_ADMIN_LOCK_FOR,
 ];
 
 /// A setting of the directory.
@@ -369,5 +381,15 @@ impl Admin {
         }
         let value = if allow { "on" } else { "off" };
         self.set_setting(actor, &ACCOUNT_DISABLING, value).await
+    }
+
+    /// How long a lock lasts that is laid through Clerk's API; none: until somebody
+    /// unlocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn clerk_lock_length(&self) -> Result<Option<Duration>, AdminError> {
+        Ok(lock_length(&self.value_of(&CLERK_ADMIN_LOCK_FOR).await?.value))
     }
 }

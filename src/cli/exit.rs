@@ -165,6 +165,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::NoGate
         | AdminError::Outdated { .. }
         | AdminError::NoLicence { .. }
         | AdminError::NotInvitable { .. }

@@ -18,6 +18,7 @@ pub mod length;
 pub mod lock;
 pub mod login;
 pub mod operation;
+pub mod outbound;
 pub mod password;
 pub mod permission;
 pub mod policy;

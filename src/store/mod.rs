@@ -16,6 +16,7 @@ mod bus;
 mod error;
 mod invitations;
 pub mod keyring;
+mod listing;
 pub mod memory;
 mod nonces;
 mod records;
@@ -46,6 +47,7 @@ pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
+pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
@@ -100,6 +102,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The sessions of an account that are neither ended nor past their time,
     /// newest first.
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>>;
+
+    /// Sessions with what has become of them, also those that are over, newest first.
+    /// No session may be opened by what is listed here.
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>>;
 }
 
 /// Keeps accounts, and everything that is said and done about them.

@@ -32,6 +32,7 @@ mod heads;
 mod invitations;
 mod key;
 mod list;
+mod listing;
 mod names;
 mod prune;
 mod rows;
@@ -58,7 +59,8 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner,
+    NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
+    TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -196,6 +198,10 @@ impl SessionStore for SqlDirectory {
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         self.answered(async move { self.live_sessions(&account).await })
+    }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        self.answered(self.list_sessions(query))
     }
 }
 

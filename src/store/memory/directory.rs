@@ -19,7 +19,7 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
     FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError, TokenOwner,
+    SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -172,7 +172,7 @@ impl SessionStore for SingleProcessDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
         now(Ok(self.write(|state, at| {
-            let session = state.sessions.end(id)?;
+            let session = state.sessions.end(id, &note.actor, at)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
             self.log(state, at, account, note, (None, None));
@@ -206,6 +206,12 @@ impl SessionStore for SingleProcessDirectory {
         now(Ok(state
             .sessions
             .of(&account, Some(generation), self.0.clock.wall())))
+    }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        let state = self.state();
+        let of = |key: &AccountKey| state.live_account(key).map(|account| account.generation);
+        now(Ok(state.sessions.list(&query, of, self.0.clock.wall())))
     }
 }
 

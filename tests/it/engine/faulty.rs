@@ -16,8 +16,8 @@ use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, Headcount,
-    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionStore, StoreError,
-    TokenOwner,
+    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -160,6 +160,10 @@ impl SessionStore for Faulty {
 
     fn sessions_of(&self, account: AccountKey) -> Answer<'_, Vec<Session>> {
         self.via("sessions_of", |inner| inner.sessions_of(account))
+    }
+
+    fn sessions(&self, query: SessionQuery) -> Answer<'_, SessionPage> {
+        self.via("sessions", |inner| inner.sessions(query))
     }
 }
 

@@ -14,13 +14,16 @@
 mod actor;
 mod add;
 mod address;
+mod assignable;
 mod audit;
 mod authenticate;
 mod delete;
+pub mod deletion;
 mod disable;
 mod error;
 mod find;
 mod lock;
+pub mod modules;
 mod password;
 mod rights;
 mod scratch;
@@ -49,9 +52,12 @@ use crate::store::{Changed, Directory, Edit, Facts};
 
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
+pub use self::assignable::{Assignable, AssignablePage, Page};
 pub use self::authenticate::{Caller, TokenRefusal};
+pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::modules::Modules;
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
@@ -68,6 +74,7 @@ pub struct Admin {
     directory: Arc<dyn Directory>,
     gate: Option<Portcullis>,
     pins: Pins,
+    modules: Modules,
     #[cfg(feature = "passwords")]
     passwords: Passwords,
 }
@@ -122,6 +129,7 @@ impl Admin {
             directory,
             gate: None,
             pins: Pins::default(),
+            modules: Modules::new(),
             #[cfg(feature = "passwords")]
             passwords: Passwords::new(),
         }
@@ -138,6 +146,12 @@ impl Admin {
     #[must_use]
     pub fn with_pins(self, pins: Pins) -> Self {
         Self { pins, ..self }
+    }
+
+    /// Gives records of these modules to somebody else when their owner is deleted.
+    #[must_use]
+    pub fn with_modules(self, modules: Modules) -> Self {
+        Self { modules, ..self }
     }
 
     /// Shares the limit on hashes that run at once.

@@ -34,7 +34,8 @@ impl Admin {
     /// Lifts locks; unlocking the unlocked succeeds and changes nothing.
     ///
     /// A lockout goes with its whole record of attempts. Sessions that an admin
-    /// lock ended stay dead; those that a lockout held back resume.
+    /// lock ended stay dead; those that a lockout held back resume. If the account is
+    /// being deleted, lifting its admin lock calls that off.
     ///
     /// # Errors
     ///
@@ -45,7 +46,15 @@ impl Admin {
         target: &Target,
         which: UnlockKind,
     ) -> Result<Outcome, AdminError> {
-        self.change(target, |facts| rule(facts, actor, which)).await
+        let unlocked = self
+            .change(target, |facts| rule(facts, actor, which))
+            .await?;
+        if unlocked.changed && which.lifts_admin_lock() {
+            // What is unlocked is: should this fail, whoever works on the deletion sees
+            // that the lock is gone.
+            let _ = self.call_off_deletion(actor, &unlocked.account).await;
+        }
+        Ok(unlocked)
     }
 }
 

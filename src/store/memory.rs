@@ -5,6 +5,7 @@
 //! in one is not seen in the other, and each gives a guesser its own budget.
 
 mod attempts;
+mod deletions;
 mod devices;
 mod directory;
 mod held;

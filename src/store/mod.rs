@@ -11,6 +11,7 @@
 //! done leaves the store whole: a transaction either happened or it did not.
 
 mod bus;
+mod deletions;
 mod error;
 pub mod keyring;
 pub mod memory;
@@ -37,6 +38,9 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
 pub use self::bus::{Bus, LocalBus};
+pub use self::deletions::{
+    Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
+};
 pub use self::error::{BrokenChain, CreateError, StoreError};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
@@ -105,6 +109,9 @@ pub trait Directory: SessionStore {
 
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
+
+    /// Deletions under way.
+    fn deleting(&self) -> &dyn DeletionStore;
 
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;

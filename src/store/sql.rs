@@ -22,6 +22,7 @@ mod accounts;
 mod attempts;
 mod audit;
 mod db;
+mod deletions;
 mod devices;
 mod errors;
 mod feed;
@@ -52,7 +53,7 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
     NewToken, SessionStore, StoreError,
 };
 
@@ -200,6 +201,10 @@ impl Directory for SqlDirectory {
 
     fn bus(&self) -> &dyn Bus {
         &self.bus
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

@@ -17,7 +17,7 @@ use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
+    BrokenChain, Bus, Changed, CreateError, Decide, DeletionStore, Directory, Edit, Facts, FeedCursor, FeedPage,
     LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
@@ -44,18 +44,22 @@ impl SingleProcessDirectory {
         Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.0.clock.wall()
+    }
+
     /// Runs one transaction and wakes the followers.
-    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let done = change(&mut self.state(), self.0.clock.wall());
         self.0.bus.wake();
         done
     }
 
-    fn log(
+    pub(super) fn log(
         &self,
         state: &mut State,
         at: Timestamp,
@@ -63,11 +67,22 @@ impl SingleProcessDirectory {
         note: Note,
         states: (Option<&Account>, Option<&Account>),
     ) {
+        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        self.log_states(state, at, account, note, (json(states.0), json(states.1)));
+    }
+
+    pub(super) fn log_states(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        (before, after): (Option<String>, Option<String>),
+    ) {
         let previous = state
             .audit
             .last()
             .map_or(AuditLink::FIRST, |(_, link)| link.clone());
-        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
         let record = AuditRecord {
             position: state.audit.len() as u64 + 1,
             at,
@@ -76,11 +91,33 @@ impl SingleProcessDirectory {
             account,
             reason: note.reason,
             from: note.from,
-            before: json(states.0),
-            after: json(states.1),
+            before,
+            after,
         };
         let link = self.0.keyring.audit_link(&previous, &record);
         state.audit.push((record, link));
+    }
+}
+
+impl SingleProcessDirectory {
+    pub(super) fn change_in(
+        &self,
+        state: &mut State,
+        id: AccountId,
+        at: Timestamp,
+        decide: impl FnOnce(Facts<'_>) -> Option<Edit>,
+    ) -> Result<Option<Changed>, StoreError> {
+        let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+        let account = record.account.clone();
+        let other_active_admins = state.other_active_admins(id, at);
+        let devices = state.devices.of(&account, at);
+        let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+        let facts = Facts { account: &account, other_active_admins, devices: &devices, now: at };
+        let Some(Edit { account, password_hash, note }) = decide(facts) else { return Ok(None) };
+        let changed = state.replace(id, account, password_hash, at)?;
+        let states = (Some(&changed.before), Some(&changed.account));
+        self.log(state, at, Some(id), note, states);
+        Ok(Some(changed))
     }
 }
 
@@ -183,6 +220,10 @@ impl Directory for SingleProcessDirectory {
         &self.0.bus
     }
 
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         now(Ok(self
             .state()
@@ -240,20 +281,7 @@ impl Directory for SingleProcessDirectory {
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
         now(self.write(|state, at| {
-            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
-            let account = record.account.clone();
-            let other_active_admins = state.other_active_admins(id, at);
-            let devices = state.devices.of(&account, at);
-            let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-            let facts =
-                Facts { account: &account, other_active_admins, devices: &devices, now: at };
-            let Some(Edit { account, password_hash, note }) = decide(facts) else {
-                return Ok(None);
-            };
-            let changed = state.replace(id, account, password_hash, at)?;
-            let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), note, states);
-            Ok(Some(changed))
+            self.change_in(state, id, at, decide)
         }))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::deletion::DeletionId;
 use crate::domain::event::AuditRecord;
 use crate::domain::lock::Locks;
 use crate::domain::login::{fold_email, folded};
@@ -10,6 +11,7 @@ use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
+use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{
@@ -24,6 +26,7 @@ pub(super) struct State {
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) sessions: Held,
     pub(super) devices: Devices,
+    pub(super) deletions: BTreeMap<DeletionId, Kept>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,

@@ -87,21 +87,35 @@ impl SqlDirectory {
     ) -> Fallible<Option<Changed>> {
         let mut tx = self.db.write().await?;
         let head = heads::advance(&mut tx).await?;
+        let changed = self.alter_in(&mut tx, head, id, decide).await?;
+        if changed.is_some() {
+            self.commit(tx).await?;
+        }
+        Ok(changed)
+    }
+
+    /// The change that `head` was raised for, before it is committed.
+    pub(super) async fn alter_in(
+        &self,
+        tx: &mut Tx,
+        head: heads::Head,
+        id: AccountId,
+        decide: impl FnOnce(Facts<'_>) -> Option<Edit> + Send,
+    ) -> Fallible<Option<Changed>> {
         let now = self.clock.wall();
-        let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
-        let other_active_admins = other_active_admins(&mut tx, id, now).await?;
-        let devices = devices::all_known(&mut *tx, id, now).await?;
+        let Some(before) = read(tx, id).await? else { return Ok(None) };
+        let other_active_admins = other_active_admins(tx, id, now).await?;
+        let devices = devices::all_known(&mut **tx, id, now).await?;
         let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
         let facts = Facts { account: &before, other_active_admins, devices: &devices, now };
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
-        update(&mut tx, &account, password_hash.as_deref()).await?;
-        heads::tell(&mut tx, &head, id, now).await?;
+        update(tx, &account, password_hash.as_deref()).await?;
+        heads::tell(tx, &head, id, now).await?;
         let states = (Some(json(&before)?), Some(json(&account)?));
         let entry = Entry { account: Some(id), note, before: states.0, after: states.1 };
-        self.record(&mut tx, head, now, entry).await?;
-        self.commit(tx).await?;
+        self.record(tx, head, now, entry).await?;
         Ok(Some(Changed { before, account }))
     }
 }

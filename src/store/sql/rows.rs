@@ -62,6 +62,15 @@ macro_rules! audit_columns {
 }
 pub(super) use audit_columns;
 
+/// The columns of a deletion, as it is read.
+macro_rules! deletion_columns {
+    () => {
+        "id, parties, actor, reason, transfer, state, modules, error, begun_at, updated_at, \
+         ended_at, lease_holder, lease_until"
+    };
+}
+pub(super) use deletion_columns;
+
 pub(super) fn account(row: &AnyRow) -> Fallible<Account> {
     account_from(&mut Columns::of(row))
 }
@@ -202,7 +211,7 @@ impl<'r> Columns<'r> {
         number.map(AccountId::try_from).transpose().map_err(damage)
     }
 
-    fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
+    pub(super) fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
         Ok(self.get::<Option<i64>>()?.map(Timestamp::from_micros))
     }
 

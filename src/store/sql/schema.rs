@@ -16,6 +16,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (2, include_str!("migrations/directory/0002_devices.sql")),
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
     (4, include_str!("migrations/directory/0004_details.sql")),
+    (9, include_str!("migrations/directory/0009_deletions.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

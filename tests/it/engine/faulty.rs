@@ -14,7 +14,7 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
     NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
@@ -172,6 +172,10 @@ impl Directory for Faulty {
 
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self.inner.deleting()
     }
 
     fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {

@@ -12,6 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::shell::last;
 use crate::cli::store::{self, Located, Named};
 use crate::cli::when::{self, When};
+use crate::config::{Environment, ModuleSettings, open_modules};
 use crate::domain::account::AccountId;
 use crate::domain::time::Timestamp;
 use crate::store::Directory;
@@ -23,6 +24,7 @@ pub(super) struct Desk {
     pub(super) output: Output,
     program: String,
     zone: TimeZone,
+    modules: Vec<ModuleSettings>,
 }
 
 /// Whom a command is about.
@@ -40,9 +42,9 @@ pub(super) struct Who {
 impl Named {
     /// The directory that is there, open, with what is pinned in it.
     pub(super) async fn desk(&self, output: Output) -> Result<Desk, Failure> {
-        let Located { directory, pins } = self.locate()?;
+        let Located { directory, pins, modules } = self.locate()?;
         let directory = store::open(&directory).await?;
-        Ok(Desk::new(self.program(), directory, pins, output))
+        Ok(Desk { modules, ..Desk::new(self.program(), directory, pins, output) })
     }
 }
 
@@ -60,7 +62,15 @@ impl Desk {
             actor: Actor::Cli { user: user_name() },
             output,
             zone: TimeZone::system(),
+            modules: Vec::new(),
         }
+    }
+
+    /// The same administration, with the modules that are configured.
+    pub(super) fn admin_of_modules(&self) -> Result<Admin, Failure> {
+        let modules = open_modules(&self.modules, &Environment::of_process());
+        let modules = modules.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(self.admin.clone().with_modules(modules))
     }
 
     /// A command of this program on the same directory, to copy.

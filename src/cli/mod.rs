@@ -7,10 +7,12 @@ mod address;
 mod audit;
 mod bench;
 mod check;
+mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod log;
+mod module;
 mod output;
 mod password;
 mod policy;
@@ -69,6 +71,12 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Show deletions, go on with one, or call it off
+    #[command(subcommand)]
+    Deletion(deletion::DeletionCommand),
+    /// Show and check the records that go to somebody else when their owner is deleted
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
     /// Show what is counted by an address, and forget it
     #[command(subcommand)]
     Address(address::AddressCommand),
@@ -134,6 +142,8 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Deletion(command) => command.run(&named.desk(output).await?).await,
+            Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,

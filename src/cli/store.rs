@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::admin::Pins;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::quote;
-use crate::config::{self, CONFIG_VARIABLE, Environment};
+use crate::config::{self, CONFIG_VARIABLE, Environment, ModuleSettings};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -20,6 +20,8 @@ const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
 pub(super) struct Located {
     pub(super) directory: PathBuf,
     pub(super) pins: Pins,
+    /// Records that go to somebody else when their owner is deleted.
+    pub(super) modules: Vec<ModuleSettings>,
 }
 
 /// How a command line says where the directory is.
@@ -51,7 +53,7 @@ impl Named {
         let read = config::read(file.as_deref(), &environment)?;
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());
-        Ok(Located { directory, pins: read.pinned() })
+        Ok(Located { directory, pins: read.pinned(), modules: read.modules() })
     }
 
     /// How to call this program again on the same directory.

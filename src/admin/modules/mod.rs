@@ -179,6 +179,15 @@ impl Modules {
         self.0.is_empty()
     }
 
+    /// Looks whether each is there and as it is described, in order.
+    pub async fn check(&self) -> Vec<(ModuleName, Result<(), ModuleError>)> {
+        let mut checked = Vec::new();
+        for entry in self.0.iter() {
+            checked.push((entry.description.name.clone(), entry.module.check().await));
+        }
+        checked
+    }
+
     /// A module by its name.
     pub fn get(&self, name: &ModuleName) -> Option<&dyn RecordModule> {
         let mut entries = self.0.iter();

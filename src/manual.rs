@@ -3,6 +3,7 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
+//! - [`deletion`]: deleting people, and giving their records to somebody else.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
@@ -23,6 +24,9 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/configuration.md")]
 pub mod configuration {}
+
+#[doc = include_str!("manual/deletion.md")]
+pub mod deletion {}
 
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}

@@ -190,6 +190,11 @@ impl Admin {
             None => Outcome::unchanged(unchanged),
             Some(Changed { before, account }) => {
                 self.tell_gate(&account);
+                if before.locks.admin_lock.is_some() && account.locks.admin_lock.is_none() {
+                    // What is unlocked is: should this fail, whoever works on a deletion
+                    // sees that the lock is gone.
+                    let _ = self.call_off_deletion(&account).await;
+                }
                 action.into_iter().for_each(|action| self.count(action));
                 let sessions_ended = live.map(|live| ended_between(&live, &before, &account));
                 Outcome { account, changed: true, sessions_ended, warning }

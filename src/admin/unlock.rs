@@ -46,15 +46,7 @@ impl Admin {
         target: &Target,
         which: UnlockKind,
     ) -> Result<Outcome, AdminError> {
-        let unlocked = self
-            .change(target, |facts| rule(facts, actor, which))
-            .await?;
-        if unlocked.changed && which.lifts_admin_lock() {
-            // What is unlocked is: should this fail, whoever works on the deletion sees
-            // that the lock is gone.
-            let _ = self.call_off_deletion(actor, &unlocked.account).await;
-        }
-        Ok(unlocked)
+        self.change(target, |facts| rule(facts, actor, which)).await
     }
 }
 

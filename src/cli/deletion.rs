@@ -72,7 +72,10 @@ impl List {
         let query = DeletionQuery { account: None, open, before, limit };
         let deletions = desk.admin.deletions(&desk.actor, query).await?;
         let row = |deletion: &Deletion| {
-            let receiver = deletion.receiver.as_ref().map(|party| party.login.to_string());
+            let receiver = deletion
+                .receiver
+                .as_ref()
+                .map(|party| party.login.to_string());
             [
                 cell(deletion.id),
                 cell(&deletion.account.login),
@@ -89,7 +92,8 @@ impl List {
             true => Page::new().line("There are no such deletions."),
             false => Page::new().table(head, 6, rows),
         };
-        desk.output.answer(&json!({ "deletions": deletions }), &page)
+        desk.output
+            .answer(&json!({ "deletions": deletions }), &page)
     }
 }
 
@@ -101,11 +105,13 @@ pub(super) async fn follow(run: DeletionRun, desk: &Desk) -> Result<Deletion, Fa
         let moved = deletion.moved();
         if moved != before {
             let expected = deletion.expected().max(moved);
-            desk.output.hint(&format!("{moved} of {expected} records moved"));
+            desk.output
+                .hint(&format!("{moved} of {expected} records moved"));
             before = moved;
         }
     });
-    done.await.map_err(|error| Failure::from(error).try_next(format!("deletion resume {id}")))
+    done.await
+        .map_err(|error| Failure::from(error).try_next(format!("deletion resume {id}")))
 }
 
 /// Tells what became of a deletion. That it stopped is a failure.
@@ -117,16 +123,18 @@ pub(super) fn told(deletion: &Deletion, desk: &Desk) -> Result<(), Failure> {
         None => "their records stay with the deleted account".to_owned(),
     };
     let words = match deletion.state {
-        DeletionState::Done => format!(
-            "{login} is deleted; {records}. The login can never be used again."
-        ),
+        DeletionState::Done => {
+            format!("{login} is deleted; {records}. The login can never be used again.")
+        }
         DeletionState::Cancelled => format!(
             "The deletion of {login} is called off; {moved} records had been moved and stay \
              moved. The account is as it is: see user show {}.",
             last(login.as_str())
         ),
         DeletionState::Failed | DeletionState::Working => {
-            format!("{login} is not deleted: {moved} records were moved, and the account is locked.")
+            format!(
+                "{login} is not deleted: {moved} records were moved, and the account is locked."
+            )
         }
     };
     desk.output.answer(deletion, &Page::new().line(&words))?;
@@ -170,6 +178,11 @@ async fn page(deletion: &Deletion, desk: &Desk) -> Result<Page, Failure> {
 }
 
 fn choice(module: &ModuleProgress) -> String {
-    let conditions: Vec<_> = module.choice.conditions().iter().map(ToString::to_string).collect();
+    let conditions: Vec<_> = module
+        .choice
+        .conditions()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     if conditions.is_empty() { "all".to_owned() } else { conditions.join(" and ") }
 }

@@ -69,7 +69,9 @@ async fn check(settings: &[ModuleSettings], output: Output) -> Result<(), Failur
     let checked = modules.check().await;
     let wrong = checked.iter().filter(|(_, result)| result.is_err()).count();
     let row = |(name, result): &(_, Result<(), crate::admin::modules::ModuleError>)| {
-        let words = result.as_ref().map_or_else(ToString::to_string, |()| "right".to_owned());
+        let words = result
+            .as_ref()
+            .map_or_else(ToString::to_string, |()| "right".to_owned());
         [cell(name), cell(words)]
     };
     let page = Page::new().table(["NAME", "HOW IT IS"], 1, checked.iter().map(row).collect());

@@ -142,7 +142,8 @@ impl Entry<'_> {
         let name: Option<String> = self.required("name");
         let name = name.and_then(|name| {
             let read = name.parse::<ModuleName>();
-            read.map_err(|error| self.wrong("name", &error.to_string())).ok()
+            read.map_err(|error| self.wrong("name", &error.to_string()))
+                .ok()
         });
         let label: Option<String> = self.take("label");
         let source = if is_endpoint { self.endpoint() } else { self.table() };
@@ -166,7 +167,8 @@ impl Entry<'_> {
         let url: Option<String> = self.required("url");
         let url = url.and_then(|url| {
             let read = OutboundUrl::parse(&url);
-            read.map_err(|error| self.wrong("url", &error.to_string())).ok()
+            read.map_err(|error| self.wrong("url", &error.to_string()))
+                .ok()
         });
         let secret = self.secret();
         let networks = self.take("networks").unwrap_or_default();
@@ -191,7 +193,8 @@ impl Entry<'_> {
             }
             _ => {
                 let what = "an endpoint has either `secret_file` or `secret_variable`";
-                self.problems.push(Problem::new(Place::File(self.span.clone()), what));
+                self.problems
+                    .push(Problem::new(Place::File(self.span.clone()), what));
                 None
             }
         }
@@ -207,7 +210,8 @@ impl Entry<'_> {
         for (name, label) in written.iter() {
             let DeValue::String(label) = label.get_ref() else {
                 let what = format!("`fields.{}` is no text", name.get_ref().escape_debug());
-                self.problems.push(Problem::new(Place::File(key.span()), what));
+                self.problems
+                    .push(Problem::new(Place::File(key.span()), what));
                 continue;
             };
             fields.push(Field { name: name.get_ref().to_string(), label: label.to_string() });
@@ -232,13 +236,17 @@ impl Entry<'_> {
     fn required<T: Value>(&mut self, key: &str) -> Option<T> {
         if !self.table.contains_key(key) {
             let what = format!("a module has no `{key}`");
-            self.problems.push(Problem::new(Place::File(self.span.clone()), what));
+            self.problems
+                .push(Problem::new(Place::File(self.span.clone()), what));
         }
         self.take(key)
     }
 
     fn wrong(&mut self, key: &str, why: &str) {
-        let span = self.table.get(key).map_or(self.span.clone(), |value| value.span());
+        let span = self
+            .table
+            .get(key)
+            .map_or(self.span.clone(), |value| value.span());
         let what = format!("`modules.{key}` can't be used: {why}");
         self.problems.push(Problem::new(Place::File(span), what));
     }
@@ -251,7 +259,8 @@ impl Entry<'_> {
                 let all: Vec<_> = known.iter().copied().collect();
                 let what = format!("such a module has no key `{}`", name.escape_debug());
                 let problem = Problem::new(Place::File(key.span()), what);
-                self.problems.push(problem.mend(format!("its keys are {}", all.join(", "))));
+                self.problems
+                    .push(problem.mend(format!("its keys are {}", all.join(", "))));
             }
         }
     }

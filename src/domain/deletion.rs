@@ -242,7 +242,9 @@ fn without_steps<S: Serializer>(
     modules: &[ModuleProgress],
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    let shown = modules.iter().map(|module| ModuleProgress { step: None, ..module.clone() });
+    let shown = modules
+        .iter()
+        .map(|module| ModuleProgress { step: None, ..module.clone() });
     serializer.collect_seq(shown)
 }
 
@@ -250,10 +252,7 @@ fn instant<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Err
     serializer.collect_str(at)
 }
 
-fn instant_if_any<S: Serializer>(
-    at: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn instant_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serializer.collect_str(at),
         None => serializer.serialize_none(),

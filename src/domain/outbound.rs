@@ -60,10 +60,7 @@ impl OutboundUrl {
 
     /// The host, without the brackets of an IPv6 address.
     pub fn host(&self) -> &str {
-        self.0
-            .host()
-            .unwrap_or_default()
-            .trim_matches(['[', ']'])
+        self.0.host().unwrap_or_default().trim_matches(['[', ']'])
     }
 
     /// The address that the host is, where it is no name.
@@ -74,7 +71,10 @@ impl OutboundUrl {
     /// Whether it is on this machine by its own words.
     pub fn is_here(&self) -> bool {
         let named = self.host().eq_ignore_ascii_case("localhost");
-        named || self.literal().is_some_and(|ip| ip.to_canonical().is_loopback())
+        named
+            || self
+                .literal()
+                .is_some_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// Whether a connection to this address may be made, where the networks that are
@@ -177,10 +177,30 @@ mod tests {
             assert!(may(ip), "{ip}");
         }
         for ip in [
-            "0.0.0.0", "10.2.0.1", "127.0.0.1", "127.9.9.9", "169.254.169.254", "172.16.0.1",
-            "192.168.0.1", "100.64.0.1", "192.0.0.8", "198.18.0.1", "224.0.0.1", "240.0.0.1",
-            "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::127.0.0.1", "fe80::1",
-            "fd00::1", "ff02::1", "64:ff9b::7f00:1", "2002:7f00:1::", "2001:db8::1", "2001::1",
+            "0.0.0.0",
+            "10.2.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.0.1",
+            "100.64.0.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::127.0.0.1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "2001:db8::1",
+            "2001::1",
         ] {
             assert!(!may(ip), "{ip}");
         }

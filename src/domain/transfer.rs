@@ -303,11 +303,7 @@ impl Condition {
     ///
     /// If the field's name or the value can't be one. Whether a module has such a
     /// field is for the module to say.
-    pub fn new(
-        field: &str,
-        comparison: Comparison,
-        value: &str,
-    ) -> Result<Self, InvalidTransfer> {
+    pub fn new(field: &str, comparison: Comparison, value: &str) -> Result<Self, InvalidTransfer> {
         let named = (1..=MAX_FIELD_BYTES).contains(&field.len());
         if !named || field.chars().any(char::is_control) {
             return Err(InvalidTransfer::Field);
@@ -363,7 +359,11 @@ impl FromStr for Condition {
         let text = text.trim_start();
         let (field, rest) = match text.split_once(" is ") {
             Some((field, rest)) => (field, rest),
-            None => (text.strip_suffix(" is").ok_or(InvalidTransfer::Comparison)?, ""),
+            None => (
+                text.strip_suffix(" is")
+                    .ok_or(InvalidTransfer::Comparison)?,
+                "",
+            ),
         };
         match rest.strip_prefix("not ") {
             Some(value) => Self::new(field, Comparison::IsNot, value),

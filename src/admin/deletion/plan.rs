@@ -93,7 +93,7 @@ impl Admin {
         let mut modules = Vec::new();
         for ModuleDescription { name, .. } in self.modules.descriptions() {
             let choice = transfer.choice(name);
-            if choice != ModuleChoice::None {
+            if choice != ModuleChoice::None && self.may_own(name, &account)? {
                 let expected = self.count_of(name, &choice, &account).await?;
                 modules.push(ModuleProgress::new(name.clone(), choice, expected));
             }
@@ -118,10 +118,9 @@ impl Admin {
         may_receive(&receiver, account, self.now())?;
         let (from, to) = (Party::of(account), Party::of(&receiver));
         for ModuleDescription { name, .. } in self.modules.descriptions() {
-            if transfer.choice(name) != ModuleChoice::None {
-                let module = self.module(name)?;
-                let knows = module.key_of(&from).and_then(|_| module.key_of(&to));
-                knows.map_err(|error| failed(name, error))?;
+            if transfer.choice(name) != ModuleChoice::None && self.may_own(name, &from)? {
+                let known = self.module(name)?.key_of(&to);
+                known.map_err(|error| failed(name, error))?;
             }
         }
         Ok(Some(to))
@@ -152,17 +151,25 @@ impl Admin {
         })
     }
 
+    /// Whether a module has a name for somebody: without one, they own nothing in it.
+    fn may_own(&self, name: &ModuleName, party: &Party) -> Result<bool, TransferError> {
+        match self.module(name)?.key_of(party) {
+            Ok(_) => Ok(true),
+            Err(ModuleError::NoAddress { .. }) => Ok(false),
+            Err(error) => Err(failed(name, error)),
+        }
+    }
+
     async fn count_of(
         &self,
         name: &ModuleName,
         choice: &ModuleChoice,
         from: &Party,
     ) -> Result<u64, TransferError> {
-        let module = self.module(name)?;
-        // Who has no name that the module knows people by owns nothing in it.
-        if matches!(module.key_of(from), Err(ModuleError::NoAddress { .. })) {
+        if !self.may_own(name, from)? {
             return Ok(0);
         }
+        let module = self.module(name)?;
         module.check().await.map_err(|error| failed(name, error))?;
         let order = order_of(name, choice, from);
         module

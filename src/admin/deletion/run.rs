@@ -10,9 +10,7 @@ use crate::admin::deletion::{LEASE, TransferError, is_over, new_lease};
 use crate::admin::modules::{ModuleError, Order, RecordModule};
 use crate::admin::{Admin, AdminError, Warning};
 use crate::domain::account::Account;
-use crate::domain::deletion::{
-    Deletion, DeletionId, DeletionState, ModuleState, Party, Step,
-};
+use crate::domain::deletion::{Deletion, DeletionId, DeletionState, ModuleState, Party, Step};
 use crate::domain::event::{Action, Note};
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::domain::transfer::ModuleName;
@@ -111,10 +109,7 @@ impl DeletionRun {
     /// # Errors
     ///
     /// If the directory can't answer, or another process has taken the deletion over.
-    pub async fn run(
-        self,
-        mut told: impl FnMut(&Deletion) + Send,
-    ) -> Result<Deletion, AdminError> {
+    pub async fn run(self, mut told: impl FnMut(&Deletion) + Send) -> Result<Deletion, AdminError> {
         let Self { admin, mut deletion, lease, .. } = self;
         let (id, store) = (deletion.id, admin.directory.deleting());
         let mut work = Work { admin: &admin, lease: &lease, deletion: &mut deletion };
@@ -129,12 +124,16 @@ impl DeletionRun {
             Err(Halt::Failed(error)) => fail(&admin, &lease, &mut deletion, &error).await?,
             Err(Halt::LetIn) => {
                 let note = system_note(Action::DeletionCancelled, "the account was let in again");
-                store.cancel_deletion(id, note).await?;
-                admin.count(Action::DeletionCancelled);
+                if let Some(Ok(_)) = store.cancel_deletion(id, note).await? {
+                    admin.count(Action::DeletionCancelled);
+                }
             }
             Err(Halt::Lost) => {}
         }
-        let now = store.deletion(id).await?.ok_or(AdminError::NoSuchDeletion { id })?;
+        let now = store
+            .deletion(id)
+            .await?
+            .ok_or(AdminError::NoSuchDeletion { id })?;
         told(&now);
         let ours = is_over(now.state) || now.state == DeletionState::Failed;
         if ours { Ok(now) } else { Err(AdminError::DeletionLost { id }) }
@@ -147,7 +146,12 @@ async fn keep_lease(admin: &Admin, id: DeletionId, lease: &Lease) {
         tokio::time::sleep(LEASE / 3).await;
         // A directory that can't answer now may answer before the lease is over; if
         // not, the next step can't be written down.
-        if let Ok(false) = admin.directory.deleting().renew_deletion(id, lease.clone()).await {
+        if let Ok(false) = admin
+            .directory
+            .deleting()
+            .renew_deletion(id, lease.clone())
+            .await
+        {
             return;
         }
     }
@@ -203,7 +207,10 @@ impl Work<'_> {
         let order = order_of(&name, &progress.choice, &self.deletion.account);
         let module = admin.module(&name).map_err(Halt::from)?;
         let to = self.receiver(&name, module).await?;
-        module.check().await.map_err(|error| of_module(&name, error))?;
+        module
+            .check()
+            .await
+            .map_err(|error| of_module(&name, error))?;
         loop {
             let Some(step) = self.next_step(at, module, &order).await? else { break };
             let key = self.step_key(at);
@@ -260,7 +267,9 @@ impl Work<'_> {
     async fn may_go_on(&self) -> Going<()> {
         let account = self.read(self.deletion.account.id).await?;
         let now = self.admin.now();
-        let account = account.filter(|account| is_held(account, now)).ok_or(Halt::LetIn)?;
+        let account = account
+            .filter(|account| is_held(account, now))
+            .ok_or(Halt::LetIn)?;
         let Some(party) = &self.deletion.receiver else { return Ok(()) };
         let receiver = self.read(party.id).await?;
         let receiver = receiver.ok_or_else(|| gone(party))?;
@@ -275,7 +284,9 @@ impl Work<'_> {
         for party in [&then, &self.deletion.account] {
             let now = self.read(party.id).await?.as_ref().map(Party::of);
             let now = now.ok_or_else(|| gone(party))?;
-            let known = module.key_of(party).map_err(|error| of_module(name, error))?;
+            let known = module
+                .key_of(party)
+                .map_err(|error| of_module(name, error))?;
             if module.key_of(&now).ok().as_ref() != Some(&known) {
                 let login = &party.login;
                 let what = format!(

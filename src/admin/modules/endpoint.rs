@@ -139,7 +139,10 @@ impl EndpointModule {
     pub fn new(settings: EndpointSettings) -> Result<Self, ModuleError> {
         let EndpointSettings { url, networks, timeout, .. } = &settings;
         // A number is not resolved, so it is looked at here.
-        if url.literal().is_some_and(|ip| !url.may_connect(ip, networks)) {
+        if url
+            .literal()
+            .is_some_and(|ip| !url.may_connect(ip, networks))
+        {
             let what = format!("{url} is in no public network, and its network is not listed");
             return Err(ModuleError::Misfit(what));
         }

@@ -71,6 +71,13 @@ pub struct Order {
     pub conditions: Vec<Condition>,
 }
 
+impl Order {
+    /// The records of a module that are somebody's and fit these.
+    pub const fn new(module: ModuleName, from: Party, conditions: Vec<Condition>) -> Self {
+        Self { module, from, conditions }
+    }
+}
+
 /// What a step moved.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Moved {

@@ -53,14 +53,21 @@ pub(super) async fn columns(pool: &AnyPool, table: &str) -> sqlx::Result<Option<
         .bind(table)
         .fetch_all(pool)
         .await?;
-    rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>().map(Some)
+    rows.iter()
+        .map(|row| row.try_get(0))
+        .collect::<sqlx::Result<_>>()
+        .map(Some)
 }
 
 /// Whether no two rows have the same in this column.
 pub(super) async fn is_unique(pool: &AnyPool, table: &str, column: &str) -> sqlx::Result<bool> {
     let primary = "SELECT COUNT(*), COALESCE(SUM(CASE WHEN name = $2 THEN 1 ELSE 0 END), 0) \
                    FROM pragma_table_info($1) WHERE pk > 0";
-    let row = sqlx::query(primary).bind(table).bind(column).fetch_one(pool).await?;
+    let row = sqlx::query(primary)
+        .bind(table)
+        .bind(column)
+        .fetch_one(pool)
+        .await?;
     if row.try_get::<i64, _>(0)? == 1 && row.try_get::<i64, _>(1)? == 1 {
         return Ok(true);
     }
@@ -68,6 +75,10 @@ pub(super) async fn is_unique(pool: &AnyPool, table: &str, column: &str) -> sqlx
                    WHERE list.\"unique\" = 1 AND list.partial = 0 \
                    AND (SELECT COUNT(*) FROM pragma_index_info(list.name)) = 1 \
                    AND (SELECT name FROM pragma_index_info(list.name)) = $2";
-    let row = sqlx::query(indexes).bind(table).bind(column).fetch_one(pool).await?;
+    let row = sqlx::query(indexes)
+        .bind(table)
+        .bind(column)
+        .fetch_one(pool)
+        .await?;
     Ok(row.try_get::<i64, _>(0)? > 0)
 }

@@ -90,7 +90,11 @@ impl TableModule {
                 settings.id, settings.table
             )));
         }
-        if settings.fields.iter().any(|field| field.name == settings.owner) {
+        if settings
+            .fields
+            .iter()
+            .any(|field| field.name == settings.owner)
+        {
             return Err(ModuleError::Misfit(format!(
                 "records can't be chosen by their owner, {:?}",
                 settings.owner
@@ -115,8 +119,8 @@ impl TableModule {
         }
         let found = sqlite::columns(&self.pool, table).await;
         let found = found.map_err(|error| self.trouble(&error))?;
-        let found = found
-            .ok_or_else(|| ModuleError::Misfit(format!("{file} has no table {table:?}")))?;
+        let found =
+            found.ok_or_else(|| ModuleError::Misfit(format!("{file} has no table {table:?}")))?;
         for column in fields.iter().map(|field| &field.name).chain([id, owner]) {
             if !found.contains(column) {
                 let what = format!("the table {table:?} in {file} has no column {column:?}");
@@ -184,9 +188,8 @@ impl TableModule {
     }
 
     fn record_id(&self, row: &AnyRow) -> Result<RecordId, ModuleError> {
-        let read = || -> sqlx::Result<(String, Option<String>)> {
-            Ok((row.try_get(0)?, row.try_get(1)?))
-        };
+        let read =
+            || -> sqlx::Result<(String, Option<String>)> { Ok((row.try_get(0)?, row.try_get(1)?)) };
         let (kind, text) = read().map_err(|error| self.trouble(&error))?;
         let id = match (kind.as_str(), text) {
             ("integer", Some(digits)) => digits.parse().ok().map(RecordId::Number),
@@ -225,7 +228,9 @@ impl TableModule {
             tx.commit().await?;
             Ok(moved.unsigned_abs())
         };
-        let records = done.await.map_err(|error: sqlx::Error| self.trouble(&error))?;
+        let records = done
+            .await
+            .map_err(|error: sqlx::Error| self.trouble(&error))?;
         if records == 0 {
             return Err(ModuleError::Stuck { left: step.records.len() as u64 });
         }
@@ -340,10 +345,12 @@ fn bind_records<'q>(
     query: Query<'q, Any, AnyArguments>,
     step: &Step,
 ) -> Query<'q, Any, AnyArguments> {
-    step.records.iter().fold(query, |query, record| match record {
-        RecordId::Number(number) => query.bind(*number),
-        RecordId::Text(text) => query.bind(text.clone()),
-    })
+    step.records
+        .iter()
+        .fold(query, |query, record| match record {
+            RecordId::Number(number) => query.bind(*number),
+            RecordId::Text(text) => query.bind(text.clone()),
+        })
 }
 
 fn well_formed(name: &str) -> Result<(), ModuleError> {

@@ -97,7 +97,9 @@ impl Delete {
         };
         let target = self.who.target();
         let transfer = self.choice(&admin).await?;
-        let preview = admin.transfer_preview(&desk.actor, &target, &transfer).await;
+        let preview = admin
+            .transfer_preview(&desk.actor, &target, &transfer)
+            .await;
         let preview = preview.map_err(|error| self.who.failure(error))?;
         if self.dry_run {
             return desk.output.answer(&preview, &page(&preview));

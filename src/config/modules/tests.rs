@@ -6,7 +6,13 @@ fn parse(text: &str) -> (Vec<ModuleSettings>, Vec<String>) {
         return (Vec::new(), Vec::new());
     };
     let (modules, problems) = read(value.get_ref(), value.span());
-    (modules, problems.iter().map(|problem| problem.what().to_owned()).collect())
+    (
+        modules,
+        problems
+            .iter()
+            .map(|problem| problem.what().to_owned())
+            .collect(),
+    )
 }
 
 #[test]
@@ -43,7 +49,8 @@ fn everything_that_is_wrong_is_said() {
         ("[[modules]]\nname = \"A b\"\nurl = \"https://a.example/\"".to_owned(), "not the name"),
         ("[[modules]]\nname = \"a\"\nurl = \"https://a.example/\"".to_owned(), "either"),
         (
-            "[[modules]]\nname = \"a\"\nurl = \"http://a.example/\"\nsecret_file = \"x\"".to_owned(),
+            "[[modules]]\nname = \"a\"\nurl = \"http://a.example/\"\nsecret_file = \"x\""
+                .to_owned(),
             "only https leaves",
         ),
         (

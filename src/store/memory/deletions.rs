@@ -7,8 +7,8 @@ use crate::store::memory::directory::SingleProcessDirectory;
 use crate::store::memory::now;
 use crate::store::memory::state::State;
 use crate::store::{
-    BoxFuture, Changed, Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion,
-    Remark, StoreError,
+    BoxFuture, Changed, Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
+    StoreError,
 };
 
 /// A deletion, and who holds it until when.
@@ -99,10 +99,7 @@ impl DeletionStore for SingleProcessDirectory {
         now(Ok(state.deletions.get(&id).map(|kept| kept.deletion.clone())))
     }
 
-    fn deletions(
-        &self,
-        query: DeletionQuery,
-    ) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>> {
+    fn deletions(&self, query: DeletionQuery) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>> {
         let state = self.state();
         let newest_first = state.deletions.values().rev().map(|kept| &kept.deletion);
         let wanted = |deletion: &&Deletion| {
@@ -161,7 +158,10 @@ impl DeletionStore for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<bool, StoreError>> {
         let at = self.clock_now();
         let mut state = self.state();
-        let kept = state.deletions.get_mut(&id).filter(|kept| kept.is_of(&lease));
+        let kept = state
+            .deletions
+            .get_mut(&id)
+            .filter(|kept| kept.is_of(&lease));
         now(Ok(kept.map(|kept| kept.give(lease, at)).is_some()))
     }
 

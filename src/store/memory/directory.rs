@@ -17,8 +17,8 @@ use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, DeletionStore, Directory, Edit, Facts, FeedCursor, FeedPage,
-    LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    BrokenChain, Bus, Changed, CreateError, Decide, DeletionStore, Directory, Edit, Facts,
+    FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -280,9 +280,7 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(self.write(|state, at| {
-            self.change_in(state, id, at, decide)
-        }))
+        now(self.write(|state, at| self.change_in(state, id, at, decide)))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {

@@ -16,8 +16,8 @@ use crate::domain::deletion::{Deletion, DeletionId, DeletionState, Party};
 use crate::domain::event::Note;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    BoxFuture, Changed, Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion,
-    Remark, StoreError,
+    BoxFuture, Changed, Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
+    StoreError,
 };
 
 const BY_ID: &str = concat!("SELECT ", deletion_columns!(), " FROM deletions WHERE id = $1");
@@ -248,10 +248,7 @@ impl DeletionStore for SqlDirectory {
         self.answered(self.find_deletion(id))
     }
 
-    fn deletions(
-        &self,
-        query: DeletionQuery,
-    ) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>> {
+    fn deletions(&self, query: DeletionQuery) -> BoxFuture<'_, Result<Vec<Deletion>, StoreError>> {
         self.answered(self.list_deletions(query))
     }
 
@@ -352,10 +349,9 @@ fn read(row: &AnyRow) -> Fallible<(Deletion, Held)> {
         account,
         receiver,
         actor: columns.text()?,
-        reason: columns
-            .text()?
-            .try_into()
-            .map_err(|error: crate::domain::lock::InvalidReason| Fault::damaged(error.to_string()))?,
+        reason: columns.text()?.try_into().map_err(
+            |error: crate::domain::lock::InvalidReason| Fault::damaged(error.to_string()),
+        )?,
         transfer: columns.json()?,
         state: columns.word(DeletionState::from_word)?,
         modules: columns.json()?,
@@ -368,10 +364,8 @@ fn read(row: &AnyRow) -> Fallible<(Deletion, Held)> {
 }
 
 async fn insert(tx: &mut Tx, deletion: &Deletion, lease: &Lease) -> Fallible<()> {
-    let parties = Parties {
-        account: deletion.account.clone(),
-        receiver: deletion.receiver.clone(),
-    };
+    let parties =
+        Parties { account: deletion.account.clone(), receiver: deletion.receiver.clone() };
     sqlx::query(
         "INSERT INTO deletions (id, account, receiver, parties, actor, reason, transfer, state, \
          modules, begun_at, updated_at, lease_holder, lease_until) \

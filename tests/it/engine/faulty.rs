@@ -14,8 +14,8 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 

@@ -59,6 +59,7 @@ async fn an_older_schema_is_brought_up() {
     let mut conn = outsider(&file).await;
     for older in [
         "ALTER TABLE accounts DROP COLUMN sessions_ended_at",
+        "DROP TABLE deletions",
         "DROP INDEX accounts_by_name",
         "DROP INDEX accounts_by_first_name",
         "DROP INDEX accounts_by_last_name",

@@ -9,9 +9,7 @@ use portcullis::domain::deletion::{
 use portcullis::domain::event::Action;
 use portcullis::domain::standing::Lifecycle;
 use portcullis::domain::transfer::{ModuleChoice, Transfer};
-use portcullis::store::{
-    Claim, DeletionQuery, Directory, Edit, Facts, Lease, NewDeletion, Remark,
-};
+use portcullis::store::{Claim, DeletionQuery, Directory, Edit, Facts, Lease, NewDeletion, Remark};
 
 use super::{World, add, note, person};
 
@@ -43,12 +41,18 @@ async fn begin(world: &World, login: &str) -> Deletion {
 
 async fn claim(world: &World, id: DeletionId, holder: &str, by_hand: bool) -> Claim {
     let note = by_hand.then(|| note(Action::DeletionResumed));
-    let claim = world.directory.deleting().claim_deletion(id, lease(holder), note);
+    let claim = world
+        .directory
+        .deleting()
+        .claim_deletion(id, lease(holder), note);
     claim.await.expect("answers").expect("a deletion")
 }
 
 async fn save(world: &World, deletion: &Deletion, holder: &str) -> bool {
-    let saved = world.directory.deleting().save_deletion(deletion, lease(holder), None);
+    let saved = world
+        .directory
+        .deleting()
+        .save_deletion(deletion, lease(holder), None);
     saved.await.expect("answers")
 }
 
@@ -93,7 +97,9 @@ pub(super) async fn an_account_has_one_open_deletion(world: World) {
     assert_eq!(begin().await.expect("answers"), Err(first.id));
     let account = first.account.id;
     assert_eq!(records(&world, account, Action::DeletionBegun).await, 1, "the log has one");
-    let cancelled = store.cancel_deletion(first.id, note(Action::DeletionCancelled)).await;
+    let cancelled = store
+        .cancel_deletion(first.id, note(Action::DeletionCancelled))
+        .await;
     assert!(matches!(cancelled, Ok(Some(Ok(_)))), "{cancelled:?}");
     let second = begin().await.expect("answers").expect("the first is over");
     let query = |open| DeletionQuery { account: Some(account), open, before: None, limit: 9 };
@@ -130,7 +136,15 @@ pub(super) async fn what_failed_waits_for_a_hand(world: World) {
     deletion.error = Some("no table".to_owned());
     assert!(save(&world, &deletion, "a").await);
     assert_eq!(read(&world, deletion.id).await.error.as_deref(), Some("no table"));
-    assert_eq!(world.directory.deleting().orphaned_deletions().await.expect("answers"), []);
+    assert_eq!(
+        world
+            .directory
+            .deleting()
+            .orphaned_deletions()
+            .await
+            .expect("answers"),
+        []
+    );
     assert!(matches!(claim(&world, deletion.id, "b", false).await, Claim::Stopped(_)));
     let Claim::Taken(taken) = claim(&world, deletion.id, "b", true).await else {
         panic!("it is nobody's")
@@ -150,7 +164,9 @@ pub(super) async fn the_end_is_one_transaction(world: World) {
     let (id, store) = (deletion.id, world.directory.deleting());
     let others = store.finish_deletion(id, lease("b"), Box::new(|facts, _| Some(gone(&facts))));
     assert!(others.await.expect("answers").is_none(), "it is a's");
-    let nothing = store.finish_deletion(id, lease("a"), Box::new(|_, _| None)).await;
+    let nothing = store
+        .finish_deletion(id, lease("a"), Box::new(|_, _| None))
+        .await;
     assert!(nothing.expect("answers").is_none());
     assert_eq!(read(&world, id).await.state, DeletionState::Working);
     let receiver = deletion.receiver.as_ref().map(|party| party.id);
@@ -158,29 +174,44 @@ pub(super) async fn the_end_is_one_transaction(world: World) {
         assert_eq!(found.map(|found| found.id), receiver);
         Some(gone(&facts))
     };
-    let changed = store.finish_deletion(id, lease("a"), Box::new(decide)).await;
+    let changed = store
+        .finish_deletion(id, lease("a"), Box::new(decide))
+        .await;
     let changed = changed.expect("answers").expect("it is a's");
     assert_eq!(changed.account.lifecycle, Lifecycle::Deleted);
     let done = read(&world, id).await;
     assert_eq!(done.state, DeletionState::Done);
     assert!(done.ended_at.is_some());
     assert!(matches!(claim(&world, id, "b", true).await, Claim::Stopped(_)));
-    let cancelled = store.cancel_deletion(id, note(Action::DeletionCancelled)).await;
+    let cancelled = store
+        .cancel_deletion(id, note(Action::DeletionCancelled))
+        .await;
     assert!(matches!(cancelled, Ok(Some(Err(_)))), "too late: {cancelled:?}");
-    assert!(world.directory.verify_audit().await.expect("answers").is_ok());
+    assert!(
+        world
+            .directory
+            .verify_audit()
+            .await
+            .expect("answers")
+            .is_ok()
+    );
 }
 
 pub(super) async fn a_deletion_that_is_called_off_is_nobodys(world: World) {
     let deletion = begin(&world, "ada").await;
     let (id, store) = (deletion.id, world.directory.deleting());
-    let cancelled = store.cancel_deletion(id, note(Action::DeletionCancelled)).await;
+    let cancelled = store
+        .cancel_deletion(id, note(Action::DeletionCancelled))
+        .await;
     let cancelled = cancelled.expect("answers").expect("there").expect("open");
     assert_eq!(cancelled.state, DeletionState::Cancelled);
     assert!(!save(&world, &deletion, "a").await);
     let finish = store.finish_deletion(id, lease("a"), Box::new(|facts, _| Some(gone(&facts))));
     assert!(finish.await.expect("answers").is_none(), "nobody is deleted");
     let remark = Remark { note: note(Action::RecordsTransferred), after: None };
-    let saved = store.save_deletion(&deletion, lease("a"), Some(remark)).await;
+    let saved = store
+        .save_deletion(&deletion, lease("a"), Some(remark))
+        .await;
     assert!(!saved.expect("answers"));
     assert_eq!(records(&world, deletion.account.id, Action::RecordsTransferred).await, 0);
 }

@@ -42,3 +42,29 @@ impl Resolve for Resolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolved(url: &str, networks: &[&str]) -> Result<usize, String> {
+        let url = OutboundUrl::parse(url).expect("an address");
+        let networks = networks.iter().map(|one| one.parse().expect("a network"));
+        let resolver = Resolver::new(url, networks.collect());
+        let found = resolver.resolve("localhost".parse().expect("a name")).await;
+        found
+            .map(Iterator::count)
+            .map_err(|error| error.to_string())
+    }
+
+    /// As if a name server said that the application's name is this machine's.
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_is_not_followed() {
+        let refused = resolved("https://crm.example/", &[]).await;
+        assert!(refused.is_err_and(|error| error.contains("not listed")));
+        let listed = resolved("https://crm.example/", &["127.0.0.0/8", "::1/128"]).await;
+        assert!(listed.is_ok_and(|found| found > 0));
+        let own = resolved("http://localhost:3000/", &[]).await;
+        assert!(own.is_ok_and(|found| found > 0));
+    }
+}

@@ -7,7 +7,6 @@ use crate::admin::DeletionRun;
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Page, cell};
-use crate::cli::shell::last;
 use crate::domain::deletion::{Deletion, DeletionId, DeletionState, ModuleProgress};
 use crate::store::DeletionQuery;
 
@@ -118,8 +117,9 @@ pub(super) async fn follow(run: DeletionRun, desk: &Desk) -> Result<Deletion, Fa
 pub(super) fn told(deletion: &Deletion, desk: &Desk) -> Result<(), Failure> {
     let (id, login, moved) = (deletion.id, &deletion.account.login, deletion.moved());
     let of = deletion.receiver.as_ref().map(|party| party.login.as_str());
+    let moved = if moved == 1 { "1 record".to_owned() } else { format!("{moved} records") };
     let records = match of {
-        Some(receiver) => format!("{moved} records went to {receiver}"),
+        Some(receiver) => format!("{moved} went to {receiver}"),
         None => "their records stay with the deleted account".to_owned(),
     };
     let words = match deletion.state {
@@ -127,14 +127,10 @@ pub(super) fn told(deletion: &Deletion, desk: &Desk) -> Result<(), Failure> {
             format!("{login} is deleted; {records}. The login can never be used again.")
         }
         DeletionState::Cancelled => format!(
-            "The deletion of {login} is called off; {moved} records had been moved and stay \
-             moved. The account is as it is: see user show {}.",
-            last(login.as_str())
+            "The deletion of {login} is called off. Moved before that, and so it stays: {moved}."
         ),
         DeletionState::Failed | DeletionState::Working => {
-            format!(
-                "{login} is not deleted: {moved} records were moved, and the account is locked."
-            )
+            format!("{login} is not deleted, and stays locked. Moved so far: {moved}.")
         }
     };
     desk.output.answer(deletion, &Page::new().line(&words))?;

@@ -18,7 +18,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::serve;
 use crate::cli::shell::quote;
-use crate::config::{Config, Environment};
+use crate::config::{self, Config, Environment};
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::login::Login;
 use crate::domain::password::Password;
@@ -57,7 +57,9 @@ impl Demo {
         let token = populate(&directory).await?;
         let configuration = records::make(&folder.0).await?;
         let upstream = serve_site().await?;
-        let gateway = self.gateway(upstream, &directory, output).await?;
+        let gateway = self
+            .gateway(upstream, &directory, &configuration, output)
+            .await?;
         let public = gateway.public_address().map_err(unusable)?;
         let lock_for = spell_length(self.lock_for);
         let admin = gateway.admin_address().map_err(unusable)?;
@@ -84,11 +86,15 @@ impl Demo {
         &self,
         upstream: SocketAddr,
         directory: &Path,
+        configuration: &Path,
         output: Output,
     ) -> Result<Gateway, Failure> {
         let origin = Origin::parse(&format!("http://{upstream}")).map_err(unusable)?;
         let mut config = Config::for_upstream(origin);
         config.store.directory = directory.to_owned();
+        // It picks up a deletion that somebody's command has died over.
+        let environment = Environment::default();
+        config.modules = config::read(Some(configuration), &environment)?.modules();
         config.gateway.limits.drain = DRAIN;
         config.gate.api_tokens = true;
         config.gateway.public = free(self.listen).await;
@@ -96,7 +102,7 @@ impl Demo {
         let admin = if self.listen.port() == 0 { 0 } else { 8081 };
         config.gateway.admin = Some(free(([127, 0, 0, 1], admin).into()).await);
         config.pinned = config.pinned.with(&LOCKOUT, &self.policy(), "the demo");
-        serve::start(config, &Environment::default(), "portcullis", output).await
+        serve::start(config, &environment, "portcullis", output).await
     }
 }
 

@@ -85,6 +85,9 @@ async fn check(settings: &[ModuleSettings], output: Output) -> Result<(), Failur
     output.answer(&json!({ "modules": json }), &page)?;
     match wrong {
         0 => Ok(()),
-        _ => Err(Failure::new(Exit::Failed, format!("{wrong} modules are not as configured"))),
+        _ => {
+            let message = format!("not as configured: {wrong} of {} modules", checked.len());
+            Err(Failure::new(Exit::Failed, message))
+        }
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn read(value: &DeValue<'_>, span: Range<usize>) -> (Vec<ModuleSettin
         return (Vec::new(), vec![problem.mend("write [[modules]], and its keys below it")]);
     };
     let (mut modules, mut problems) = (Vec::<ModuleSettings>::new(), Vec::new());
-    for entry in entries.iter() {
+    for entry in entries {
         let DeValue::Table(table) = entry.get_ref() else {
             problems.push(Problem::new(Place::File(entry.span()), "a module is a section"));
             continue;
@@ -207,7 +207,7 @@ impl Entry<'_> {
             return Vec::new();
         };
         let mut fields = Vec::new();
-        for (name, label) in written.iter() {
+        for (name, label) in written {
             let DeValue::String(label) = label.get_ref() else {
                 let what = format!("`fields.{}` is no text", name.get_ref().escape_debug());
                 self.problems
@@ -246,14 +246,14 @@ impl Entry<'_> {
         let span = self
             .table
             .get(key)
-            .map_or(self.span.clone(), |value| value.span());
+            .map_or(self.span.clone(), toml::Spanned::span);
         let what = format!("`modules.{key}` can't be used: {why}");
         self.problems.push(Problem::new(Place::File(span), what));
     }
 
     fn refuse_others(&mut self, of_kind: &[&str]) {
         let known: BTreeSet<&str> = FOR_ALL.iter().chain(of_kind).copied().collect();
-        for (key, _) in self.table.iter() {
+        for (key, _) in self.table {
             let name = key.get_ref();
             if !known.contains(name.as_ref()) {
                 let all: Vec<_> = known.iter().copied().collect();

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::domain::account::{Account, AccountId};
-use crate::domain::deletion::{Deletion, DeletionId, ModuleProgress, Party};
+use crate::domain::deletion::{Deletion, DeletionId, DeletionState, ModuleProgress, Party};
 use crate::domain::event::Note;
 use crate::domain::lock::Reason;
 use crate::domain::time::Timestamp;
@@ -101,6 +101,27 @@ pub struct NewDeletion {
     pub transfer: Transfer,
     /// The modules of which something goes.
     pub modules: Vec<ModuleProgress>,
+}
+
+impl NewDeletion {
+    /// The deletion that has begun.
+    pub(crate) fn born(self, id: DeletionId, at: Timestamp) -> Deletion {
+        let Self { account, receiver, actor, reason, transfer, modules } = self;
+        Deletion {
+            id,
+            account,
+            receiver,
+            actor,
+            reason,
+            transfer,
+            state: DeletionState::Working,
+            modules,
+            error: None,
+            begun_at: at,
+            updated_at: at,
+            ended_at: None,
+        }
+    }
 }
 
 /// The right to work on a deletion.

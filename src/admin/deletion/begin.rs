@@ -23,7 +23,9 @@ impl Admin {
     ///
     /// While account deletion is off, if nobody could administer afterwards, if the
     /// receiver is not active or the one who is deleted, if a module or field is not
-    /// there, if a module does not answer, or if the account is being deleted already.
+    /// there, if a module does not answer, or if the account is being deleted already:
+    /// then nothing was changed. If the directory fails in the middle, the account may be
+    /// locked and no deletion begun.
     pub async fn begin_deletion(
         &self,
         actor: &Actor,

@@ -7,6 +7,7 @@
 //! meanwhile calls the deletion off.
 
 mod begin;
+mod end;
 mod hold;
 mod orphans;
 mod plan;

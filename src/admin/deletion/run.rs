@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde_json::json;
 
+use crate::admin::deletion::end::end;
 use crate::admin::deletion::hold::{is_held, may_receive};
 use crate::admin::deletion::plan::{failed, order_of};
 use crate::admin::deletion::{LEASE, TransferError, is_over, new_lease};
 use crate::admin::modules::{ModuleError, Order, RecordModule};
 use crate::admin::{Admin, AdminError, Warning};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::deletion::{Deletion, DeletionId, DeletionState, ModuleState, Party, Step};
 use crate::domain::event::{Action, Note};
-use crate::domain::standing::{Lifecycle, Transition};
 use crate::domain::transfer::ModuleName;
-use crate::store::{Claim, Edit, Facts, Lease, Remark};
+use crate::store::{Claim, Facts, Lease, Remark, StoreError};
 
 /// A deletion that this process is to do: it holds the lease.
 ///
@@ -29,7 +29,7 @@ pub struct DeletionRun {
 }
 
 /// Why a deletion does not go on here.
-enum Halt {
+pub(super) enum Halt {
     /// A step can't be done: somebody has to do something about it.
     Failed(AdminError),
     /// Somebody let the person in again, or deleted them otherwise.
@@ -40,7 +40,7 @@ enum Halt {
     Store(AdminError),
 }
 
-type Going<T> = Result<T, Halt>;
+pub(super) type Going<T> = Result<T, Halt>;
 
 impl Admin {
     /// Takes a deletion that nobody holds; with a note somebody resumes it by hand.
@@ -299,7 +299,7 @@ impl Work<'_> {
         Ok(then)
     }
 
-    async fn read(&self, id: crate::domain::account::AccountId) -> Going<Option<Account>> {
+    async fn read(&self, id: AccountId) -> Going<Option<Account>> {
         self.admin.directory.account(id).await.map_err(store)
     }
 
@@ -349,32 +349,7 @@ impl Work<'_> {
     }
 }
 
-/// The account's end, as the facts of one instant allow it.
-fn end(deletion: &Deletion, facts: &Facts<'_>, receiver: Option<&Account>) -> Going<Edit> {
-    if !is_held(facts.account, facts.now) {
-        return Err(Halt::LetIn);
-    }
-    if let Some(party) = &deletion.receiver {
-        let receiver = receiver.ok_or_else(|| gone(party))?;
-        may_receive(receiver, facts.account, facts.now)?;
-    }
-    // Whoever asked may have been the last but one when it began; the host may do it
-    // all the same.
-    let last = facts.account.is_active_admin(facts.now) && facts.other_active_admins == 0;
-    if last && !deletion.actor.starts_with("cli:") {
-        let change = Transition::Delete;
-        return Err(Halt::Failed(AdminError::LastAdministrator { change }));
-    }
-    let mut account = facts.account.clone();
-    account.lifecycle = Lifecycle::Deleted;
-    account.generation = account.generation.next();
-    let reason = Some(deletion.reason.as_str().to_owned());
-    let (actor, action) = (deletion.actor.clone(), Action::AccountDeleted);
-    let note = Note { actor, action, reason, from: None };
-    Ok(Edit { account, password_hash: None, note })
-}
-
-fn gone(party: &Party) -> Halt {
+pub(super) fn gone(party: &Party) -> Halt {
     TransferError::NoReceiver { receiver: party.id.into() }.into()
 }
 
@@ -382,7 +357,7 @@ fn of_module(name: &ModuleName, error: ModuleError) -> Halt {
     failed(name, error).into()
 }
 
-fn store(error: crate::store::StoreError) -> Halt {
+fn store(error: StoreError) -> Halt {
     Halt::Store(error.into())
 }
 

@@ -140,7 +140,7 @@ pub enum ModuleError {
     #[error("{0}: see what the application has against it")]
     Refused(String),
     /// Records stayed where they were.
-    #[error("{left} records stay where they are: see what in the application holds them")]
+    #[error("records stay where they are, {left} of them: see what in the application holds them")]
     Stuck {
         /// How many were to move.
         left: u64,

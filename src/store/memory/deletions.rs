@@ -45,24 +45,6 @@ impl Kept {
     }
 }
 
-fn born(id: DeletionId, new: NewDeletion, at: Timestamp) -> Deletion {
-    let NewDeletion { account, receiver, actor, reason, transfer, modules } = new;
-    Deletion {
-        id,
-        account,
-        receiver,
-        actor,
-        reason,
-        transfer,
-        state: DeletionState::Working,
-        modules,
-        error: None,
-        begun_at: at,
-        updated_at: at,
-        ended_at: None,
-    }
-}
-
 impl State {
     fn open_deletion(&self, new: &NewDeletion) -> Option<DeletionId> {
         let mut kept = self.deletions.values().map(|kept| &kept.deletion);
@@ -84,7 +66,7 @@ impl DeletionStore for SingleProcessDirectory {
             }
             let number = state.deletions.len() as i64 + 1;
             let id = DeletionId::try_from(number).map_err(StoreError::unavailable)?;
-            let deletion = born(id, new, at);
+            let deletion = new.born(id, at);
             let mut kept = Kept { deletion: deletion.clone(), lease: None };
             kept.give(lease, at);
             state.deletions.insert(id, kept);

@@ -11,7 +11,7 @@ use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::heads;
 use super::rows::{Columns, deletion_columns, json};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::deletion::{Deletion, DeletionId, DeletionState, Party};
 use crate::domain::event::Note;
 use crate::domain::time::Timestamp;
@@ -65,7 +65,7 @@ impl SqlDirectory {
         let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 FROM deletions")
             .fetch_one(&mut *tx)
             .await?;
-        let deletion = born(number(row.try_get(0)?)?, new, now);
+        let deletion = new.born(number(row.try_get(0)?)?, now);
         insert(&mut tx, &deletion, &lease).await?;
         let account = Some(deletion.account.id);
         let entry = Entry { account, note, before: None, after: Some(json(&deletion)?) };
@@ -83,7 +83,7 @@ impl SqlDirectory {
     async fn list_deletions(&self, query: DeletionQuery) -> Fallible<Vec<Deletion>> {
         let rows = sqlx::query(LIST)
             .bind(query.before.map_or(i64::MAX, DeletionId::get))
-            .bind(query.account.map_or(0, |id| id.get()))
+            .bind(query.account.map_or(0, AccountId::get))
             .bind(i64::from(query.open))
             .bind(i64::from(query.limit))
             .fetch_all(self.db.readers())
@@ -297,24 +297,6 @@ impl DeletionStore for SqlDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Result<Deletion, Deletion>>, StoreError>> {
         self.answered(self.cancel(id, note))
-    }
-}
-
-fn born(id: DeletionId, new: NewDeletion, at: Timestamp) -> Deletion {
-    let NewDeletion { account, receiver, actor, reason, transfer, modules } = new;
-    Deletion {
-        id,
-        account,
-        receiver,
-        actor,
-        reason,
-        transfer,
-        state: DeletionState::Working,
-        modules,
-        error: None,
-        begun_at: at,
-        updated_at: at,
-        ended_at: None,
     }
 }
 

@@ -88,7 +88,7 @@ async fn table(folder: &std::path::Path, rows: &[Row]) -> (SqlitePool, TableModu
         let insert = row
             .values
             .iter()
-            .fold(insert.bind(row.owner), |all, one| all.bind(one));
+            .fold(insert.bind(row.owner), sqlx::query::Query::bind);
         insert.execute(&pool).await.expect("a row");
     }
     let named = |name: &&str| Field { name: (*name).to_owned(), label: String::new() };

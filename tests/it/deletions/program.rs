@@ -170,7 +170,7 @@ async fn modules_are_listed_and_checked() {
         .await;
     let wrong = run(at, &["module", "check"]);
     assert!(wrong.out.contains("has no column \"status\""), "{}", wrong.out);
-    wrong.refused(1, "1 modules are not as configured");
+    wrong.refused(1, "not as configured: 1 of 1 modules");
     // A gateway does not start with it.
     let serve = [
         "serve",

@@ -107,7 +107,7 @@ pub(super) async fn an_account_has_one_open_deletion(world: World) {
     let ids: Vec<_> = listed.iter().map(|deletion| deletion.id).collect();
     assert_eq!(ids, [second.id, first.id], "newest first");
     let open = store.deletions(query(true)).await.expect("answers");
-    assert_eq!(open, [second.clone()]);
+    assert_eq!(open, std::slice::from_ref(&second));
     let older = DeletionQuery { before: Some(second.id), ..query(false) };
     assert_eq!(store.deletions(older).await.expect("answers").len(), 1);
 }

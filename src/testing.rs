@@ -133,6 +133,7 @@ impl TestGate {
             admin: false,
             details: Default::default(),
             lifecycle,
+            locks: Default::default(),
             password_hash,
         };
         self.directory
@@ -292,6 +293,7 @@ pub async fn populated(people: usize) -> (Portcullis, Vec<String>) {
             admin: false,
             details: Default::default(),
             lifecycle: Lifecycle::Active,
+            locks: Default::default(),
             password_hash: None,
         };
         let account = directory

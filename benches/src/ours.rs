@@ -78,6 +78,7 @@ fn person(number: usize) -> Result<NewAccount> {
         admin: false,
         details: Default::default(),
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: None,
     })
 }

@@ -1,13 +1,16 @@
 //! Makes accounts.
 
-use crate::admin::update::{PersonChange, address, shown_name};
-use crate::admin::{Actor, Admin, AdminError, Outcome};
+use crate::admin::lock::not_over;
+use crate::admin::person::{DisablementChange, LockChange, address, shown_name};
+use crate::admin::{Actor, Admin, AdminError, Outcome, PersonChange, Switch};
 use crate::domain::account::Details;
 use crate::domain::event::Action;
+use crate::domain::lock::{AdminLock, Disablement, Locks};
 use crate::domain::login::Login;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
-use crate::domain::permission::{Permission, Permissions};
-use crate::domain::standing::Lifecycle;
+use crate::domain::permission::Permissions;
+use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::NewAccount;
 
 /// The longest name that is given in one piece, in characters.
@@ -22,6 +25,8 @@ pub struct NewPerson {
     admin: bool,
     details: Details,
     active: bool,
+    lock: Option<LockChange>,
+    disablement: Option<DisablementChange>,
     password: Option<Password>,
 }
 
@@ -35,6 +40,8 @@ impl NewPerson {
             admin: false,
             details: Details::default(),
             active: false,
+            lock: None,
+            disablement: None,
             password: None,
         }
     }
@@ -63,34 +70,27 @@ impl NewPerson {
         Self { admin, ..self }
     }
 
-    /// The same, with what else is known of them. A lock that it names is left
-    /// out: nobody is born locked.
+    /// The same, with what else is known of them. A lock or a disablement is laid from
+    /// the beginning; what it says of unlocking and of a version means nothing here.
     #[must_use]
-    pub fn with_change(self, change: &PersonChange) -> Self {
-        let PersonChange { first_name, last_name, email, language, .. } = change.clone();
-        let (first, last) = (first_name.unwrap_or_default(), last_name.unwrap_or_default());
-        let name = format!("{first} {last}").trim().to_owned();
-        let details = Details {
-            first_name: first,
-            last_name: last,
-            language: language.or(self.details.language),
-            identity_url: change
-                .identity_url
-                .clone()
-                .unwrap_or(self.details.identity_url),
-            permissions: change
-                .permissions
-                .clone()
-                .unwrap_or(self.details.permissions),
-        };
-        Self {
-            name: if name.is_empty() { self.name } else { name },
-            email: email.or(self.email),
-            admin: change.admin.unwrap_or(self.admin),
-            details,
-            password: change.password.clone().or(self.password),
-            ..self
+    pub fn with_change(mut self, change: &PersonChange) -> Self {
+        let given = |new: &Option<String>, old: String| new.clone().unwrap_or(old);
+        let details = &mut self.details;
+        details.first_name = given(&change.first_name, std::mem::take(&mut details.first_name));
+        details.last_name = given(&change.last_name, std::mem::take(&mut details.last_name));
+        let parts = format!("{} {}", details.first_name, details.last_name);
+        if !parts.trim().is_empty() {
+            parts.trim().clone_into(&mut self.name);
         }
+        self.name = given(&change.name, self.name);
+        self.login = change.login.clone().unwrap_or(self.login);
+        self.email = change.email.clone().unwrap_or(self.email);
+        self.admin = change.admin.unwrap_or(self.admin);
+        self.password = change.password.clone().or(self.password);
+        self.lock = change.lock.clone().or(self.lock);
+        self.disablement = change.disablement.clone().or(self.disablement);
+        change.apply_details(&mut self.details);
+        self
     }
 
     /// The same, active without a password: somebody else signs them in.
@@ -121,7 +121,7 @@ impl Admin {
     /// If whoever asks may not make accounts, the login or the address is taken, or
     /// the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::CreateUser)?;
         if person.admin || person.details.permissions != Permissions::default() {
             actor.require_administrator()?;
         }
@@ -130,13 +130,41 @@ impl Admin {
             None if !person.active => Lifecycle::Invited,
             _ => Lifecycle::Active,
         };
-        let NewPerson { login, name, email, admin, details, active: _, password: _ } = person;
-        let new = NewAccount { login, name, email, admin, details, lifecycle, password_hash };
+        let locks = self.laid_on(actor, &person, lifecycle).await?;
+        let NewPerson { login, name, email, admin, details, .. } = person;
+        let new =
+            NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash };
         let note = actor.note(Action::AccountCreated, None);
-        let account = self.directory.create(new, note).await?;
+        let licences = self.licence_limit().await?;
+        let account = self.directory.create_within(licences, new, note).await?;
         self.tell_gate(&account);
         self.count(Action::AccountCreated);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })
+    }
+
+    /// What is laid on somebody from the beginning.
+    async fn laid_on(
+        &self,
+        actor: &Actor,
+        person: &NewPerson,
+        lifecycle: Lifecycle,
+    ) -> Result<Locks, AdminError> {
+        let (now, author) = (self.now(), actor.name());
+        let mut locks = Locks::default();
+        if let Some(LockChange::Lay { until, reason }) = &person.lock {
+            Transition::Lock.check(lifecycle)?;
+            not_over(until.instant(), now)?;
+            let (author, reason) = (author.clone(), reason.clone());
+            locks.lay_admin_lock(AdminLock { laid_at: now, end: *until, reason, author });
+        }
+        if let Some(DisablementChange::Lay(reason, switch)) = &person.disablement {
+            Transition::Disable.check(lifecycle)?;
+            if *switch == Switch::Heeded {
+                self.disabling_is_on().await?;
+            }
+            locks.disable(Disablement { at: now, reason: reason.clone(), author });
+        }
+        Ok(locks)
     }
 
     #[cfg(feature = "passwords")]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::store::{AccountFilter, AccountOrder, AccountSearch, Direction, TextField, TextFit};
 
@@ -59,7 +59,7 @@ impl Admin {
         search: &str,
         page: Page,
     ) -> Result<AssignablePage, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ListUsers)?;
         let active = AccountFilter::Status { any_of: vec![Status::Active], negated: false };
         let text = (!search.is_empty()).then(|| AccountFilter::Text {
             field: TextField::Any,
@@ -77,6 +77,7 @@ impl Admin {
                 ],
                 offset: page.offset,
                 limit: page.limit.min(LONGEST_PAGE),
+                ..AccountSearch::default()
             })
             .await?;
         let people = found.accounts.iter().map(Assignable::of).collect();
@@ -90,7 +91,7 @@ impl Admin {
     ///
     /// If whoever asks may not see who there is.
     pub async fn is_assignable(&self, actor: &Actor, id: AccountId) -> Result<bool, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ListUsers)?;
         let account = self.directory.account(id).await?;
         Ok(account.is_some_and(|found| found.standing().status(self.now()) == Status::Active))
     }

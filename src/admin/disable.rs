@@ -2,6 +2,7 @@
 
 use crate::admin::settings::{ACCOUNT_DISABLING, SettingSource, SettingValue};
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
+use crate::domain::account::Account;
 use crate::domain::event::Action;
 use crate::domain::lock::{Disablement, Reason};
 use crate::domain::standing::Transition;
@@ -38,8 +39,8 @@ impl Admin {
         self.change(target, |facts| enable(facts, actor)).await
     }
 
-    async fn disabling_is_on(&self) -> Result<(), AdminError> {
-        let SettingValue { setting, value, source } = self.setting(&ACCOUNT_DISABLING).await?;
+    pub(super) async fn disabling_is_on(&self) -> Result<(), AdminError> {
+        let SettingValue { setting, value, source } = self.value_of(&ACCOUNT_DISABLING).await?;
         match source {
             _ if value == "on" => Ok(()),
             SettingSource::Pinned(by) => Err(AdminError::Pinned { name: setting.name, by }),
@@ -54,25 +55,39 @@ fn disable(facts: &Facts<'_>, actor: &Actor, reason: Reason) -> Result<Ruling, A
     let warning = may_shut_out(facts, actor, Transition::Disable)?;
     let mut account = facts.account.clone();
     let note = actor.note(Action::AccountDisabled, Some(&reason));
-    if !account
-        .locks
-        .disable(Disablement { at: facts.now, reason, author: actor.name() })
-    {
+    if !lay(facts, actor, &mut account, reason) {
         return Ok(Ruling::Keep);
     }
-    account.generation = account.generation.next();
     Ok(Ruling::write(account, note).with_warning(warning))
+}
+
+/// Disables what the account is to be, and says whether that changes it.
+pub(super) fn lay(facts: &Facts<'_>, actor: &Actor, account: &mut Account, reason: Reason) -> bool {
+    let disablement = Disablement { at: facts.now, reason, author: actor.name() };
+    if !account.locks.disable(disablement) {
+        return false;
+    }
+    account.generation = account.generation.next();
+    true
+}
+
+/// Takes the disablement from what the account is to be, and says whether that
+/// changes it.
+pub(super) fn lift(account: &mut Account) -> bool {
+    if account.locks.disablement.take().is_none() {
+        return false;
+    }
+    account.generation = account.generation.next();
+    true
 }
 
 fn enable(facts: &Facts<'_>, actor: &Actor) -> Result<Ruling, AdminError> {
     actor.require_managing(facts.account)?;
     Transition::Enable.check(facts.account.lifecycle)?;
-    if facts.account.locks.disablement.is_none() {
+    let mut account = facts.account.clone();
+    if !lift(&mut account) {
         return Ok(Ruling::Keep);
     }
-    let mut account = facts.account.clone();
-    account.locks.disablement = None;
-    account.generation = account.generation.next();
     Ok(Ruling::write(account, actor.note(Action::AccountEnabled, None)))
 }
 

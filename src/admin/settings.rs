@@ -7,16 +7,20 @@ mod read;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::on_or_off;
-pub(crate) use self::read::{accent, line, support_url};
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+};
+use self::read::{lifetime, lock_for, lock_length, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -52,6 +56,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     words: "whether accounts can be deleted",
     allowed: "on or off",
     read: on_or_off,
+};
+
+/// How long a lock lasts that Clerk's clients lay: they name no end.
+pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
+    name: "clerk.admin_lock_for",
+    stored: "clerk.admin_lock_for",
+    default: "1h",
+    words: "how long a lock lasts that is laid through Clerk's API",
+    allowed: "a time such as 1h, or until-unlocked",
+    read: lock_for,
 };
 
 /// What people call the service that they sign in to.
@@ -94,15 +108,49 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
     read: support_url,
 };
 
+/// How long an application's access token lives.
+pub const TOKEN_LIFETIME: Setting = Setting {
+    name: "tokens.lifetime",
+    stored: "tokens.lifetime",
+    default: "1h",
+    words: "how long an application's access token lives",
+    allowed: "a length of time from 1m to 24h",
+    read: lifetime,
+};
+
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 7] = [
+pub const SETTINGS: [&Setting; 11] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
     &BRANDING_SUPPORT_URL,
+    &CLERK_ADMIN_LOCK_FOR,
 ];
 
 /// A setting of the directory.
@@ -232,11 +280,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn settings(&self) -> Result<Vec<SettingValue>, AdminError> {
+    /// If whoever asks may neither see people nor change settings, or the store can't
+    /// answer.
+    pub async fn settings(&self, actor: &Actor) -> Result<Vec<SettingValue>, AdminError> {
         let mut values = Vec::with_capacity(SETTINGS.len());
         for setting in SETTINGS {
-            values.push(self.setting(setting).await?);
+            values.push(self.setting(actor, setting).await?);
         }
         Ok(values)
     }
@@ -245,8 +294,21 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn setting(&self, setting: &'static Setting) -> Result<SettingValue, AdminError> {
+    /// As [`Admin::settings`].
+    pub async fn setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
+        actor.require(Operation::ReadSettings)?;
+        self.value_of(setting).await
+    }
+
+    /// The same for Portcullis itself.
+    pub(super) async fn value_of(
+        &self,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
         if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
             let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
             return Ok(SettingValue { setting, value, source });
@@ -266,7 +328,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, can't have that value, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, can't have that value, or
+    /// the store can't answer.
     pub async fn set_setting(
         &self,
         actor: &Actor,
@@ -281,7 +344,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn reset_setting(
         &self,
         actor: &Actor,
@@ -297,7 +360,7 @@ impl Admin {
         setting: &'static Setting,
         value: String,
     ) -> Result<bool, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ChangeSettings)?;
         if let Some(pin) = self.pins.values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }
@@ -319,20 +382,30 @@ impl Admin {
     ///
     /// If the store can't answer.
     pub async fn disabling_is_allowed(&self) -> Result<bool, AdminError> {
-        Ok(self.setting(&ACCOUNT_DISABLING).await?.value == "on")
+        Ok(self.value_of(&ACCOUNT_DISABLING).await?.value == "on")
     }
 
     /// Switches account disabling on or off, and says whether that changed it.
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn allow_disabling(&self, actor: &Actor, allow: bool) -> Result<bool, AdminError> {
         if self.disabling_is_allowed().await? == allow {
             return Ok(false);
         }
         let value = if allow { "on" } else { "off" };
         self.set_setting(actor, &ACCOUNT_DISABLING, value).await
+    }
+
+    /// How long a lock lasts that is laid through Clerk's API; none: until somebody
+    /// unlocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn clerk_lock_length(&self) -> Result<Option<Duration>, AdminError> {
+        Ok(lock_length(&self.value_of(&CLERK_ADMIN_LOCK_FOR).await?.value))
     }
 
     /// How the service presents itself to people now.
@@ -342,7 +415,7 @@ impl Admin {
     /// If the store can't answer.
     pub async fn branding(&self) -> Result<Branding, AdminError> {
         let said = async |setting| {
-            let value = self.setting(setting).await?.value;
+            let value = self.value_of(setting).await?.value;
             Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
         };
         Ok(Branding {

@@ -1,270 +1,182 @@
 //! Changes what is kept of people.
 
-use crate::admin::lock::lay;
-use crate::admin::unlock::{UnlockKind, lift};
-use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, Warning, may_shut_out};
+use crate::admin::disable::{lay as lay_disablement, lift as lift_disablement};
+use crate::admin::lock::{lay, not_over};
+use crate::admin::person::{DisablementChange, LockChange};
+use crate::admin::unlock::lift;
+use crate::admin::{
+    Actor, Admin, AdminError, Outcome, PersonChange, Ruling, Target, Warning, may_shut_out,
+};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
-use crate::domain::lock::End;
-use crate::domain::login::fold_email;
-use crate::domain::password::Password;
-use crate::domain::permission::Permissions;
+use crate::domain::lock::Reason;
+use crate::domain::operation::Operation;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::{Edit, Facts};
 
-/// The longest part of a name, in characters.
-const MAX_PART_CHARS: usize = 256;
-
-/// The longest language tag and identity URL, in bytes.
-const MAX_LANGUAGE_BYTES: usize = 35;
-const MAX_IDENTITY_BYTES: usize = 256;
-
-/// What is to be changed of a person; what is not named stays.
-#[derive(Clone, Debug, Default)]
-pub struct PersonChange {
-    pub(super) first_name: Option<String>,
-    pub(super) last_name: Option<String>,
-    pub(super) email: Option<String>,
-    pub(super) language: Option<String>,
-    pub(super) identity_url: Option<Option<String>>,
-    pub(super) admin: Option<bool>,
-    pub(super) permissions: Option<Permissions>,
-    pub(super) locked: Option<bool>,
-    pub(super) password: Option<Password>,
-}
-
-impl PersonChange {
-    /// Changes the first part of the name.
-    ///
-    /// # Errors
-    ///
-    /// If it is too long, or no page could show it.
-    pub fn first_name(&mut self, name: &str) -> Result<(), AdminError> {
-        self.first_name = Some(shown_name(name, MAX_PART_CHARS)?);
-        Ok(())
-    }
-
-    /// Changes the last part of the name.
-    ///
-    /// # Errors
-    ///
-    /// As [`PersonChange::first_name`].
-    pub fn last_name(&mut self, name: &str) -> Result<(), AdminError> {
-        self.last_name = Some(shown_name(name, MAX_PART_CHARS)?);
-        Ok(())
-    }
-
-    /// Changes the primary e-mail address.
-    ///
-    /// # Errors
-    ///
-    /// If it has not the form of an address.
-    pub fn email(&mut self, email: &str) -> Result<(), AdminError> {
-        self.email = Some(address(email)?);
-        Ok(())
-    }
-
-    /// Changes the language.
-    ///
-    /// # Errors
-    ///
-    /// If it is not written as `en` or `pt-BR`.
-    pub fn language(&mut self, tag: &str) -> Result<(), AdminError> {
-        let word = |part: &str| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        };
-        let begins = tag.starts_with(|c: char| c.is_ascii_alphabetic());
-        if !begins || tag.len() > MAX_LANGUAGE_BYTES || !tag.split('-').all(word) {
-            return Err(AdminError::InvalidLanguage { tag: tag.to_owned() });
-        }
-        self.language = Some(tag.to_owned());
-        Ok(())
-    }
-
-    /// Changes who the person is at an identity provider.
-    ///
-    /// # Errors
-    ///
-    /// If it is too long, or has characters that can't be seen.
-    pub fn identity_url(&mut self, url: Option<&str>) -> Result<(), AdminError> {
-        let visible = |url: &str| !url.is_empty() && url.bytes().all(|b| b.is_ascii_graphic());
-        if url.is_some_and(|url| url.len() > MAX_IDENTITY_BYTES || !visible(url)) {
-            return Err(AdminError::InvalidIdentity { max: MAX_IDENTITY_BYTES });
-        }
-        self.identity_url = Some(url.map(str::to_owned));
-        Ok(())
-    }
-
-    /// Makes them an administrator, or one no more.
-    pub fn admin(&mut self, admin: bool) {
-        self.admin = Some(admin);
-    }
-
-    /// Changes what they may do to other accounts.
-    pub fn permissions(&mut self, permissions: Permissions) {
-        self.permissions = Some(permissions);
-    }
-
-    /// Lays an admin lock without an end, or lifts all locks.
-    pub fn locked(&mut self, locked: bool) {
-        self.locked = Some(locked);
-    }
-
-    /// Sets a password.
-    #[cfg(feature = "passwords")]
-    pub fn password(&mut self, password: Password) {
-        self.password = Some(password);
-    }
-
-    /// The names and the rest, without locks and passwords, as they are then.
-    pub(super) fn apply(&self, account: &mut Account) {
-        let (first, last) = account.names();
-        let first = self.first_name.clone().unwrap_or_else(|| first.to_owned());
-        let last = self.last_name.clone().unwrap_or_else(|| last.to_owned());
-        if self.first_name.is_some() || self.last_name.is_some() {
-            account.name = format!("{first} {last}").trim().to_owned();
-            (account.details.first_name, account.details.last_name) = (first, last);
-        }
-        set(&mut account.email, self.email.clone().map(Some));
-        set(&mut account.details.language, self.language.clone().map(Some));
-        set(&mut account.details.identity_url, self.identity_url.clone());
-        set(&mut account.details.permissions, self.permissions.clone());
-        set(&mut account.admin, self.admin);
-    }
-
-    /// Whether this is for administrators alone.
-    fn is_for_administrators(&self) -> bool {
-        let granted = self.admin.is_some() || self.permissions.is_some();
-        granted || self.identity_url.is_some() || self.password.is_some()
-    }
-}
-
 impl Admin {
-    /// Changes what is kept of a person, all of it or nothing. People may change
-    /// their own names, address and language; a new password signs out everywhere.
+    /// Changes what is kept of a person, and what is laid on the account: all of it
+    /// or nothing, and one record in the audit log, which is called by what matters
+    /// most in it. People may change their own names, address and language; a new
+    /// password signs out everywhere.
     ///
     /// # Errors
     ///
-    /// If whoever asks may not change this, an address is taken, or nobody could
-    /// administer afterwards.
+    /// If whoever asks may not change this, a name is taken, nobody could administer
+    /// afterwards, or the account is in another version than was expected.
     pub async fn update(
         &self,
         actor: &Actor,
         target: &Target,
         change: PersonChange,
     ) -> Result<Outcome, AdminError> {
+        if change.heeds_the_switch() {
+            self.disabling_is_on().await?;
+        }
         let hash = self.hash_of(change.password.as_ref()).await?;
         self.change(target, |facts| rule(facts, actor, &change, hash))
             .await
     }
 }
 
-fn rule(
+/// An account on its way to what it is to be.
+struct Draft<'a> {
+    facts: &'a Facts<'a>,
+    actor: &'a Actor,
+    account: Account,
+    /// What was done so far, by the word that matters most.
+    action: Option<Action>,
+    reason: Option<Reason>,
+    warning: Option<Warning>,
+}
+
+pub(super) fn rule(
     facts: &Facts<'_>,
     actor: &Actor,
     change: &PersonChange,
     hash: Option<String>,
 ) -> Result<Ruling, AdminError> {
     allow(facts, actor, change)?;
+    let found = facts.account.version;
+    if change.expected.is_some_and(|expected| expected != found) {
+        return Err(AdminError::Outdated { found });
+    }
     let mut account = facts.account.clone();
     change.apply(&mut account);
-    let mut warning = demotion(facts, actor, &account)?;
-    let mut action = (account != *facts.account).then_some(Action::AccountUpdated);
+    let action = (account != *facts.account).then_some(Action::AccountUpdated);
+    let mut draft = Draft { facts, actor, account, action, reason: None, warning: None };
+    draft.check_demotion()?;
     if hash.is_some() {
-        action = Some(set_password(&mut account, action));
+        draft.set_password();
     }
-    if let Some(locked) = change.locked {
-        let (laid, of_lock) = set_locked(facts, actor, &mut account, locked)?;
-        (action, warning) = (laid.or(action), of_lock.or(warning));
+    if let Some(lock) = &change.lock {
+        draft.set_lock(lock)?;
     }
+    if let Some(disablement) = &change.disablement {
+        draft.set_disablement(disablement)?;
+    }
+    let Draft { account, action, reason, warning, .. } = draft;
     let Some(action) = action else { return Ok(Ruling::Keep) };
-    let note = actor.note(action, None);
+    let note = actor.note(action, reason.as_ref());
     Ok(Ruling::Write(Box::new(Edit { account, password_hash: hash, note }), warning))
-}
-
-/// Locks or unlocks what the account is to be, and says what that is called where it
-/// changes anything.
-fn set_locked(
-    facts: &Facts<'_>,
-    actor: &Actor,
-    account: &mut Account,
-    locked: bool,
-) -> Result<(Option<Action>, Option<Warning>), AdminError> {
-    if !locked {
-        Transition::Unlock.check(facts.account.lifecycle)?;
-        let lifted = lift(facts, account, UnlockKind::All);
-        return Ok((lifted.then_some(Action::AccountUnlocked), None));
-    }
-    Transition::Lock.check(facts.account.lifecycle)?;
-    if !lay(facts, actor, account, End::Never, None) {
-        return Ok((None, None));
-    }
-    let warning = may_shut_out(facts, actor, Transition::Lock)?;
-    Ok((Some(Action::AccountLocked), warning))
 }
 
 /// People may change themselves, but not what they may do or whether they may come in.
 fn allow(facts: &Facts<'_>, actor: &Actor, change: &PersonChange) -> Result<(), AdminError> {
-    if change.is_for_administrators() {
+    // Who gives an administrator a way in can have it all: a token that is for less
+    // than that does not.
+    if change.grants() || (change.opens() && facts.account.admin) {
         actor.require_administrator()?;
+    } else if change.opens() {
+        actor.require_administrator_to(Operation::UpdateUser)?;
     }
-    match change.locked {
-        Some(_) => actor.require_managing(facts.account),
-        None => actor.require_changing(facts.account),
-    }
-}
-
-fn demotion(
-    facts: &Facts<'_>,
-    actor: &Actor,
-    after: &Account,
-) -> Result<Option<Warning>, AdminError> {
-    if facts.account.admin && !after.admin {
-        may_shut_out(facts, actor, Transition::Demote)
+    if change.is_for_owners() {
+        actor.require_changing(facts.account)
     } else {
-        Ok(None)
+        actor.require_managing(facts.account)
     }
 }
 
-/// As [`Admin::set_password`] does it.
-fn set_password(account: &mut Account, action: Option<Action>) -> Action {
-    account.generation = account.generation.next();
-    if matches!(account.lifecycle, Lifecycle::Invited | Lifecycle::Registered) {
-        account.lifecycle = Lifecycle::Active;
-        return Action::AccountActivated;
+impl Draft<'_> {
+    fn check_demotion(&mut self) -> Result<(), AdminError> {
+        if self.facts.account.admin && !self.account.admin {
+            self.warn(Transition::Demote)?;
+        }
+        Ok(())
     }
-    action.unwrap_or(Action::PasswordSet)
-}
 
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
+    /// As [`Admin::set_password`] does it.
+    fn set_password(&mut self) {
+        let account = &mut self.account;
+        account.generation = account.generation.next();
+        if matches!(account.lifecycle, Lifecycle::Invited | Lifecycle::Registered) {
+            account.lifecycle = Lifecycle::Active;
+            self.action = Some(Action::AccountActivated);
+        } else if self.action.is_none() {
+            self.action = Some(Action::PasswordSet);
+        }
     }
-}
 
-/// Reads a name that people are shown.
-pub(super) fn shown_name(name: &str, max: usize) -> Result<String, AdminError> {
-    let name = name.trim();
-    if name.chars().count() > max || name.chars().any(char::is_control) {
-        return Err(AdminError::InvalidName { max });
+    fn set_lock(&mut self, change: &LockChange) -> Result<(), AdminError> {
+        let lifecycle = self.facts.account.lifecycle;
+        match change {
+            LockChange::Lift(kind) => {
+                Transition::Unlock.check(lifecycle)?;
+                if lift(self.facts, &mut self.account, *kind) {
+                    self.action = Some(Action::AccountUnlocked);
+                }
+            }
+            LockChange::Lay { until, reason } => {
+                Transition::Lock.check(lifecycle)?;
+                not_over(until.instant(), self.facts.now)?;
+                if lay(self.facts, self.actor, &mut self.account, *until, reason.clone()) {
+                    self.warn(Transition::Lock)?;
+                    self.action = Some(Action::AccountLocked);
+                    self.reason.clone_from(reason);
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(name.to_owned())
-}
 
-/// Reads an e-mail address.
-pub(super) fn address(email: &str) -> Result<String, AdminError> {
-    let email = email.trim().to_owned();
-    match fold_email(&email) {
-        Some(_) => Ok(email),
-        None => Err(AdminError::InvalidEmail { email }),
+    fn set_disablement(&mut self, change: &DisablementChange) -> Result<(), AdminError> {
+        let lifecycle = self.facts.account.lifecycle;
+        match change {
+            DisablementChange::Lift(_) => {
+                Transition::Enable.check(lifecycle)?;
+                if lift_disablement(&mut self.account) {
+                    self.action = Some(Action::AccountEnabled);
+                }
+            }
+            DisablementChange::Lay(reason, _) => {
+                Transition::Disable.check(lifecycle)?;
+                if lay_disablement(self.facts, self.actor, &mut self.account, reason.clone()) {
+                    self.warn(Transition::Disable)?;
+                    self.action = Some(Action::AccountDisabled);
+                    self.reason = Some(reason.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what would leave nobody who can administer, or says that it does.
+    fn warn(&mut self, change: Transition) -> Result<(), AdminError> {
+        let warning = may_shut_out(self.facts, self.actor, change)?;
+        self.warning = self.warning.or(warning);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::tests::{NOW, account, administrator, cli, facts, manager, person, written};
-    use crate::domain::permission::Permission;
+    use crate::admin::tests::{
+        NOW, account, administrator, cli, facts, locked, manager, person, written,
+    };
+    use crate::admin::{Switch, Warning};
+    use crate::domain::lock::End;
+    use crate::domain::permission::{Permission, Permissions};
     use crate::domain::standing::Status;
 
     fn change(make: impl FnOnce(&mut PersonChange)) -> PersonChange {
@@ -374,20 +286,42 @@ mod tests {
     }
 
     #[test]
-    fn what_no_page_could_show_is_refused() {
-        let mut change = PersonChange::default();
-        assert!(change.first_name("Ada\u{1b}[2J").is_err());
-        assert!(change.last_name(&"x".repeat(257)).is_err());
-        assert!(change.email("ada").is_err());
-        for tag in ["", "english please", "en_GB", "-", "en-", "1", "ä", &"a".repeat(36)] {
-            assert!(change.language(tag).is_err(), "{tag:?}");
-        }
-        for tag in ["en", "EN", "pt-BR", "zh-Hant-TW"] {
-            assert!(change.language(tag).is_ok(), "{tag:?}");
-        }
-        for url in ["", "a b", "a\u{200b}", &"x".repeat(257)] {
-            assert!(change.identity_url(Some(url)).is_err(), "{url:?}");
-        }
-        assert!(change.identity_url(Some("saml:12345")).is_ok());
+    fn who_has_seen_another_version_changes_nothing() {
+        let ada = account(7);
+        let mut asked = named("Augusta");
+        asked.expect(ada.version.next());
+        let refused = rule(&facts(&ada), &cli(), &asked, None);
+        assert!(matches!(refused, Err(AdminError::Outdated { found }) if found == ada.version));
+        asked.expect(ada.version);
+        written(rule(&facts(&ada), &cli(), &asked, None));
+    }
+
+    #[test]
+    fn what_matters_most_gives_the_record_its_name() {
+        let ada = locked(account(7), End::Never);
+        let mut asked = named("Augusta");
+        asked.locked(false);
+        asked.disable("left".try_into().expect("a reason"), Switch::Ignored);
+        let (edit, _) = written(rule(&facts(&ada), &administrator(1), &asked, None));
+        assert_eq!(edit.note.action, Action::AccountDisabled);
+        assert_eq!(edit.note.reason.as_deref(), Some("left"));
+        assert_eq!(edit.account.standing().status(NOW), Status::Disabled);
+        assert!(edit.account.locks.admin_lock_at(NOW).is_none());
+        let mut back = PersonChange::default();
+        back.enable(Switch::Ignored);
+        let (edit, _) = written(rule(&facts(&edit.account), &administrator(1), &back, None));
+        assert_eq!(edit.note.action, Action::AccountEnabled);
+        assert_eq!(edit.account.standing().status(NOW), Status::Active);
+        let own = rule(&facts(&account(7)), &person(7), &back, None);
+        assert!(matches!(own, Err(AdminError::Forbidden { .. })));
+    }
+
+    #[test]
+    fn a_name_in_one_piece_forgets_its_parts() {
+        let mut ada = account(7);
+        named("Ada").apply(&mut ada);
+        let whole = change(|change| change.name("Countess of Lovelace").expect("a name"));
+        whole.apply(&mut ada);
+        assert_eq!(ada.names(), ("Countess of", "Lovelace"));
     }
 }

@@ -4,6 +4,7 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod address;
+mod application;
 mod audit;
 mod bench;
 mod check;
@@ -11,6 +12,7 @@ mod deletion;
 mod demo;
 mod desk;
 mod exit;
+mod licence;
 mod log;
 mod module;
 mod output;
@@ -82,9 +84,14 @@ enum Command {
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
     Audit(audit::Audit),
+    /// Show how many accounts may be active, and how many are
+    Licence(licence::Licence),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make and administer applications, which get tokens by themselves
+    #[command(subcommand)]
+    Application(application::ApplicationCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -146,7 +153,9 @@ impl Cli {
             Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
+            Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
+            Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

@@ -150,6 +150,8 @@ pub(super) async fn start(
         .with_pins(config.pinned.clone())
         .with_modules(modules(&config, environment, output).await?)
         .with_passwords(gate.passwords());
+    admin.look_after_audit(&gate);
+    admin.keep_licence_figures(&gate);
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())

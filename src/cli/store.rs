@@ -22,6 +22,8 @@ pub(super) struct Located {
     pub(super) pins: Pins,
     /// Records that go to somebody else when their owner is deleted.
     pub(super) modules: Vec<ModuleSettings>,
+    /// Where people reach the gateway, if the configuration says so.
+    pub(super) public_url: Option<String>,
 }
 
 /// How a command line says where the directory is.
@@ -53,7 +55,8 @@ impl Named {
         let read = config::read(file.as_deref(), &environment)?;
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());
-        Ok(Located { directory, pins: read.pinned(), modules: read.modules() })
+        let (pins, public_url, modules) = (read.pinned(), read.public_url(), read.modules());
+        Ok(Located { directory, pins, public_url, modules })
     }
 
     /// How to call this program again on the same directory.

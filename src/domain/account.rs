@@ -1,10 +1,12 @@
 //! People: what the engine knows an account by, and the directory's record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::domain::lock::Locks;
 use crate::domain::login::Login;
@@ -235,6 +237,13 @@ pub struct Details {
     pub identity_url: Option<String>,
     /// What the person may do to other accounts; an administrator may do everything.
     pub permissions: Permissions,
+    /// What another system knows the person by: compared byte by byte, and unique
+    /// among the accounts that are not deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// What interfaces keep of the person in words of their own, by the interface.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub documents: BTreeMap<String, Value>,
 }
 
 /// A person's record in our directory.
@@ -292,6 +301,12 @@ impl Account {
     pub(crate) fn sessions_ended_by(&self, after: &Self, now: Timestamp) -> Option<Timestamp> {
         let raised = self.generation != after.generation;
         if raised { Some(now) } else { self.sessions_ended_at }
+    }
+
+    /// Whether it uses a licence: active and locked accounts do; who was disabled, is
+    /// deleted or has not come yet uses none.
+    pub fn uses_licence(&self) -> bool {
+        self.lifecycle == Lifecycle::Active && self.locks.disablement.is_none()
     }
 
     /// What it is called.

@@ -64,6 +64,20 @@ actions! {
     AccountUpdated => "account.updated",
     /// What was counted by addresses was forgotten.
     AddressUnlocked => "address.unlocked",
+    /// An application was made.
+    ApplicationCreated => "application.created",
+    /// An application was shut out.
+    ApplicationDisabled => "application.disabled",
+    /// An application was let in again.
+    ApplicationEnabled => "application.enabled",
+    /// An application was removed, with its tokens.
+    ApplicationRemoved => "application.removed",
+    /// What an application may do was changed.
+    ApplicationScopesChanged => "application.scopes_changed",
+    /// An application got a new secret.
+    ApplicationSecretRotated => "application.secret_rotated",
+    /// Old records of this log were forgotten.
+    AuditPruned => "audit.pruned",
     /// Somebody began to delete an account, with a transfer of its records.
     DeletionBegun => "deletion.begun",
     /// A deletion was called off.
@@ -74,6 +88,8 @@ actions! {
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
     DeviceLockedOut => "device.locked_out",
+    /// A link was made that sets a password.
+    InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
     /// Records of a module went to somebody else, before their owner is deleted.

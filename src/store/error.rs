@@ -1,7 +1,10 @@
 //! Why a store did not do what it was asked.
 
+use std::fmt;
+
 use serde::Serialize;
 
+use crate::domain::application::ApplicationId;
 use crate::domain::login::Login;
 
 /// Why a store did not do what it was asked.
@@ -55,10 +58,10 @@ pub enum StoreError {
         known: i64,
     },
     /// Something that must be unique has an owner already. Nothing was changed.
-    #[error("{what} belongs to another account")]
+    #[error("{name} is taken")]
     Taken {
-        /// What, in words.
-        what: String,
+        /// What.
+        name: UniqueName,
     },
     /// It can't answer now; later it may.
     #[error("the store does not answer: {0}")]
@@ -87,10 +90,28 @@ impl StoreError {
             Self::SchemaTooNew { what, found, known } => {
                 Self::SchemaTooNew { what: what.clone(), found: *found, known: *known }
             }
-            Self::Taken { what } => Self::Taken { what: what.clone() },
+            Self::Taken { name } => Self::Taken { name: name.clone() },
             Self::Unavailable(cause) => Self::unavailable(cause.to_string()),
         }
     }
+}
+
+/// What only one account is called.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UniqueName {
+    /// The id of an application.
+    #[error("the id {0}")]
+    Application(ApplicationId),
+    /// A primary e-mail address.
+    #[error("the e-mail address {0}")]
+    Email(String),
+    /// What another system knows the account by.
+    #[error("the external id {0}")]
+    ExternalId(String),
+    /// A login, also one that somebody had before.
+    #[error("the login {0}")]
+    Login(Login),
 }
 
 /// Why an account was not made. Nothing was stored.
@@ -102,6 +123,12 @@ pub enum CreateError {
     EmailTaken {
         /// The address.
         email: String,
+    },
+    /// Another account has this external id.
+    #[error("the external id {external_id} belongs to another account")]
+    ExternalIdTaken {
+        /// The id.
+        external_id: String,
     },
     /// Another account has this login.
     #[error("the login {login} is taken")]
@@ -115,15 +142,77 @@ pub enum CreateError {
         /// The login.
         login: Login,
     },
+    /// All licences are in use.
+    #[error("{used} of {limit} licences are in use")]
+    NoLicence {
+        /// How many accounts use one.
+        used: u64,
+        /// How many may.
+        limit: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+impl CreateError {
+    /// Refuses one more account than licences allow.
+    pub(crate) const fn unless_licensed(used: u64, limit: Option<u64>) -> Result<(), Self> {
+        match limit {
+            Some(limit) if used >= limit => Err(Self::NoLicence { used, limit }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The audit log was altered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
-#[error("the audit log does not fit its chain at position {position}")]
+#[error("{how}: position {position} is the first that does not fit")]
 pub struct BrokenChain {
     /// The first position that does not fit.
     pub position: u64,
+    /// What was found there.
+    pub how: Break,
+}
+
+/// How an audit log does not fit its chain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Break {
+    /// A record does not say what was written there.
+    Altered,
+    /// The log ends earlier than it did.
+    CutOff,
+    /// There are records behind the end.
+    Extra,
+    /// What says where the log ends was not written with the key.
+    Head,
+    /// A record is not there.
+    Missing,
+    /// What says where the log begins was not written with the key.
+    Pruned,
+    /// Records are others than were there before, as after an older copy of the
+    /// database was put back.
+    Replaced,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "a record of the audit log was altered",
+            Self::CutOff => "records were cut off the end of the audit log",
+            Self::Extra => "records were put behind the end of the audit log",
+            Self::Head => "the end of the audit log was rewritten",
+            Self::Missing => "a record of the audit log is missing",
+            Self::Pruned => "the beginning of the audit log was rewritten",
+            Self::Replaced => "the audit log was replaced by an older copy, or by another one",
+        })
+    }
+}
+
+impl Break {
+    pub(crate) const fn at(self, position: u64) -> BrokenChain {
+        BrokenChain { position, how: self }
+    }
 }

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::domain::account::{Account, AccountId, AccountKey, Details};
+use crate::domain::application::ApplicationId;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
+use crate::domain::lock::Locks;
 use crate::domain::login::Login;
 use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Standing, Status};
@@ -73,15 +75,36 @@ pub struct Facts<'a> {
     pub other_active_admins: u64,
     /// The devices that its owner is known by.
     pub devices: &'a [DeviceId],
+    /// How many accounts use a licence, this one among them if it does.
+    pub licences_used: u64,
     /// The instant, by the store's clock.
     pub now: Timestamp,
+}
+
+/// How many accounts there are of each status, and how many use a licence.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Headcount {
+    /// Those that use a licence: the active and the locked.
+    pub licensed: u64,
+    /// Active now.
+    pub active: u64,
+    /// Locked now, by an administrator or for failed attempts.
+    pub locked: u64,
+    /// Disabled for good.
+    pub disabled: u64,
+    /// Invited, and not come yet.
+    pub invited: u64,
+    /// Registered, and not let in yet.
+    pub registered: u64,
+    /// Deleted.
+    pub deleted: u64,
 }
 
 /// What to write. The hash is left out of what `Debug` prints.
 #[derive(Clone)]
 pub struct Edit {
-    /// The account as it shall be. Its number, login, version, times and whether it
-    /// has a password are the store's.
+    /// The account as it shall be. Its number, version, times and whether it has a
+    /// password are the store's. A login that it had before is never anybody else's.
     pub account: Account,
     /// A new hash of a password, if one is set.
     pub password_hash: Option<String>,
@@ -122,6 +145,8 @@ pub struct NewAccount {
     pub details: Details,
     /// Where in its life it begins.
     pub lifecycle: Lifecycle,
+    /// What is laid on it from the beginning.
+    pub locks: Locks,
     /// The hash of its password, if it has one already.
     pub password_hash: Option<String>,
 }
@@ -200,13 +225,53 @@ pub struct FeedPage {
     pub pruned: bool,
 }
 
+/// Whose rights a token carries.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "there is nobody else")]
+pub enum TokenOwner {
+    /// A person's account.
+    Account(AccountId),
+    /// A program.
+    Application(ApplicationId),
+}
+
+impl TokenOwner {
+    /// The account, if it is one's.
+    pub const fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(id) => Some(id),
+            Self::Application(_) => None,
+        }
+    }
+
+    /// The application, if it is one's.
+    pub const fn application(self) -> Option<ApplicationId> {
+        match self {
+            Self::Account(_) => None,
+            Self::Application(id) => Some(id),
+        }
+    }
+}
+
+impl From<AccountId> for TokenOwner {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+impl From<ApplicationId> for TokenOwner {
+    fn from(id: ApplicationId) -> Self {
+        Self::Application(id)
+    }
+}
+
 /// An API token as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApiToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for; `*` for everything that its owner may do.
@@ -225,7 +290,7 @@ pub struct NewToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for.

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::login::folded;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
@@ -18,18 +18,37 @@ pub struct AccountSearch {
     /// What to sort by, what matters most first; then by number, in the last
     /// one's direction.
     pub order: Vec<(AccountOrder, Direction)>,
+    /// Only those that come after this account in the order, as it is now: pages of a
+    /// long list cost the same, and whoever comes or goes moves nobody else.
+    pub after: Option<AccountId>,
     /// How many of those that are found come before the page.
     pub offset: u64,
     /// How many are on the page.
     pub limit: u32,
+    /// Leaves out how many were found: counting a million takes a while.
+    pub uncounted: bool,
 }
 
 /// Takes some accounts and leaves others.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AccountFilter {
+    /// Administrators, or the others.
+    Admin(bool),
+    /// Those with an admin lock that is on now, or the others.
+    AdminLocked(bool),
+    /// Those that every one of these takes.
+    All(Vec<Self>),
+    /// Those that one of these takes.
+    Any(Vec<Self>),
+    /// Those that are disabled, or the others.
+    Disabled(bool),
+    /// Those with one of these numbers. Some thousand at most: they are written out.
+    Ids(Vec<AccountId>),
     /// Whether failed sign-ins lock the account out now.
     LockedOut(bool),
+    /// Those that this does not take.
+    Not(Box<Self>),
     /// Those that have one of these statuses now, or none of them.
     Status {
         /// The statuses.
@@ -48,14 +67,45 @@ pub enum AccountFilter {
         /// Take the others.
         negated: bool,
     },
+    /// Those of which something happened in a time. What never happened, happened in
+    /// none.
+    Time {
+        /// What happened.
+        field: TimeField,
+        /// At this instant or later.
+        from: Option<Timestamp>,
+        /// Before this instant.
+        before: Option<Timestamp>,
+    },
+}
+
+/// What happened to an account.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TimeField {
+    /// It was made.
+    CreatedAt,
+    /// Its owner signed in last.
+    LastSignInAt,
+    /// It was changed last.
+    UpdatedAt,
 }
 
 /// What an account is called.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TextField {
-    /// Any of the others, and the e-mail address.
+    /// Login, names and e-mail address.
     Any,
+    /// The primary e-mail address.
+    Email,
+    /// What another system knows the account by. As a whole it is compared byte by
+    /// byte.
+    ExternalId,
+    /// The first part of the name.
+    FirstName,
+    /// The last part of the name.
+    LastName,
     /// The login.
     Login,
     /// The whole name.
@@ -66,6 +116,10 @@ pub enum TextField {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum TextFit {
+    /// It is how it begins.
+    Begins,
+    /// It is how it ends.
+    Ends,
     /// It is somewhere in it.
     Part,
     /// It is all of it.
@@ -77,6 +131,8 @@ pub enum TextFit {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum AccountOrder {
+    /// When it was made.
+    CreatedAt,
     /// The primary e-mail address.
     Email,
     /// The first part of the name.
@@ -85,10 +141,14 @@ pub enum AccountOrder {
     Id,
     /// The last part of the name.
     LastName,
+    /// When its owner signed in last; who never did comes first.
+    LastSignInAt,
     /// The login.
     Login,
     /// The whole name.
     Name,
+    /// When it was changed last.
+    UpdatedAt,
 }
 
 /// Which end comes first.
@@ -107,7 +167,7 @@ pub enum Direction {
 pub struct AccountPage {
     /// The accounts on it.
     pub accounts: Vec<Account>,
-    /// How many were found, on all pages.
+    /// How many were found, on all pages; 0 where they were not to be counted.
     pub total: u64,
 }
 
@@ -115,18 +175,39 @@ impl AccountFilter {
     /// Whether this account is taken at this instant.
     pub fn takes(&self, account: &Account, now: Timestamp) -> bool {
         match self {
+            Self::Admin(wanted) => account.admin == *wanted,
+            Self::AdminLocked(wanted) => account.locks.admin_lock_at(now).is_some() == *wanted,
+            Self::All(filters) => filters.iter().all(|filter| filter.takes(account, now)),
+            Self::Any(filters) => filters.iter().any(|filter| filter.takes(account, now)),
+            Self::Disabled(wanted) => account.locks.disablement.is_some() == *wanted,
+            Self::Ids(ids) => ids.contains(&account.id),
             Self::LockedOut(wanted) => account.locks.lockout_at(now).is_some() == *wanted,
+            Self::Not(filter) => !filter.takes(account, now),
             Self::Status { any_of, negated } => {
                 any_of.contains(&account.standing().status(now)) != *negated
             }
             Self::Text { field, fit, any_of, negated } => {
                 let texts = field.of(account);
+                let form = field.form(*fit);
                 let fits = |wanted: &String| {
-                    let wanted = folded(wanted);
-                    texts.iter().any(|text| fit.fits(&folded(text), &wanted))
+                    let wanted = form(wanted);
+                    texts.iter().any(|text| fit.fits(&form(text), &wanted))
                 };
                 any_of.iter().any(fits) != *negated
             }
+            Self::Time { field, from, before } => field.of(account).is_some_and(|at| {
+                from.is_none_or(|from| at >= from) && before.is_none_or(|before| at < before)
+            }),
+        }
+    }
+}
+
+impl TimeField {
+    fn of(self, account: &Account) -> Option<Timestamp> {
+        match self {
+            Self::CreatedAt => Some(account.created_at),
+            Self::LastSignInAt => account.last_sign_in_at,
+            Self::UpdatedAt => Some(account.updated_at),
         }
     }
 }
@@ -137,8 +218,20 @@ impl TextField {
         let email = account.email.as_deref().unwrap_or_default();
         match self {
             Self::Any => vec![account.login.as_str(), &account.name, first, last, email],
+            Self::Email => vec![email],
+            Self::ExternalId => vec![account.details.external_id.as_deref().unwrap_or_default()],
+            Self::FirstName => vec![first],
+            Self::LastName => vec![last],
             Self::Login => vec![account.login.as_str()],
             Self::Name => vec![&account.name],
+        }
+    }
+
+    /// The form that texts are compared in.
+    pub(crate) fn form(self, fit: TextFit) -> fn(&str) -> String {
+        match (self, fit) {
+            (Self::ExternalId, TextFit::Whole) => str::to_owned,
+            _ => folded,
         }
     }
 }
@@ -146,6 +239,8 @@ impl TextField {
 impl TextFit {
     fn fits(self, text: &str, wanted: &str) -> bool {
         match self {
+            Self::Begins => text.starts_with(wanted),
+            Self::Ends => text.ends_with(wanted),
             Self::Part => text.contains(wanted),
             Self::Whole => text == wanted,
         }
@@ -156,12 +251,15 @@ impl AccountOrder {
     fn compare(self, a: &Account, b: &Account) -> Ordering {
         let by = |of: fn(&Account) -> &str| folded(of(a)).cmp(&folded(of(b)));
         match self {
+            Self::CreatedAt => a.created_at.cmp(&b.created_at),
             Self::Email => by(|account| account.email.as_deref().unwrap_or_default()),
             Self::FirstName => by(|account| account.names().0),
             Self::Id => a.id.cmp(&b.id),
             Self::LastName => by(|account| account.names().1),
+            Self::LastSignInAt => a.last_sign_in_at.cmp(&b.last_sign_in_at),
             Self::Login => by(|account| account.login.as_str()),
             Self::Name => by(|account| &account.name),
+            Self::UpdatedAt => a.updated_at.cmp(&b.updated_at),
         }
     }
 }

@@ -5,12 +5,15 @@
 //! differs here says so in its name or words, and stands in `manual::openproject`.
 
 mod attempts;
+mod clerk;
 mod client;
 mod create;
 mod hostile;
 mod lists;
 mod locks;
 mod manual;
+mod oauth;
+mod own;
 mod tokens;
 mod users;
 

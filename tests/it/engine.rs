@@ -81,6 +81,7 @@ pub(crate) async fn person(
         admin: false,
         details: Default::default(),
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: hash,
     };
     directory

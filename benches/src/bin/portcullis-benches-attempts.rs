@@ -353,6 +353,7 @@ async fn add(directory: &dyn Directory, login: &str, hash: &str) -> Result<()> {
         email: None,
         admin: false,
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: Some(hash.to_owned()),
     };
     let note = portcullis::domain::event::Note {

@@ -8,6 +8,7 @@ use crate::domain::account::Account;
 use crate::domain::deletion::Party;
 use crate::domain::event::Action;
 use crate::domain::lock::{End, Reason};
+use crate::domain::operation::Operation;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::{Facts, NewDeletion};
 
@@ -33,7 +34,7 @@ impl Admin {
         request: DeletionRequest,
     ) -> Result<DeletionRun, AdminError> {
         let account = self.find(target).await?;
-        actor.require_managing(&account)?;
+        actor.require_managing_to(Operation::DeleteUser, &account)?;
         self.deletion_is_on().await?;
         self.refuse_open(&account).await?;
         let id = account.id.into();
@@ -97,7 +98,7 @@ impl Admin {
 }
 
 fn may_delete(facts: &Facts<'_>, actor: &Actor) -> Result<Option<Warning>, AdminError> {
-    actor.require_managing(facts.account)?;
+    actor.require_managing_to(Operation::DeleteUser, facts.account)?;
     Transition::Delete.check(facts.account.lifecycle)?;
     may_shut_out(facts, actor, Transition::Delete)
 }

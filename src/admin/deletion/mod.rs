@@ -23,7 +23,7 @@ use crate::domain::account::Account;
 use crate::domain::deletion::{Deletion, DeletionId, DeletionState};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::domain::transfer::{ModuleName, Transfer};
 use crate::store::{DeletionQuery, Lease};
@@ -111,7 +111,7 @@ impl Admin {
     ///
     /// If there is none, or whoever asks may not manage people.
     pub async fn deletion(&self, actor: &Actor, id: DeletionId) -> Result<Deletion, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::DeleteUser)?;
         let found = self.directory.deleting().deletion(id).await?;
         found.ok_or(AdminError::NoSuchDeletion { id })
     }
@@ -126,7 +126,7 @@ impl Admin {
         actor: &Actor,
         query: DeletionQuery,
     ) -> Result<Vec<Deletion>, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::DeleteUser)?;
         Ok(self.directory.deleting().deletions(query).await?)
     }
 
@@ -176,8 +176,8 @@ impl Admin {
 
     async fn require_managing(&self, actor: &Actor, deletion: &Deletion) -> Result<(), AdminError> {
         match self.directory.account(deletion.account.id).await? {
-            Some(account) => actor.require_managing(&account),
-            None => actor.require(Permission::ManageUsers),
+            Some(account) => actor.require_managing_to(Operation::DeleteUser, &account),
+            None => actor.require(Operation::DeleteUser),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::admin::modules::{ModuleDescription, ModuleError, Order, RecordModule}
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::deletion::{ModuleProgress, Party};
+use crate::domain::operation::Operation;
 use crate::domain::transfer::{ModuleChoice, ModuleName, Transfer};
 
 /// What a deletion would move.
@@ -64,7 +65,7 @@ impl Admin {
         transfer: &Transfer,
     ) -> Result<TransferPreview, AdminError> {
         let account = self.find(target).await?;
-        actor.require_managing(&account)?;
+        actor.require_managing_to(Operation::DeleteUser, &account)?;
         let receiver = self.checked(&account, transfer).await?;
         let account = Party::of(&account);
         let mut modules = Vec::new();

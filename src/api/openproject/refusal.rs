@@ -12,7 +12,7 @@ use crate::admin::AdminError;
 use crate::api::body::NoObject;
 use crate::api::token::{Scheme, Stranger};
 use crate::domain::permission::Permission;
-use crate::store::{CreateError, StoreError};
+use crate::store::{CreateError, StoreError, UniqueName};
 
 const URN: &str = "urn:openproject-org:api:v3:errors:";
 
@@ -218,8 +218,13 @@ impl From<AdminError> for Refusal {
             AdminError::OutOfScope { permission } => Self::InsufficientScope(*permission),
             AdminError::InvalidTransition(_) => Self::Transition,
             AdminError::Create(CreateError::EmailTaken { .. })
-            | AdminError::Store(StoreError::Taken { .. }) => invalid("email", &error),
-            AdminError::Create(_) => invalid("login", &error),
+            | AdminError::Store(StoreError::Taken { name: UniqueName::Email(_) }) => {
+                invalid("email", &error)
+            }
+            AdminError::Create(_) | AdminError::Store(StoreError::Taken { .. }) => {
+                invalid("login", &error)
+            }
+            AdminError::NoLicence { .. } => invalid("base", &error),
             AdminError::Password(_) => invalid("password", &error),
             _ => {
                 tracing::warn!(%error, "administration failed");

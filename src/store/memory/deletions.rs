@@ -71,7 +71,7 @@ impl DeletionStore for SingleProcessDirectory {
             kept.give(lease, at);
             state.deletions.insert(id, kept);
             let after = serde_json::to_string(&deletion).ok();
-            self.log_states(state, at, Some(deletion.account.id), note, (None, after));
+            self.append(state, at, Some(deletion.account.id), note, (None, after));
             Ok(Ok(deletion))
         }))
     }
@@ -127,7 +127,7 @@ impl DeletionStore for SingleProcessDirectory {
             kept.give(lease, at);
             let deletion = kept.deletion.clone();
             if let Some(note) = resumed {
-                self.log_states(state, at, Some(deletion.account.id), note, (None, None));
+                self.append(state, at, Some(deletion.account.id), note, (None, None));
             }
             Ok(Some(Claim::Taken(Box::new(deletion))))
         }))
@@ -163,7 +163,7 @@ impl DeletionStore for SingleProcessDirectory {
                 ended @ (DeletionState::Cancelled | DeletionState::Done) => kept.end(ended, at),
             }
             if let Some(Remark { note, after }) = remark {
-                self.log_states(state, at, Some(deletion.account.id), note, (None, after));
+                self.append(state, at, Some(deletion.account.id), note, (None, after));
             }
             Ok(true)
         }))
@@ -183,7 +183,7 @@ impl DeletionStore for SingleProcessDirectory {
             let receiver = receiver.and_then(|id| state.accounts.get(&id));
             let receiver = receiver.map(|record| record.account.clone());
             let decide = |facts: crate::store::Facts<'_>| decide(facts, receiver.as_ref());
-            let changed = self.change_in(state, account, at, decide)?;
+            let changed = self.decide(state, at, account, Box::new(decide))?;
             if changed.is_some()
                 && let Some(kept) = state.deletions.get_mut(&id)
             {
@@ -205,7 +205,7 @@ impl DeletionStore for SingleProcessDirectory {
             }
             kept.end(DeletionState::Cancelled, at);
             let deletion = kept.deletion.clone();
-            self.log_states(state, at, Some(deletion.account.id), note, (None, None));
+            self.append(state, at, Some(deletion.account.id), note, (None, None));
             Ok(Some(Ok(deletion)))
         }))
     }

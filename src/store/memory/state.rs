@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::application::{Application, ApplicationId};
 use crate::domain::deletion::DeletionId;
-use crate::domain::event::AuditRecord;
-use crate::domain::lock::Locks;
+use crate::domain::invitation::Invitation;
 use crate::domain::login::{fold_email, folded};
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
@@ -15,21 +15,28 @@ use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
-    StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
+    Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
 };
 
 #[derive(Default)]
 pub(super) struct State {
     pub(super) accounts: BTreeMap<AccountId, Record>,
     pub(super) logins: HashMap<String, AccountId>,
+    /// Logins that somebody had before they were renamed.
+    pub(super) former_logins: HashMap<String, AccountId>,
     pub(super) emails: HashMap<String, AccountId>,
+    pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
     pub(super) devices: Devices,
     pub(super) deletions: BTreeMap<DeletionId, Kept>,
+    pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
+    pub(super) invitations: HashMap<AccountId, Invitation>,
     pub(super) settings: HashMap<&'static str, String>,
-    pub(super) audit: Vec<(AuditRecord, AuditLink)>,
+    pub(super) audit: Vec<AuditEntry>,
+    /// The last record that was pruned, and its link.
+    pub(super) audit_pruned: Option<(u64, AuditLink)>,
     /// Settings and tokens change without an account.
     pub(super) feed: Feed<Option<AccountId>>,
     pub(super) ends: Feed<SessionId>,
@@ -96,6 +103,27 @@ impl State {
         Some(&record.account)
     }
 
+    pub(super) fn check_owner(&self, owner: TokenOwner) -> Result<(), StoreError> {
+        let missing = match owner {
+            TokenOwner::Account(id) if !self.accounts.contains_key(&id) => format!("account {id}"),
+            TokenOwner::Application(id) if !self.applications.contains_key(&id) => {
+                format!("application {id}")
+            }
+            _ => return Ok(()),
+        };
+        Err(StoreError::unavailable(format!("there is no {missing}")))
+    }
+
+    /// Forgets applications' tokens that ended before this, and says how many.
+    pub(super) fn prune_tokens(&mut self, before: Timestamp) -> u64 {
+        let held = self.tokens.len();
+        self.tokens.retain(|_, token| {
+            let over = token.expires_at.is_some_and(|end| end < before);
+            token.owner.application().is_none() || !over
+        });
+        (held - self.tokens.len()) as u64
+    }
+
     pub(super) fn other_active_admins(&self, but: AccountId, at: Timestamp) -> u64 {
         let others = self.accounts.values().map(|record| &record.account);
         others
@@ -103,21 +131,68 @@ impl State {
             .count() as u64
     }
 
+    pub(super) fn licences_used(&self) -> u64 {
+        let accounts = self.accounts.values();
+        accounts
+            .filter(|record| record.account.uses_licence())
+            .count() as u64
+    }
+
+    pub(super) fn headcount(&self, at: Timestamp) -> Headcount {
+        let mut count = Headcount { licensed: self.licences_used(), ..Headcount::default() };
+        for record in self.accounts.values() {
+            *match record.account.standing().status(at) {
+                Status::Active => &mut count.active,
+                Status::Deleted => &mut count.deleted,
+                Status::Disabled => &mut count.disabled,
+                Status::Invited => &mut count.invited,
+                Status::Locked => &mut count.locked,
+                Status::Registered => &mut count.registered,
+            } += 1;
+        }
+        count
+    }
+
     pub(super) fn check_unique(&self, new: &NewAccount) -> Result<(), CreateError> {
-        if let Some(holder) = self.logins.get(new.login.as_str()) {
+        let login = new.login.clone();
+        if self.former_logins.contains_key(login.as_str()) {
+            return Err(CreateError::LoginRetired { login });
+        }
+        if let Some(holder) = self.logins.get(login.as_str()) {
             let retired = self.accounts[holder].account.lifecycle == Lifecycle::Deleted;
-            let login = new.login.clone();
             return Err(match retired {
                 true => CreateError::LoginRetired { login },
                 false => CreateError::LoginTaken { login },
             });
         }
-        match &new.email {
-            Some(email) if self.emails.contains_key(&email_key(email)) => {
-                Err(CreateError::EmailTaken { email: email.clone() })
+        if let Some(email) = &new.email
+            && self.emails.contains_key(&email_key(email))
+        {
+            return Err(CreateError::EmailTaken { email: email.clone() });
+        }
+        match &new.details.external_id {
+            Some(external_id) if self.external_ids.contains_key(external_id) => {
+                Err(CreateError::ExternalIdTaken { external_id: external_id.clone() })
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the edit would be called that somebody else is.
+    fn taken_by_other(&self, edit: &Account) -> Option<UniqueName> {
+        let other = |holder: Option<&AccountId>| holder.is_some_and(|holder| *holder != edit.id);
+        let login = edit.login.as_str();
+        if other(self.logins.get(login)) || other(self.former_logins.get(login)) {
+            return Some(UniqueName::Login(edit.login.clone()));
+        }
+        if let Some(email) = &edit.email
+            && other(self.emails.get(&email_key(email)))
+        {
+            return Some(UniqueName::Email(email.clone()));
+        }
+        let external_id = edit.details.external_id.as_ref()?;
+        other(self.external_ids.get(external_id))
+            .then(|| UniqueName::ExternalId(external_id.clone()))
     }
 
     pub(super) fn insert(&mut self, new: NewAccount, at: Timestamp) -> Account {
@@ -131,7 +206,7 @@ impl State {
             admin: new.admin,
             details: new.details,
             lifecycle: new.lifecycle,
-            locks: Locks::default(),
+            locks: new.locks,
             generation: Generation::default(),
             sessions_ended_at: None,
             version: Version::new(1),
@@ -141,10 +216,7 @@ impl State {
             updated_at: at,
             last_sign_in_at: None,
         };
-        self.logins.insert(account.login.as_str().to_owned(), id);
-        if let Some(email) = &account.email {
-            self.emails.insert(email_key(email), id);
-        }
+        self.name(&account);
         let record = Record { account: account.clone(), password_hash: new.password_hash };
         self.accounts.insert(id, record);
         account
@@ -158,13 +230,11 @@ impl State {
         hash: Option<String>,
         at: Timestamp,
     ) -> Result<Changed, StoreError> {
-        if let Some(email) = &edit.email
-            && self
-                .emails
-                .get(&email_key(email))
-                .is_some_and(|holder| *holder != id)
+        let edit = Account { id, ..edit };
+        if edit.lifecycle != Lifecycle::Deleted
+            && let Some(name) = self.taken_by_other(&edit)
         {
-            return Err(StoreError::Taken { what: format!("the e-mail address {email}") });
+            return Err(StoreError::Taken { name });
         }
         let Some(record) = self.accounts.get_mut(&id) else {
             unreachable!("a decision was made on this account")
@@ -174,8 +244,6 @@ impl State {
             record.password_hash = hash;
         }
         let account = Account {
-            id,
-            login: before.login.clone(),
             sessions_ended_at: before.sessions_ended_by(&edit, at),
             version: before.version.next(),
             has_password: record.password_hash.is_some(),
@@ -190,14 +258,34 @@ impl State {
         Ok(Changed { before, account })
     }
 
-    pub(super) fn rename(&mut self, before: &Account, after: &Account) {
+    fn rename(&mut self, before: &Account, after: &Account) {
         if let Some(email) = &before.email {
             self.emails.remove(&email_key(email));
         }
-        if after.lifecycle != Lifecycle::Deleted
-            && let Some(email) = &after.email
-        {
-            self.emails.insert(email_key(email), after.id);
+        if let Some(external_id) = &before.details.external_id {
+            self.external_ids.remove(external_id);
+        }
+        if before.login != after.login {
+            let former = before.login.as_str().to_owned();
+            self.logins.remove(&former);
+            self.former_logins.remove(after.login.as_str());
+            self.former_logins.insert(former, before.id);
+        }
+        self.name(after);
+    }
+
+    /// Takes down what an account is called; one that is deleted keeps its login alone.
+    fn name(&mut self, account: &Account) {
+        let id = account.id;
+        self.logins.insert(account.login.as_str().to_owned(), id);
+        if account.lifecycle == Lifecycle::Deleted {
+            return;
+        }
+        if let Some(email) = &account.email {
+            self.emails.insert(email_key(email), id);
+        }
+        if let Some(external_id) = &account.details.external_id {
+            self.external_ids.insert(external_id.clone(), id);
         }
     }
 
@@ -213,7 +301,11 @@ impl State {
             })
             .collect();
         found.sort_by(|a, b| search.compare(a, b));
-        let total = found.len() as u64;
+        let total = if search.uncounted { 0 } else { found.len() as u64 };
+        if let Some(after) = search.after {
+            let after = self.accounts.get(&after).map(|record| &record.account);
+            found.retain(|found| after.is_some_and(|after| search.compare(after, found).is_lt()));
+        }
         let before = usize::try_from(search.offset).unwrap_or(usize::MAX);
         let page = found.into_iter().skip(before).take(search.limit as usize);
         AccountPage { accounts: page.cloned().collect(), total }

@@ -7,17 +7,17 @@ use super::audit::Entry;
 use super::db::Tx;
 use super::devices;
 use super::errors::{Fallible, Fault};
-use super::heads;
+use super::heads::{self, Head};
+use super::names;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
-use crate::domain::lock::Locks;
-use crate::domain::login::{Login, TypedLogin, folded};
-use crate::domain::standing::{Generation, Lifecycle, Version};
+use crate::domain::login::{TypedLogin, folded};
+use crate::domain::standing::{Generation, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount, StoreError};
+use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount};
 
 const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = $1");
 
@@ -59,18 +59,25 @@ impl SqlDirectory {
 
     pub(super) async fn make(
         &self,
+        licences: Option<u64>,
         new: NewAccount,
         note: Note,
     ) -> Fallible<Result<Account, CreateError>> {
         let mut tx = self.db.write().await?;
         let mut head = heads::advance(&mut tx).await?;
-        if let Err(taken) = names_are_free(&mut tx, &new).await? {
+        if let Err(taken) = names::are_free(&mut tx, &new).await? {
             return Ok(Err(taken));
         }
         head.last_account += 1;
         let id =
             AccountId::try_from(head.last_account).map_err(|e| Fault::damaged(e.to_string()))?;
         let (account, hash) = newborn(id, new, self.clock.wall());
+        if account.uses_licence() {
+            if let Err(none_left) = CreateError::unless_licensed(head.licences, licences) {
+                return Ok(Err(none_left));
+            }
+            head.licences += 1;
+        }
         insert(&mut tx, &account, hash.as_deref()).await?;
         heads::tell(&mut tx, &head, id, account.created_at).await?;
         let entry = Entry { account: Some(id), note, before: None, after: Some(json(&account)?) };
@@ -87,18 +94,30 @@ impl SqlDirectory {
     ) -> Fallible<Option<Changed>> {
         let mut tx = self.db.write().await?;
         let head = heads::advance(&mut tx).await?;
-        let changed = self.alter_in(&mut tx, head, id, decide).await?;
+        self.alter_in(tx, head, id, decide).await
+    }
+
+    /// The same in a transaction that has taken the head already. Commits it if there is
+    /// something to write.
+    pub(super) async fn alter_in(
+        &self,
+        mut tx: Tx,
+        head: Head,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Fallible<Option<Changed>> {
+        let changed = self.alter_within(&mut tx, head, id, decide).await?;
         if changed.is_some() {
             self.commit(tx).await?;
         }
         Ok(changed)
     }
 
-    /// The change that `head` was raised for, before it is committed.
-    pub(super) async fn alter_in(
+    /// The same, and somebody else commits it.
+    pub(super) async fn alter_within(
         &self,
         tx: &mut Tx,
-        head: heads::Head,
+        mut head: Head,
         id: AccountId,
         decide: impl FnOnce(Facts<'_>) -> Option<Edit> + Send,
     ) -> Fallible<Option<Changed>> {
@@ -107,10 +126,14 @@ impl SqlDirectory {
         let other_active_admins = other_active_admins(tx, id, now).await?;
         let devices = devices::all_known(&mut **tx, id, now).await?;
         let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-        let facts = Facts { account: &before, other_active_admins, devices: &devices, now };
+        let licences_used = head.licences;
+        let facts =
+            Facts { account: &before, other_active_admins, devices: &devices, licences_used, now };
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
+        names::rename(tx, &before, &account).await?;
+        head.recount(&before, &account);
         update(tx, &account, password_hash.as_deref()).await?;
         heads::tell(tx, &head, id, now).await?;
         let states = (Some(json(&before)?), Some(json(&account)?));
@@ -129,7 +152,6 @@ pub(super) fn edited(
 ) -> Account {
     Account {
         id: before.id,
-        login: before.login.clone(),
         sessions_ended_at: before.sessions_ended_by(&edit, now),
         version: before.version.next(),
         has_password: before.has_password || new_password,
@@ -141,7 +163,7 @@ pub(super) fn edited(
 }
 
 fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<String>) {
-    let NewAccount { login, name, email, admin, details, lifecycle, password_hash } = new;
+    let NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash } = new;
     let account = Account {
         id,
         login,
@@ -150,7 +172,7 @@ fn newborn(id: AccountId, new: NewAccount, now: Timestamp) -> (Account, Option<S
         admin,
         details,
         lifecycle,
-        locks: Locks::default(),
+        locks,
         generation: Generation::default(),
         sessions_ended_at: None,
         version: Version::default().next(),
@@ -184,41 +206,14 @@ async fn other_active_admins(tx: &mut Tx, id: AccountId, now: Timestamp) -> Fall
     Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
 }
 
-/// A deleted account keeps its login for ever; its address may have a new owner.
-async fn names_are_free(tx: &mut Tx, new: &NewAccount) -> Fallible<Result<(), CreateError>> {
-    let row = sqlx::query("SELECT lifecycle FROM accounts WHERE login = $1")
-        .bind(new.login.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(row) = row {
-        return Ok(Err(login_taken(new.login.clone(), &row.try_get::<String, _>(0)?)));
-    }
-    let Some(email) = &new.email else { return Ok(Ok(())) };
-    let row =
-        sqlx::query("SELECT id FROM accounts WHERE email_folded = $1 AND lifecycle <> 'deleted'")
-            .bind(folded_email(Some(email)))
-            .fetch_optional(&mut **tx)
-            .await?;
-    Ok(match row {
-        None => Ok(()),
-        Some(_) => Err(CreateError::EmailTaken { email: email.clone() }),
-    })
-}
-
-fn login_taken(login: Login, lifecycle: &str) -> CreateError {
-    if lifecycle == Lifecycle::Deleted.as_str() {
-        CreateError::LoginRetired { login }
-    } else {
-        CreateError::LoginTaken { login }
-    }
-}
-
 async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
     sqlx::query(
         "INSERT INTO accounts (id, login, name, name_folded, email, email_folded, admin, \
          lifecycle, locks, disabled, generation, version, attempts_generation, password_hash, \
-         created_at, updated_at, details, first_name_folded, last_name_folded) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, 0, $12, $13, $13, $14, $15, $16)",
+         created_at, updated_at, details, first_name_folded, last_name_folded, \
+         admin_lock_until, external_id, external_id_folded) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $17, $10, $11, 0, $12, $13, $13, $14, $15, \
+         $16, $18, $19, $20)",
     )
     .bind(account.id.get())
     .bind(account.login.as_str())
@@ -236,18 +231,23 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     .bind(json(&account.details)?)
     .bind(folded(account.names().0))
     .bind(folded(account.names().1))
+    .bind(i64::from(account.locks.disablement.is_some()))
+    .bind(admin_lock_until(&account.locks))
+    .bind(account.details.external_id.as_deref())
+    .bind(account.details.external_id.as_deref().map(folded))
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
 pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
-    let updated = sqlx::query(
+    sqlx::query(
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
          disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
          password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17, \
-         details = $18, first_name_folded = $19, last_name_folded = $20 \
+         details = $18, first_name_folded = $19, last_name_folded = $20, login = $21, \
+         external_id = $22, external_id_folded = $23 \
          WHERE id = $1",
     )
     .bind(account.id.get())
@@ -270,17 +270,10 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
     .bind(json(&account.details)?)
     .bind(folded(account.names().0))
     .bind(folded(account.names().1))
+    .bind(account.login.as_str())
+    .bind(account.details.external_id.as_deref())
+    .bind(account.details.external_id.as_deref().map(folded))
     .execute(&mut **tx)
-    .await
-    .map_err(Fault::from);
-    match updated {
-        Ok(_) => Ok(()),
-        Err(fault) if fault.is_duplicate() => Err(email_taken(account)),
-        Err(fault) => Err(fault),
-    }
-}
-
-fn email_taken(account: &Account) -> Fault {
-    let what = account.email.as_deref().unwrap_or_default();
-    Fault::Store(StoreError::Taken { what: format!("the e-mail address {what}") })
+    .await?;
+    Ok(())
 }

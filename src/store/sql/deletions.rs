@@ -202,7 +202,7 @@ impl SqlDirectory {
         };
         let decide = |facts: crate::store::Facts<'_>| decide(facts, receiver.as_ref());
         let account = deletion.account.id;
-        let changed = self.alter_in(&mut tx, head, account, decide).await?;
+        let changed = self.alter_within(&mut tx, head, account, decide).await?;
         if changed.is_some() {
             let now = self.clock.wall();
             let done = ended(deletion, DeletionState::Done, now);

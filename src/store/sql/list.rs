@@ -32,7 +32,8 @@ impl SqlDirectory {
     /// The status follows from lifecycle and ends at the instant of asking, as
     /// `Standing::status` has it.
     pub(super) async fn list(&self, query: AccountQuery) -> Fallible<Vec<Account>> {
-        let Some(pattern) = pattern(query.search.as_deref()) else { return Ok(Vec::new()) };
+        let words = query.search.as_deref().unwrap_or_default();
+        let Some(pattern) = pattern("%", words, "%") else { return Ok(Vec::new()) };
         let (sql, asks_time) = statement(query.status);
         let mut select = sqlx::query(sql)
             .bind(query.after.map_or(0, AccountId::get))
@@ -64,19 +65,19 @@ const LOCKED: &str = list!(
      UNION SELECT id FROM accounts WHERE lockout_until > $4)"
 );
 
-/// `None` if nobody can match.
-pub(super) fn pattern(search: Option<&str>) -> Option<String> {
-    let words = folded(search.unwrap_or_default());
+/// A text with something before and after it. `None` if nobody can match.
+pub(super) fn pattern(before: &str, text: &str, after: &str) -> Option<String> {
+    let words = folded(text);
     if words.len() > MAX_SEARCH_BYTES {
         return None;
     }
-    let mut pattern = String::from("%");
+    let mut pattern = before.to_owned();
     for c in words.chars() {
         if matches!(c, '%' | '_' | '!') {
             pattern.push('!');
         }
         pattern.push(c);
     }
-    pattern.push('%');
+    pattern.push_str(after);
     Some(pattern)
 }

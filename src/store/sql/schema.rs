@@ -16,7 +16,12 @@ pub(super) const DIRECTORY: &Migrations = &[
     (2, include_str!("migrations/directory/0002_devices.sql")),
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
     (4, include_str!("migrations/directory/0004_details.sql")),
+    (5, include_str!("migrations/directory/0005_names.sql")),
+    (7, include_str!("migrations/directory/0007_applications.sql")),
     (9, include_str!("migrations/directory/0009_deletions.sql")),
+    (10, include_str!("migrations/directory/0010_audit.sql")),
+    (11, include_str!("migrations/directory/0011_webhooks.sql")),
+    (12, include_str!("migrations/directory/0012_invitations.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

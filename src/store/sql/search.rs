@@ -11,10 +11,12 @@ use super::SqlDirectory;
 use super::errors::Fallible;
 use super::list::pattern;
 use super::rows::{self, account_columns, stored};
-use crate::domain::login::folded;
+use crate::domain::account::AccountId;
 use crate::domain::standing::{Lifecycle, Status};
+use crate::domain::time::Timestamp;
 use crate::store::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
+    TimeField,
 };
 
 /// Where the instant stands that statuses are asked for.
@@ -36,10 +38,14 @@ impl SqlDirectory {
         let condition = Condition::of(&search.filters);
         let now = self.clock.wall().as_micros();
         let mut tx = self.db.read().await?;
-        let count = format!("SELECT COUNT(*) FROM accounts WHERE {}", condition.sql);
-        let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
-        let total = row.try_get::<i64, _>(0)?.unsigned_abs();
-        if search.limit == 0 || search.offset >= total {
+        let mut total = 0;
+        if !search.uncounted {
+            let count = format!("SELECT COUNT(*) FROM accounts WHERE {}", condition.sql);
+            let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
+            total = row.try_get::<i64, _>(0)?.unsigned_abs();
+        }
+        let beyond = !search.uncounted && search.offset >= total;
+        if search.limit == 0 || beyond {
             return Ok(AccountPage { accounts: Vec::new(), total });
         }
         let page = condition.page(&search);
@@ -67,9 +73,27 @@ impl Condition {
 
     fn add(&mut self, filter: &AccountFilter) {
         match filter {
-            AccountFilter::LockedOut(wanted) => {
-                let fits = if *wanted { ">" } else { "<=" };
-                let _ = write!(self.sql, "COALESCE(lockout_until, 0) {fits} {NOW}");
+            AccountFilter::Admin(wanted) => self.add_flag("admin", *wanted),
+            AccountFilter::AdminLocked(wanted) => self.add_until("admin_lock_until", *wanted),
+            AccountFilter::All(filters) => {
+                self.sql.push_str("(1 = 1");
+                for filter in filters {
+                    self.sql.push_str(" AND ");
+                    self.add(filter);
+                }
+                self.sql.push(')');
+            }
+            AccountFilter::Any(filters) => self.any(false, filters, Self::add),
+            AccountFilter::Disabled(wanted) => self.add_flag("disabled", *wanted),
+            AccountFilter::Ids(ids) => {
+                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                let _ = write!(self.sql, "id IN ({})", ids.join(", "));
+            }
+            AccountFilter::LockedOut(wanted) => self.add_until("lockout_until", *wanted),
+            AccountFilter::Not(filter) => {
+                self.sql.push_str("NOT (");
+                self.add(filter);
+                self.sql.push(')');
             }
             AccountFilter::Status { any_of, negated } => {
                 self.any(*negated, any_of.iter().copied(), |own, status| {
@@ -79,7 +103,30 @@ impl Condition {
             AccountFilter::Text { field, fit, any_of, negated } => {
                 self.any(*negated, any_of, |own, text| own.add_text(*field, *fit, text));
             }
+            AccountFilter::Time { field, from, before } => self.add_time(*field, *from, *before),
         }
+    }
+
+    fn add_flag(&mut self, column: &str, wanted: bool) {
+        let _ = write!(self.sql, "{column} = {}", u8::from(wanted));
+    }
+
+    fn add_until(&mut self, column: &str, wanted: bool) {
+        let fits = if wanted { ">" } else { "<=" };
+        let _ = write!(self.sql, "COALESCE({column}, 0) {fits} {NOW}");
+    }
+
+    /// What is nowhere is in no time; a comparison with it would be neither true nor
+    /// false, also once it is negated.
+    fn add_time(&mut self, field: TimeField, from: Option<Timestamp>, before: Option<Timestamp>) {
+        let column = time_column(field);
+        let _ = write!(self.sql, "({column} IS NOT NULL");
+        for (operator, bound) in [(">=", from), ("<", before)] {
+            if let Some(bound) = bound {
+                let _ = write!(self.sql, " AND {column} {operator} {}", bound.as_micros());
+            }
+        }
+        self.sql.push(')');
     }
 
     /// Those that one of these takes, or the others.
@@ -89,24 +136,35 @@ impl Condition {
         items: impl IntoIterator<Item = T>,
         add: impl Fn(&mut Self, T),
     ) {
-        self.sql
-            .push_str(if negated { "NOT (1 = 0" } else { "(1 = 0" });
+        self.sql.push_str(if negated { "NOT (" } else { "(" });
+        let mut items = items.into_iter().peekable();
+        if items.peek().is_none() {
+            self.sql.push_str("1 = 0");
+        }
+        // No other words: SQLite uses an index where each of them has one.
+        let mut or = "";
         for item in items {
-            self.sql.push_str(" OR ");
+            self.sql.push_str(std::mem::replace(&mut or, " OR "));
             add(self, item);
         }
         self.sql.push(')');
     }
 
     fn add_text(&mut self, field: TextField, fit: TextFit, text: &str) {
+        let like = "LIKE {} ESCAPE '!'";
         let (operator, text) = match fit {
-            TextFit::Whole => ("= {}", Some(folded(text))),
-            TextFit::Part => ("LIKE {} ESCAPE '!'", pattern(Some(text))),
+            TextFit::Whole => ("= {}", Some(field.form(fit)(text))),
+            TextFit::Begins => (like, pattern("", text, "%")),
+            TextFit::Ends => (like, pattern("%", text, "")),
+            TextFit::Part => (like, pattern("%", text, "%")),
         };
         let Some(text) = text else { return self.sql.push_str("1 = 0") };
+        if (field, fit) == (TextField::ExternalId, TextFit::Whole) && text.is_empty() {
+            return self.sql.push_str("external_id IS NULL");
+        }
         let operator = operator.replace("{}", &self.place(1));
         self.texts.push(text);
-        let columns = columns_of(field).iter();
+        let columns = columns_of(field, fit).iter();
         let each: Vec<_> = columns
             .map(|column| format!("{column} {operator}"))
             .collect();
@@ -119,9 +177,12 @@ impl Condition {
             concat!(
                 "SELECT ",
                 account_columns!(),
-                " FROM accounts WHERE {} ORDER BY {} LIMIT {} OFFSET {}"
+                " FROM accounts WHERE {}{} ORDER BY {} LIMIT {} OFFSET {}"
             ),
             self.sql,
+            search
+                .after
+                .map_or_else(String::new, |id| after(search, id)),
             order_of(search),
             self.place(1),
             self.place(2)
@@ -141,17 +202,31 @@ impl Condition {
     }
 }
 
-fn columns_of(field: TextField) -> &'static [&'static str] {
-    match field {
-        TextField::Any => &[
+fn columns_of(field: TextField, fit: TextFit) -> &'static [&'static str] {
+    match (field, fit) {
+        (TextField::Any, _) => &[
             "login",
             "name_folded",
             "first_name_folded",
             "last_name_folded",
             "COALESCE(email_folded, '')",
         ],
-        TextField::Login => &["login"],
-        TextField::Name => &["name_folded"],
+        (TextField::Email, _) => &["COALESCE(email_folded, '')"],
+        // Neither true nor false is no answer to a negation; and the index is used.
+        (TextField::ExternalId, TextFit::Whole) => &["external_id IS NOT NULL AND external_id"],
+        (TextField::ExternalId, _) => &["COALESCE(external_id_folded, '')"],
+        (TextField::FirstName, _) => &["first_name_folded"],
+        (TextField::LastName, _) => &["last_name_folded"],
+        (TextField::Login, _) => &["login"],
+        (TextField::Name, _) => &["name_folded"],
+    }
+}
+
+const fn time_column(field: TimeField) -> &'static str {
+    match field {
+        TimeField::CreatedAt => "created_at",
+        TimeField::LastSignInAt => "last_sign_in_at",
+        TimeField::UpdatedAt => "updated_at",
     }
 }
 
@@ -171,22 +246,59 @@ fn status_is(status: Status) -> String {
     }
 }
 
+const fn column_of(order: AccountOrder) -> &'static str {
+    match order {
+        AccountOrder::CreatedAt => "created_at",
+        AccountOrder::Email => "COALESCE(email_folded, '')",
+        AccountOrder::FirstName => "first_name_folded",
+        AccountOrder::Id => "id",
+        AccountOrder::LastName => "last_name_folded",
+        AccountOrder::LastSignInAt => "COALESCE(last_sign_in_at, 0)",
+        AccountOrder::Login => "login",
+        AccountOrder::Name => "name_folded",
+        AccountOrder::UpdatedAt => "updated_at",
+    }
+}
+
 fn order_of(search: &AccountSearch) -> String {
     let terms = search.full_order().into_iter().map(|(order, direction)| {
-        let column = match order {
-            AccountOrder::Email => "COALESCE(email_folded, '')",
-            AccountOrder::FirstName => "first_name_folded",
-            AccountOrder::Id => "id",
-            AccountOrder::LastName => "last_name_folded",
-            AccountOrder::Login => "login",
-            AccountOrder::Name => "name_folded",
-        };
+        let column = column_of(order);
         match direction {
             Direction::Ascending => column.to_owned(),
             Direction::Descending => format!("{column} DESC"),
         }
     });
     terms.collect::<Vec<_>>().join(", ")
+}
+
+/// Only what comes after that account. The first comparison says nothing that the
+/// others don't; it is there for the index. An account is never gone: of one that was
+/// deleted there still is where it stood.
+fn after(search: &AccountSearch, id: AccountId) -> String {
+    let own = |column: &str| format!("(SELECT {column} FROM accounts WHERE id = {id})");
+    let terms: Vec<_> = search
+        .full_order()
+        .into_iter()
+        .map(|(order, direction)| {
+            let column = column_of(order);
+            let sign = if direction == Direction::Ascending { '>' } else { '<' };
+            (column, sign, own(column))
+        })
+        .collect();
+    let mut sql = String::new();
+    if let Some((column, sign, own)) = terms.first() {
+        let _ = write!(sql, " AND {column} {sign}= {own}");
+    }
+    sql.push_str(" AND (1 = 0");
+    for (at, (column, sign, own)) in terms.iter().enumerate() {
+        sql.push_str(" OR (");
+        for (column, _, own) in &terms[..at] {
+            let _ = write!(sql, "{column} = {own} AND ");
+        }
+        let _ = write!(sql, "{column} {sign} {own})");
+    }
+    sql.push(')');
+    sql
 }
 
 #[cfg(test)]
@@ -211,21 +323,34 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let directory = SqlDirectory::open(folder.path().join("accounts.db")).await;
         let directory = directory.expect("opens");
+        let id = AccountId::try_from(7).ok();
         for order in [
+            AccountOrder::CreatedAt,
             AccountOrder::Email,
             AccountOrder::FirstName,
             AccountOrder::Id,
             AccountOrder::LastName,
+            AccountOrder::LastSignInAt,
             AccountOrder::Login,
             AccountOrder::Name,
+            AccountOrder::UpdatedAt,
         ] {
             for direction in [Direction::Ascending, Direction::Descending] {
-                let order = vec![(order, direction)];
-                let search = AccountSearch { order, limit: 20, ..AccountSearch::default() };
-                let plan = plan(&directory, &search).await;
-                assert!(!plan.contains("TEMP B-TREE"), "{search:?}: {plan}");
+                for after in [None, id] {
+                    let order = vec![(order, direction)];
+                    let search = AccountSearch { order, after, limit: 20, ..Default::default() };
+                    let plan = plan(&directory, &search).await;
+                    assert!(!plan.contains("TEMP B-TREE"), "{search:?}: {plan}");
+                    let sought = after.is_none() || plan.contains("SEARCH accounts USING");
+                    assert!(sought, "{search:?}: {plan}");
+                }
             }
         }
+        let any_of = vec!["HR-1".to_owned()];
+        let (field, fit) = (TextField::ExternalId, TextFit::Whole);
+        let filters = vec![AccountFilter::Text { field, fit, any_of, negated: false }];
+        let found = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
+        assert!(found.contains("accounts_external_id"), "{found}");
         let any_of = vec![Status::Locked];
         let filters = vec![AccountFilter::Status { any_of, negated: false }];
         let locked = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;

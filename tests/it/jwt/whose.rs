@@ -27,6 +27,7 @@ async fn world(issuer: JwtIssuer) -> (TestGate, Router) {
             admin: false,
             details: Default::default(),
             lifecycle: Lifecycle::Active,
+            locks: Default::default(),
             password_hash: None,
         };
         let note = Note {

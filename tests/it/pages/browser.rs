@@ -53,6 +53,7 @@ async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Acco
         admin: false,
         details: Default::default(),
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: Some(Passwords::new().hash(&password).await.expect("a hash")),
     };
     let note =

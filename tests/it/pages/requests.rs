@@ -163,6 +163,7 @@ async fn with_hasty_alice() -> Router {
         admin: false,
         details: Default::default(),
         lifecycle: Lifecycle::Active,
+        locks: Default::default(),
         password_hash: Some(hash.expect("a hash").to_string()),
     };
     let actor = "test".to_owned();

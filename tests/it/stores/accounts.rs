@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis::domain::account::{Account, AccountId};
+use portcullis::domain::account::{Account, AccountId, Details};
 use portcullis::domain::event::Action;
-use portcullis::domain::lock::{Disablement, End, LiveSessions, Lockout, LockoutId};
+use portcullis::domain::lock::{Disablement, End, LiveSessions, Lockout, LockoutId, Locks};
 use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::domain::standing::{Lifecycle, Version};
 use portcullis::store::{
-    AccountQuery, AuditQuery, CreateError, Directory, Edit, NewAccount, StoreError,
+    AccountFilter, AccountQuery, AccountSearch, AuditQuery, BoxFuture, Changed, CreateError,
+    Directory, Edit, Facts, NewAccount, StoreError, UniqueName,
 };
 
 use super::{World, add, admin_lock, edit, minutes, noon, note, person, try_edit};
@@ -94,6 +95,120 @@ pub(super) async fn a_deleted_login_is_never_given_out_again(world: World) {
     assert_eq!(found, Some(heir));
 }
 
+fn renamed<'a>(directory: &'a dyn Directory, id: AccountId, login: &str) -> BoxFuture<'a, Renamed> {
+    let login = Login::new(login).expect("a login");
+    let decide = move |facts: Facts<'_>| {
+        let account = Account { login, ..facts.account.clone() };
+        Some(Edit { account, password_hash: None, note: note(Action::AccountUpdated) })
+    };
+    directory.change(id, Box::new(decide))
+}
+
+type Renamed = Result<Option<Changed>, StoreError>;
+
+async fn resolved(directory: &dyn Directory, login: &str) -> Option<AccountId> {
+    let found = directory.resolve(TypedLogin::new(login)).await;
+    found.expect("answers").map(|account| account.id)
+}
+
+pub(super) async fn a_former_login_is_never_anybody_elses(world: World) {
+    let directory = &*world.directory;
+    let alice = add(directory, person("alice")).await.id;
+    let bob = add(directory, person("bob")).await.id;
+    let changed = renamed(directory, alice, "alice.smith").await;
+    assert_eq!(
+        changed
+            .expect("renamed")
+            .expect("changed")
+            .account
+            .login
+            .as_str(),
+        "alice.smith"
+    );
+    assert_eq!(resolved(directory, "alice.smith").await, Some(alice));
+    assert_eq!(resolved(directory, "alice").await, None);
+
+    for taken in ["alice", "alice.smith"] {
+        let refused = renamed(directory, bob, taken).await;
+        let Err(StoreError::Taken { name: UniqueName::Login(_) }) = refused else {
+            panic!("{taken}: {refused:?}");
+        };
+        assert_eq!(resolved(directory, "bob").await, Some(bob), "nothing was changed");
+    }
+    let born = directory
+        .create(person("alice"), note(Action::AccountCreated))
+        .await;
+    assert!(matches!(born, Err(CreateError::LoginRetired { .. })), "{born:?}");
+
+    renamed(directory, alice, "alice").await.expect("her own");
+    assert_eq!(resolved(directory, "alice").await, Some(alice));
+    let refused = renamed(directory, bob, "alice.smith").await;
+    assert!(matches!(refused, Err(StoreError::Taken { .. })), "{refused:?}");
+    renamed(directory, bob, "bob.jones")
+        .await
+        .expect("a new one");
+    renamed(directory, bob, "bob.brown")
+        .await
+        .expect("another one");
+    let born = directory
+        .create(person("bob.jones"), note(Action::AccountCreated))
+        .await;
+    assert!(matches!(born, Err(CreateError::LoginRetired { .. })), "{born:?}");
+}
+
+pub(super) async fn an_external_id_is_one_accounts(world: World) {
+    let directory = &*world.directory;
+    let with_id = |login: &str, id: &str| {
+        let details = Details { external_id: Some(id.to_owned()), ..Details::default() };
+        NewAccount { details, ..person(login) }
+    };
+    let alice = add(directory, with_id("alice", "HR-1")).await.id;
+    let taken = directory
+        .create(with_id("bob", "HR-1"), note(Action::AccountCreated))
+        .await;
+    assert!(matches!(taken, Err(CreateError::ExternalIdTaken { .. })), "{taken:?}");
+    let bob = add(directory, with_id("bob", "hr-1")).await.id;
+    let take = |facts: Facts<'_>| {
+        let mut account = facts.account.clone();
+        account.details.external_id = Some("HR-1".to_owned());
+        Some(Edit { account, password_hash: None, note: note(Action::AccountUpdated) })
+    };
+    let refused = directory.change(bob, Box::new(take)).await;
+    let Err(StoreError::Taken { name: UniqueName::ExternalId(_) }) = refused else {
+        panic!("{refused:?}");
+    };
+    edit(directory, alice, |account| account.lifecycle = Lifecycle::Deleted).await;
+    let changed = directory
+        .change(bob, Box::new(take))
+        .await
+        .expect("free again");
+    assert_eq!(
+        changed
+            .expect("changed")
+            .account
+            .details
+            .external_id
+            .as_deref(),
+        Some("HR-1")
+    );
+}
+
+pub(super) async fn an_account_is_born_with_what_is_laid_on_it(world: World) {
+    let directory = &*world.directory;
+    let locks = Locks {
+        admin_lock: Some(admin_lock(End::Never)),
+        disablement: Some(disablement()),
+        ..Locks::default()
+    };
+    let born = add(directory, NewAccount { locks: locks.clone(), ..person("alice") }).await;
+    assert_eq!(born.locks, locks);
+    assert_eq!(directory.account(born.id).await.expect("answers"), Some(born));
+    for filter in [AccountFilter::AdminLocked(true), AccountFilter::Disabled(true)] {
+        let search = AccountSearch { filters: vec![filter], limit: 9, ..Default::default() };
+        assert_eq!(directory.search(search).await.expect("answers").total, 1);
+    }
+}
+
 pub(super) async fn a_change_is_written_whole(world: World) {
     let directory = &*world.directory;
     let before = add(directory, person("alice")).await;
@@ -127,7 +242,6 @@ pub(super) async fn the_stores_own_facts_are_not_for_edits(world: World) {
     let before = add(directory, person("alice")).await;
     let after = edit(directory, before.id, |account| {
         account.id = AccountId::try_from(77).expect("a number");
-        account.login = Login::new("mallory").expect("a login");
         account.version = Version::new(0);
         account.created_at = noon().after(minutes(9));
         account.last_sign_in_at = Some(noon());

@@ -1,27 +1,31 @@
 //! Searches of accounts: what a filter takes is found, in the order that was asked for.
 
-use portcullis::domain::account::{Account, Details};
+use portcullis::domain::account::{Account, AccountId, Details};
 use portcullis::domain::lock::End;
 use portcullis::domain::standing::{Lifecycle, Status};
 use portcullis::store::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, Directory, NewAccount,
-    TextField, TextFit,
+    TextField, TextFit, TimeField,
 };
 
 use super::accounts::{disablement, lockout};
-use super::{World, add, admin_lock, edit, minutes, noon, person};
+use super::{World, add, admin_lock, edit, minutes, new_session, noon, person};
 
-const ORDERS: [AccountOrder; 6] = [
+const ORDERS: [AccountOrder; 9] = [
+    AccountOrder::CreatedAt,
     AccountOrder::Email,
     AccountOrder::FirstName,
     AccountOrder::Id,
     AccountOrder::LastName,
+    AccountOrder::LastSignInAt,
     AccountOrder::Login,
     AccountOrder::Name,
+    AccountOrder::UpdatedAt,
 ];
 
 /// People of every kind, some of them called alike, in no order.
-async fn crowd(directory: &dyn Directory) -> Vec<Account> {
+async fn crowd(world: &World) -> Vec<Account> {
+    let directory = &*world.directory;
     let firsts = ["Zoë", "ada", "Ada", "", "100%"];
     let lasts = ["Ångström", "King Lovelace", "", "O_Neil!", "angstrom"];
     let lifecycles = [Lifecycle::Active, Lifecycle::Invited, Lifecycle::Registered];
@@ -31,26 +35,41 @@ async fn crowd(directory: &dyn Directory) -> Vec<Account> {
         let name = format!("{first} {last}").trim().to_owned();
         // Some have their name in one piece.
         let in_parts = n % 4 != 0;
-        let details = Details { first_name: first, last_name: last, ..Details::default() };
+        let external_id = (n % 4 == 0).then(|| format!("X-{n}"));
+        let details = Details {
+            first_name: first,
+            last_name: last,
+            external_id: external_id.clone(),
+            ..Details::default()
+        };
         let new = NewAccount {
             name,
             email: (n % 3 != 0).then(|| format!("P{}@Example.org", (n * 37) % 61)),
-            details: if in_parts { details } else { Details::default() },
+            details: if in_parts { details } else { Details { external_id, ..Details::default() } },
+            admin: n % 7 == 0,
             lifecycle: lifecycles[n % 3],
             ..person(&format!("p{}", (n * 17) % 101))
         };
         let id = add(directory, new).await.id;
-        let end = [None, Some(End::At(noon().after(minutes(5)))), Some(End::Never)][n / 3 % 3];
+        if n % 6 == 0 {
+            let opened = directory.open_session(new_session(id, n as u64)).await;
+            opened.expect("answers").expect("nothing is laid on it yet");
+        }
+        let end = [None, Some(End::At(noon().after(minutes(8)))), Some(End::Never)][n / 3 % 3];
         let edited = edit(directory, id, |account| {
             account.locks.admin_lock = end.map(admin_lock);
-            account.locks.lockout = (n % 5 == 0).then(|| lockout(Some(minutes(5))));
+            account.locks.lockout = (n % 5 == 0).then(|| lockout(Some(minutes(8))));
             account.locks.disablement = (n % 11 == 0).then(disablement);
             if n % 13 == 0 {
                 account.lifecycle = Lifecycle::Deleted;
             }
         })
         .await;
-        people.push(edited);
+        if n % 20 == 19 {
+            world.clock.advance(minutes(1));
+        }
+        let account = directory.account(edited.id).await.expect("answers");
+        people.push(account.expect("it is there"));
     }
     people.retain(|account| account.lifecycle != Lifecycle::Deleted);
     people
@@ -86,9 +105,60 @@ fn filters() -> Vec<AccountFilter> {
             text(TextField::Any, TextFit::Whole, &["ada"], negated),
             text(TextField::Any, TextFit::Part, &[], negated),
             text(TextField::Any, TextFit::Part, &[""], negated),
+            text(TextField::Any, TextFit::Begins, &["ZO", "P3"], negated),
+            text(TextField::Login, TextFit::Ends, &["7", "_"], negated),
+            text(TextField::Email, TextFit::Whole, &["p1@EXAMPLE.org", ""], negated),
+            text(TextField::FirstName, TextFit::Whole, &["ADA"], negated),
+            text(TextField::LastName, TextFit::Begins, &["king", "ÅN"], negated),
+            text(TextField::ExternalId, TextFit::Whole, &["X-12", "x-16"], negated),
+            text(TextField::ExternalId, TextFit::Whole, &[""], negated),
+            text(TextField::ExternalId, TextFit::Begins, &["x-1"], negated),
         ]);
     }
-    all
+    let ids = |numbers: &[i64]| {
+        let ids = numbers
+            .iter()
+            .map(|n| AccountId::try_from(*n).expect("a number"));
+        AccountFilter::Ids(ids.collect())
+    };
+    let time = |field, from: Option<u64>, before: Option<u64>| {
+        let at = |minute: u64| noon().after(minutes(minute));
+        AccountFilter::Time { field, from: from.map(at), before: before.map(at) }
+    };
+    for wanted in [true, false] {
+        all.extend([
+            AccountFilter::Admin(wanted),
+            AccountFilter::AdminLocked(wanted),
+            AccountFilter::Disabled(wanted),
+        ]);
+    }
+    for field in [TimeField::CreatedAt, TimeField::LastSignInAt, TimeField::UpdatedAt] {
+        all.extend([
+            time(field, None, None),
+            time(field, Some(1), None),
+            time(field, None, Some(2)),
+            time(field, Some(1), Some(2)),
+        ]);
+    }
+    all.extend([ids(&[]), ids(&[1, 5, 5, 9_999])]);
+    let negations = all
+        .iter()
+        .map(|filter| AccountFilter::Not(Box::new(filter.clone())));
+    let both = [
+        AccountFilter::Any(vec![ids(&[3, 4]), AccountFilter::LockedOut(true)]),
+        AccountFilter::Any(vec![]),
+        AccountFilter::All(vec![
+            AccountFilter::Not(Box::new(AccountFilter::Disabled(true))),
+            AccountFilter::Any(vec![AccountFilter::Admin(true), ids(&[1, 2, 3, 4, 5, 6, 7])]),
+        ]),
+        AccountFilter::All(vec![]),
+    ];
+    negations
+        .collect::<Vec<_>>()
+        .into_iter()
+        .chain(both)
+        .chain(all)
+        .collect()
 }
 
 async fn found(directory: &dyn Directory, search: AccountSearch) -> AccountPage {
@@ -98,7 +168,7 @@ async fn found(directory: &dyn Directory, search: AccountSearch) -> AccountPage 
 /// Before, at and after the instant at which locks end by themselves.
 pub(super) async fn every_filter_finds_what_it_takes(world: World) {
     let directory = &*world.directory;
-    let people = crowd(directory).await;
+    let people = crowd(&world).await;
     let filters = filters();
     for step in [minutes(0), minutes(5), minutes(1)] {
         world.clock.advance(step);
@@ -126,15 +196,60 @@ pub(super) async fn every_filter_finds_what_it_takes(world: World) {
     }
 }
 
+/// Also where people come and go between two pages.
+pub(super) async fn pages_after_an_account_go_on_where_it_stood(world: World) {
+    let directory = &*world.directory;
+    crowd(&world).await;
+    for (n, first) in ORDERS.into_iter().enumerate() {
+        for direction in [Direction::Ascending, Direction::Descending] {
+            let second = (ORDERS[(n + 4) % ORDERS.len()], Direction::Ascending);
+            for order in [vec![(first, direction), second], vec![(first, direction)]] {
+                let of = |after, limit| AccountSearch {
+                    filters: vec![AccountFilter::Admin(false)],
+                    order: order.clone(),
+                    after,
+                    limit,
+                    uncounted: after.is_some(),
+                    ..AccountSearch::default()
+                };
+                let all = found(directory, of(None, 1_000)).await.accounts;
+                let (mut pages, mut after) = (Vec::new(), None);
+                loop {
+                    let page = found(directory, of(after, 7)).await;
+                    assert!(after.is_none() || page.total == 0, "it was not to be counted");
+                    let Some(last) = page.accounts.last() else { break };
+                    after = Some(last.id);
+                    pages.extend(page.accounts);
+                }
+                assert_eq!(pages, all, "{order:?}");
+            }
+        }
+    }
+    let by_number = |after| AccountSearch { after, limit: 2, ..AccountSearch::default() };
+    let first = found(directory, by_number(None)).await.accounts;
+    let last = first.last().expect("two").id;
+    let rest = found(directory, by_number(Some(last))).await.accounts;
+    edit(directory, last, |account| account.lifecycle = Lifecycle::Deleted).await;
+    assert_eq!(found(directory, by_number(Some(last))).await.accounts, rest);
+    let nobody = AccountId::try_from(9_999).ok();
+    assert!(
+        found(directory, by_number(nobody))
+            .await
+            .accounts
+            .is_empty()
+    );
+}
+
 /// Texts are in the order of their folded characters, and equal ones by number, in
 /// the direction of what was sorted by last.
 pub(super) async fn pages_are_parts_of_one_order(world: World) {
     let directory = &*world.directory;
-    crowd(directory).await;
+    crowd(&world).await;
     for (n, first) in ORDERS.into_iter().enumerate() {
         for descending in [false, true] {
             let direction = if descending { Direction::Descending } else { Direction::Ascending };
-            let order = vec![(first, direction), (ORDERS[(n + 2) % 6], Direction::Ascending)];
+            let order =
+                vec![(first, direction), (ORDERS[(n + 2) % ORDERS.len()], Direction::Ascending)];
             for order in [order.clone(), order[..1].to_vec()] {
                 let of = |offset, limit| AccountSearch {
                     order: order.clone(),
@@ -180,6 +295,9 @@ fn assert_sorted(accounts: &[Account], order: &[(AccountOrder, Direction)]) {
         let mut keys = order.iter().map(|(by, direction)| {
             let ordering = match by {
                 AccountOrder::Id => pair[0].id.cmp(&pair[1].id),
+                AccountOrder::CreatedAt => pair[0].created_at.cmp(&pair[1].created_at),
+                AccountOrder::LastSignInAt => pair[0].last_sign_in_at.cmp(&pair[1].last_sign_in_at),
+                AccountOrder::UpdatedAt => pair[0].updated_at.cmp(&pair[1].updated_at),
                 _ => text(&pair[0], *by).cmp(&text(&pair[1], *by)),
             };
             if *direction == Direction::Descending { ordering.reverse() } else { ordering }
@@ -203,6 +321,8 @@ pub(super) async fn details_are_kept(world: World) {
         permissions: portcullis::domain::permission::Permission::ALL
             .into_iter()
             .collect(),
+        external_id: Some("HR-42".to_owned()),
+        documents: [("scim".to_owned(), serde_json::json!({ "nickName": ["Ada"] }))].into(),
     };
     let new = NewAccount { details: details.clone(), ..person("ada") };
     let ada = add(directory, new).await;

@@ -76,7 +76,8 @@ impl Admin {
             return Ok(Err(refusal));
         }
         self.note_use(&token, now).await;
-        let rights = Rights::of(&account).within(&token.scopes);
+        let by_groups = self.permissions_by_groups(account.id).await?;
+        let rights = Rights::of(&account).with(&by_groups).within(&token.scopes);
         Ok(Ok(Caller { account, rights, from }))
     }
 

@@ -1,6 +1,8 @@
 //! Why an operation was not done, and what to do about it.
 
 use crate::admin::Target;
+use crate::domain::account::AccountId;
+use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
@@ -61,6 +63,9 @@ pub enum AdminError {
         /// The longest.
         max: usize,
     },
+    /// Not a name or a number of a group.
+    #[error("{0}: write another")]
+    InvalidGroup(#[from] InvalidGroup),
     /// Not the form of an identity at a provider.
     #[error("an identity has at most {max} visible characters: write provider:number")]
     InvalidIdentity {
@@ -114,6 +119,18 @@ pub enum AdminError {
         /// Who was asked for.
         target: Target,
     },
+    /// Somebody is to be in a group who is nobody, or deleted.
+    #[error("there is no account {account} to be in the group: list the accounts to find whom you mean")]
+    NoMember {
+        /// Who was to be in it.
+        account: AccountId,
+    },
+    /// The group is not there, or was deleted before.
+    #[error("there is no group {id}: list the groups to find which you mean")]
+    NoSuchGroup {
+        /// What was asked for.
+        id: GroupId,
+    },
     /// The session is not there, or was ended before.
     #[error("there is no session {id}: show the account to see its live sessions")]
     NoSuchSession {
@@ -139,7 +156,7 @@ pub enum AdminError {
         permission: Permission,
     },
     /// Somebody else was quicker.
-    #[error("the account was changed meanwhile, it is in version {}: look at it again", found.get())]
+    #[error("it was changed meanwhile, and is in version {}: look at it again", found.get())]
     Outdated {
         /// The version that it is in.
         found: Version,

@@ -22,6 +22,12 @@ impl Rights {
         Self { admin: account.admin, held: account.details.permissions.clone(), scopes: None }
     }
 
+    /// The same, and these permissions too, which come from elsewhere: from groups.
+    #[must_use]
+    pub fn with(self, permissions: &Permissions) -> Self {
+        Self { held: self.held.iter().chain(permissions.iter()).collect(), ..self }
+    }
+
     /// The same, for no more than these scopes. Words that are no permission of
     /// ours are another program's, and allow nothing here.
     #[must_use]

@@ -133,6 +133,8 @@ fn words(error: &AdminError) -> String {
 fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
+        | AdminError::NoMember { .. }
+        | AdminError::NoSuchGroup { .. }
         | AdminError::NoSuchSession { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
@@ -140,6 +142,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::EndIsPast { .. }
         | AdminError::InvalidEmail { .. }
         | AdminError::InvalidExternalId { .. }
+        | AdminError::InvalidGroup(_)
         | AdminError::InvalidIdentity { .. }
         | AdminError::InvalidLanguage { .. }
         | AdminError::InvalidName { .. }
@@ -170,6 +173,8 @@ fn next_after(error: &AdminError) -> Option<String> {
             format!("user list --search={}", quote(typed.as_str()))
         }
         AdminError::NotFound { .. } => "user list".to_owned(),
+        AdminError::NoMember { .. } => "user list".to_owned(),
+        AdminError::NoSuchGroup { .. } => "group list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),

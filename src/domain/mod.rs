@@ -12,6 +12,7 @@ pub mod counting;
 pub mod denial;
 pub mod device;
 pub mod event;
+pub mod group;
 pub mod length;
 pub mod lock;
 pub mod login;

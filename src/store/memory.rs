@@ -7,6 +7,7 @@
 mod attempts;
 mod devices;
 mod directory;
+mod groups;
 mod held;
 mod sessions;
 mod state;

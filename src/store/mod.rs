@@ -12,6 +12,7 @@
 
 mod bus;
 mod error;
+pub(crate) mod groups;
 pub mod keyring;
 pub mod memory;
 mod nonces;
@@ -31,13 +32,17 @@ use crate::domain::counting::CounterRules;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
+pub use self::groups::{
+    DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore, Member, MemberChange,
+    Membership, NewGroup, NoMember,
+};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
@@ -107,8 +112,14 @@ pub trait Directory: SessionStore {
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
 
+    /// Groups, and who is in them.
+    fn groups(&self) -> &dyn GroupStore;
+
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+
+    /// The deleted account that keeps this login from everybody else.
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
 
     /// Finds whom a person means by what they typed: a login, or the primary
     /// e-mail address. Never a deleted account.

@@ -25,9 +25,11 @@ mod db;
 mod devices;
 mod errors;
 mod feed;
+mod groups;
 mod heads;
 mod key;
 mod list;
+mod members;
 mod names;
 mod prune;
 mod rows;
@@ -46,14 +48,14 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, GroupStore, NewAccount, NewSession,
     NewToken, SessionStore, StoreError,
 };
 
@@ -201,6 +203,14 @@ impl Directory for SqlDirectory {
 
     fn bus(&self) -> &dyn Bus {
         &self.bus
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
+        self
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(self.find_tombstone(login))
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

@@ -8,7 +8,7 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
@@ -18,7 +18,7 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
     BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    GroupStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -44,12 +44,12 @@ impl SingleProcessDirectory {
         Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one transaction and wakes the followers.
-    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let done = change(&mut self.state(), self.0.clock.wall());
         self.0.bus.wake();
         done
@@ -63,11 +63,23 @@ impl SingleProcessDirectory {
         note: Note,
         states: (Option<&Account>, Option<&Account>),
     ) {
+        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        self.log_states(state, at, account, note, (json(states.0), json(states.1)));
+    }
+
+    /// The same of what is no account.
+    pub(super) fn log_states(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        states: (Option<String>, Option<String>),
+    ) {
         let previous = state
             .audit
             .last()
             .map_or(AuditLink::FIRST, |(_, link)| link.clone());
-        let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
         let record = AuditRecord {
             position: state.audit.len() as u64 + 1,
             at,
@@ -76,8 +88,8 @@ impl SingleProcessDirectory {
             account,
             reason: note.reason,
             from: note.from,
-            before: json(states.0),
-            after: json(states.1),
+            before: states.0,
+            after: states.1,
         };
         let link = self.0.keyring.audit_link(&previous, &record);
         state.audit.push((record, link));
@@ -183,12 +195,23 @@ impl Directory for SingleProcessDirectory {
         &self.0.bus
     }
 
+    fn groups(&self) -> &dyn GroupStore {
+        self
+    }
+
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         now(Ok(self
             .state()
             .accounts
             .get(&id)
             .map(|record| record.account.clone())))
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        let state = self.state();
+        let id = state.logins.get(login.as_str());
+        let account = id.and_then(|id| state.accounts.get(id)).map(|record| &record.account);
+        now(Ok(account.filter(|a| a.lifecycle == Lifecycle::Deleted).cloned()))
     }
 
     fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

@@ -10,6 +10,7 @@ use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
+use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
     pub(super) devices: Devices,
+    pub(super) groups: Groups,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,
@@ -203,6 +205,9 @@ impl State {
         };
         record.account = account.clone();
         self.rename(&before, &account);
+        if account.lifecycle == Lifecycle::Deleted {
+            self.groups.forget(id, at);
+        }
         self.feed.append(at, Some(account.id));
         Ok(Changed { before, account })
     }
@@ -217,8 +222,11 @@ impl State {
         if before.login != after.login {
             let former = before.login.as_str().to_owned();
             self.logins.remove(&former);
-            self.former_logins.remove(after.login.as_str());
-            self.former_logins.insert(former, before.id);
+            // A deleted account's login is moved aside to be given out again.
+            if after.lifecycle != Lifecycle::Deleted {
+                self.former_logins.remove(after.login.as_str());
+                self.former_logins.insert(former, before.id);
+            }
         }
         self.name(after);
     }

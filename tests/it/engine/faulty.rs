@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex};
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
 use portcullis::domain::event::{AuditRecord, Note};
-use portcullis::domain::login::TypedLogin;
+use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, GroupStore, NewAccount,
+    NewSession, NewToken, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -176,6 +176,14 @@ impl Directory for Faulty {
 
     fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {
         self.via("account", move |inner| inner.account(id))
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
+        self.inner.groups()
+    }
+
+    fn tombstone(&self, login: Login) -> Answer<'_, Option<Account>> {
+        self.via("tombstone", |inner| inner.tombstone(login))
     }
 
     fn resolve(&self, typed: TypedLogin) -> Answer<'_, Option<Account>> {

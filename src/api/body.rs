@@ -25,7 +25,16 @@ pub(super) enum NoObject {
 
 /// Reads a body. An empty one is an object without anything in it where `may_lack`.
 pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
-    let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, MAX_BODY).collect());
+    object_within(body, may_lack, MAX_BODY).await
+}
+
+/// The same of at most so many bytes.
+pub(super) async fn object_within(
+    body: Body,
+    may_lack: bool,
+    max: usize,
+) -> Result<Map<String, Value>, NoObject> {
+    let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, max).collect());
     let read = reading.await.map_err(|_| NoObject::TooSlow)?;
     let bytes = read.map_err(|error| unread(&*error))?.to_bytes();
     if may_lack && bytes.trim_ascii().is_empty() {

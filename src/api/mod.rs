@@ -28,6 +28,8 @@
 //! | below | speaks | see |
 //! |---|---|---|
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
+//! | `/scim/v2` | SCIM 2.0, as its standard has it | [`manual::scim`](crate::manual::scim) |
+//! | `/scim2`, `/api/server/v1/identity-governance` | SCIM 2.0 and settings, as WSO2 Identity Server has them | [`manual::scim`](crate::manual::scim) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
 //! its extensions, where it is to stand in the audit log. It belongs behind an address
@@ -36,6 +38,7 @@
 mod body;
 mod openproject;
 mod query;
+mod scim;
 mod token;
 
 use axum::Router;
@@ -56,6 +59,6 @@ impl Api {
 
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
-        openproject::router(self.admin)
+        openproject::router(self.admin.clone()).merge(scim::router(&self.admin))
     }
 }

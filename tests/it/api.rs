@@ -11,6 +11,7 @@ mod hostile;
 mod lists;
 mod locks;
 mod manual;
+mod scim;
 mod tokens;
 mod users;
 

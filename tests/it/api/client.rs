@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use portcullis::domain::event::Action;
 use portcullis::store::AuditQuery;
@@ -20,7 +21,10 @@ fn run(command: &mut Command) {
 }
 
 /// Python with the client in it: an environment of its own, made once.
-fn python() -> PathBuf {
+pub(super) fn python() -> PathBuf {
+    // Tests that run beside each other share it.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _made_once = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let environment = crate::support::target().join("clients");
     let (python, list) = (environment.join("bin/python"), folder().join("requirements.txt"));
     let wanted = std::fs::read(&list).expect("a list");

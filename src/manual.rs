@@ -1,9 +1,11 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
+//! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
+//! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
 //! - [`scim`]: how identity providers do, by SCIM 2.0, also as WSO2 Identity Server has it.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
@@ -15,6 +17,9 @@
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
+
+#[doc = include_str!("manual/administration.md")]
+pub mod administration {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -39,6 +44,9 @@ pub mod logging {}
 
 #[doc = include_str!("manual/metrics.md")]
 pub mod metrics {}
+
+#[doc = include_str!("manual/oauth.md")]
+pub mod oauth {}
 
 #[doc = include_str!("manual/openproject.md")]
 pub mod openproject {}

@@ -7,10 +7,11 @@ use crate::domain::account::Details;
 use crate::domain::event::Action;
 use crate::domain::lock::{AdminLock, Disablement, Locks};
 use crate::domain::login::Login;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::permission::Permissions;
 use crate::domain::standing::{Lifecycle, Transition};
-use crate::store::NewAccount;
+use crate::store::{CreateError, NewAccount};
 
 /// The longest name that is given in one piece, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -120,7 +121,7 @@ impl Admin {
     /// If whoever asks may not make accounts, the login or the address is taken, or
     /// the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::CreateUser)?;
         if person.admin || person.details.permissions != Permissions::default() {
             actor.require_administrator()?;
         }
@@ -134,7 +135,16 @@ impl Admin {
         let new =
             NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash };
         let note = actor.note(Action::AccountCreated, None);
-        let account = self.directory.create(new, note).await?;
+        let licences = self.licence_limit().await?;
+        let made = self.directory.create_within(licences, new.clone(), note.clone()).await;
+        let account = match made {
+            Err(CreateError::LoginRetired { login })
+                if self.set_login_aside(actor, &login).await? =>
+            {
+                self.directory.create_within(licences, new, note).await?
+            }
+            made => made?,
+        };
         self.tell_gate(&account);
         self.count(Action::AccountCreated);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })

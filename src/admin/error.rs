@@ -3,12 +3,14 @@
 use crate::admin::Target;
 use crate::domain::account::AccountId;
 use crate::domain::group::{GroupId, InvalidGroup};
+use crate::domain::application::ApplicationId;
+use crate::domain::device::DeviceId;
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{InvalidTransition, Status, Transition, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{CreateError, StoreError};
+use crate::store::{BrokenChain, CreateError, StoreError};
 
 /// Why an operation was not done. Nothing was changed, unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,29 @@ pub enum AdminError {
     /// Only administrators may do this.
     #[error("only an administrator can do this: ask one")]
     AdministratorsOnly,
+    /// A token would be for an application that is shut out.
+    #[error("the application {id} is disabled: enable it first")]
+    ApplicationDisabled {
+        /// Which.
+        id: ApplicationId,
+    },
+    /// A token would be for more than its application.
+    #[error("the application is not for {scope:?}: name less, or change its scopes first")]
+    BeyondApplication {
+        /// What is too much.
+        scope: String,
+    },
+    /// A token or an application would be for more than whoever makes it may do.
+    #[error(
+        "you can't give {scope:?}, which is more than you may do: name less, or ask an administrator"
+    )]
+    BeyondMaker {
+        /// What is too much.
+        scope: String,
+    },
+    /// Records that do not fit their chain are not pruned.
+    #[error("{0}: nothing was pruned; keep the file as evidence")]
+    AuditAltered(#[from] BrokenChain),
     /// The account could not be made as asked for.
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
@@ -41,6 +66,12 @@ pub enum AdminError {
         end: Timestamp,
         /// The instant of the decision.
         now: Timestamp,
+    },
+    /// More scopes than anybody needs.
+    #[error("there are more than {max} scopes: name fewer, or * for everything")]
+    TooManyScopes {
+        /// How many there can be.
+        max: usize,
     },
     /// Whoever asks may not do this.
     #[error("this needs the permission {permission}: ask an administrator for it")]
@@ -72,6 +103,9 @@ pub enum AdminError {
         /// The longest identity.
         max: usize,
     },
+    /// A link that lasts too short or too long.
+    #[error("a link lasts between a minute and 30 days: write how long, as 7d")]
+    InvalidInvitation,
     /// Not the form of a language.
     #[error("{tag:?} is not a language: write it as en or pt-BR")]
     InvalidLanguage {
@@ -113,6 +147,32 @@ pub enum AdminError {
         /// What was asked for.
         change: Transition,
     },
+    /// An application that would be for nothing.
+    #[error("an application is for something: name at least one scope, or * for everything")]
+    NoScope,
+    /// There is no such application.
+    #[error("there is no application {id}: list the applications to find which you mean")]
+    NoSuchApplication {
+        /// What was asked for.
+        id: ApplicationId,
+    },
+    /// The device is not there, or was forgotten before.
+    #[error("there is no device {id}: it was forgotten, or never known")]
+    NoSuchDevice {
+        /// What was asked for.
+        id: DeviceId,
+    },
+    /// All licences are in use.
+    #[error(
+        "{used} of {limit} licences are in use: disable or delete somebody who left, or raise \
+         the limit"
+    )]
+    NoLicence {
+        /// How many accounts use one.
+        used: u64,
+        /// How many may.
+        limit: u64,
+    },
     /// Nobody has this login, address or number, or the account is deleted.
     #[error("there is no account {target}: list the accounts to find whom you mean")]
     NotFound {
@@ -148,6 +208,14 @@ pub enum AdminError {
     NoSuchToken {
         /// What was asked for.
         id: SessionId,
+    },
+    /// Somebody who can't come in with a password gets no link.
+    #[error("{login} is {status}, and a link would not let them in: lift that first")]
+    NotInvitable {
+        /// Who was to get one.
+        login: String,
+        /// Their status.
+        status: Status,
     },
     /// The token that somebody came with is for less.
     #[error("this token is not for {permission}: make one with that scope")]
@@ -207,6 +275,7 @@ impl From<CreateError> for AdminError {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::Store(store) => Self::Store(store),
+            CreateError::NoLicence { used, limit } => Self::NoLicence { used, limit },
             other => Self::Create(other),
         }
     }

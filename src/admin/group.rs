@@ -1,21 +1,27 @@
 //! Groups: makes, shows, changes and deletes them, and says who is in which.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::account::AccountId;
 use crate::domain::event::Action;
 use crate::domain::group::{Group, GroupId, GroupName};
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::operation::Operation;
+use crate::domain::permission::Permissions;
 use crate::domain::standing::Version;
 use crate::store::{
-    GroupChanged, GroupEdit, GroupPage, GroupQuery, Member, MemberChange, Membership, NewGroup,
+    AccountFilter, AccountSearch, GroupChanged, GroupEdit, GroupPage, GroupQuery, Member, MemberChange, Membership, NewGroup,
     NoMember,
 };
 
 /// The longest external id, and the most that interfaces keep of a group as JSON.
 const MAX_EXTERNAL_ID_BYTES: usize = 256;
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
+
+/// How many accounts are looked for in one go.
+const AT_ONCE: usize = 500;
 
 /// What is to be changed of a group; what is not named stays.
 #[derive(Clone, Debug, Default)]
@@ -110,9 +116,9 @@ impl Admin {
     /// If whoever asks may not make groups, or gives its members permissions without
     /// being an administrator, or a member is nobody.
     pub async fn create_group(&self, actor: &Actor, new: NewGroup) -> Result<Group, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::CreateGroup)?;
         if new.permissions != Permissions::default() {
-            actor.require_administrator()?;
+            actor.require_administrator_to(Operation::CreateGroup)?;
         }
         let note = actor.note(Action::GroupCreated, None);
         let made = self.directory.groups().create_group(new, note).await?;
@@ -125,9 +131,23 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If whoever asks may not see who there is, or there is no such group.
+    /// If whoever asks may not see it, or there is no such group.
     pub async fn group(&self, actor: &Actor, id: GroupId) -> Result<Group, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        self.group_to(actor, Operation::ViewGroup, id).await
+    }
+
+    /// One group, for whoever may do this to it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admin::group`].
+    pub async fn group_to(
+        &self,
+        actor: &Actor,
+        wanted: Operation,
+        id: GroupId,
+    ) -> Result<Group, AdminError> {
+        actor.require(wanted)?;
         let found = self.directory.groups().group(id).await?;
         found.ok_or(AdminError::NoSuchGroup { id })
     }
@@ -138,7 +158,7 @@ impl Admin {
     ///
     /// If whoever asks may not see who there is.
     pub async fn groups(&self, actor: &Actor, query: GroupQuery) -> Result<GroupPage, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ListGroups)?;
         Ok(self.directory.groups().list_groups(query).await?)
     }
 
@@ -154,7 +174,7 @@ impl Admin {
         after: Option<AccountId>,
         limit: u32,
     ) -> Result<Vec<Member>, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ViewGroup)?;
         Ok(self.directory.groups().members(id, after, limit).await?)
     }
 
@@ -164,7 +184,7 @@ impl Admin {
     ///
     /// If whoever asks may not see who there is.
     pub async fn count_members(&self, actor: &Actor, id: GroupId) -> Result<u64, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ViewGroup)?;
         Ok(self.directory.groups().count_members(id).await?)
     }
 
@@ -178,6 +198,26 @@ impl Admin {
         accounts: Vec<AccountId>,
     ) -> Result<Vec<Membership>, AdminError> {
         Ok(self.directory.groups().memberships(accounts).await?)
+    }
+
+    /// Those of these who are accounts that are not deleted.
+    pub(crate) async fn living(
+        &self,
+        accounts: &BTreeSet<AccountId>,
+    ) -> Result<BTreeSet<AccountId>, AdminError> {
+        let mut living = BTreeSet::new();
+        let all: Vec<AccountId> = accounts.iter().copied().collect();
+        for some in all.chunks(AT_ONCE) {
+            let search = AccountSearch {
+                filters: vec![AccountFilter::Ids(some.to_vec())],
+                limit: u32::try_from(AT_ONCE).unwrap_or(u32::MAX),
+                uncounted: true,
+                ..AccountSearch::default()
+            };
+            let found = self.directory.search(search).await?.accounts;
+            living.extend(found.iter().map(|account| account.id));
+        }
+        Ok(living)
     }
 
     /// What these groups allow somebody.
@@ -202,7 +242,7 @@ impl Admin {
         id: GroupId,
         change: GroupChange,
     ) -> Result<GroupChanged, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::UpdateGroup)?;
         let mut refused = None;
         let decide = |group: &Group| match edit(actor, group, change) {
             Ok(edit) => Some(edit),
@@ -234,10 +274,10 @@ impl Admin {
         id: GroupId,
         expected: Option<Version>,
     ) -> Result<(), AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::DeleteGroup)?;
         let mut refused = None;
         let decide = |group: &Group| {
-            let allowed = may_change(actor, group).and_then(|()| is_as_seen(group, expected));
+            let allowed = may_change(actor, Operation::DeleteGroup, group).and_then(|()| is_as_seen(group, expected));
             refused = allowed.err();
             refused.is_none().then(|| actor.note(Action::GroupDeleted, None))
         };
@@ -253,11 +293,11 @@ impl Admin {
 
 /// Whoever could put themselves into a group that gives permissions would give them to
 /// themselves.
-fn may_change(actor: &Actor, group: &Group) -> Result<(), AdminError> {
+fn may_change(actor: &Actor, wanted: Operation, group: &Group) -> Result<(), AdminError> {
     if group.permissions == Permissions::default() {
         return Ok(());
     }
-    actor.require_administrator()
+    actor.require_administrator_to(wanted)
 }
 
 fn is_as_seen(group: &Group, expected: Option<Version>) -> Result<(), AdminError> {
@@ -269,9 +309,9 @@ fn is_as_seen(group: &Group, expected: Option<Version>) -> Result<(), AdminError
 }
 
 fn edit(actor: &Actor, group: &Group, change: GroupChange) -> Result<GroupEdit, AdminError> {
-    may_change(actor, group)?;
+    may_change(actor, Operation::UpdateGroup, group)?;
     if change.permissions.is_some() {
-        actor.require_administrator()?;
+        actor.require_administrator_to(Operation::UpdateGroup)?;
     }
     is_as_seen(group, change.expected)?;
     let (members, note) = (change.members.clone(), actor.note(Action::GroupUpdated, None));
@@ -285,6 +325,7 @@ fn nobody(missing: NoMember) -> AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::permission::Permission;
     use crate::admin::tests::{NOW, administrator, cli, manager, person};
 
     fn group(permissions: &[Permission]) -> Group {
@@ -317,7 +358,7 @@ mod tests {
         let refused = edit(&manager(8), &group(&[]), permit.clone());
         assert!(matches!(refused, Err(AdminError::AdministratorsOnly)));
         assert!(edit(&cli(), &group(&[]), permit).is_ok());
-        assert!(may_change(&person(8), &powerful).is_err());
+        assert!(may_change(&person(8), Operation::DeleteGroup, &powerful).is_err());
     }
 
     #[test]

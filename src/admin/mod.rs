@@ -6,24 +6,30 @@
 //! other gateways follow the feed. An operation whose future is dropped either
 //! happened or did not; the gate then learns of it through the feed.
 //!
-//! Each operation on an account asks whether its [`Actor`] may do it: the command
-//! line is the host's, and people may do what their account and their token allow.
-//! Whose a session, a token or a device is that is ended by its id, and whether the
-//! log may be read, is for the door to know that the call came through.
+//! Each operation asks whether its [`Actor`] may do it: the command line is the host's,
+//! and people and applications may do what their rights and their token allow. Whose a
+//! session, a token or a device is that is ended by its id is asked here too: people
+//! may always end their own.
 
 mod actor;
 mod add;
 mod address;
+mod application;
 mod audit;
 mod authenticate;
+mod client;
 mod delete;
+mod device;
 mod disable;
 mod error;
 mod find;
 mod group;
+mod invite;
+mod licence;
 mod lock;
 mod password;
 mod person;
+mod reuse;
 mod rights;
 mod scratch;
 pub mod settings;
@@ -36,7 +42,7 @@ mod update;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, Note};
@@ -51,10 +57,14 @@ use crate::store::{Changed, Directory, Edit, Facts};
 
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
-pub use self::authenticate::{Caller, TokenRefusal};
+pub use self::application::CreatedApplication;
+pub use self::authenticate::{Caller, Identity, TokenRefusal};
+pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;
 pub use self::group::GroupChange;
+pub use self::invite::{DEFAULT_INVITATION, Invited, MAX_INVITATION};
+pub use self::licence::Licences;
 pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
@@ -102,7 +112,7 @@ pub struct Outcome {
 }
 
 /// What a change brings about that may not have been meant.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {
@@ -162,12 +172,14 @@ impl Admin {
         rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
     ) -> Result<Outcome, AdminError> {
         let id = self.number_of(target).await?;
+        let limit = self.licence_limit().await?;
         // Before: those that a change ends are no longer listed after it. That
         // they can't be counted is no reason to let nobody be locked.
         let live = self.directory.sessions_of(id.into()).await.ok();
         let (mut seen, mut action) = (None, None);
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
+            let ruling = ruling.and_then(|ruling| ruling.within(&facts, limit));
             let (edit, warning) = split(ruling);
             seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
             action = edit.as_ref().map(|edit| edit.note.action);

@@ -27,6 +27,10 @@ impl Admin {
         let hash = self.hash_for(target, password).await?;
         self.change(target, |facts| {
             actor.require_managing(facts.account)?;
+            // Who has an administrator's password can have it all.
+            if facts.account.admin {
+                actor.require_administrator()?;
+            }
             Ok(rule(facts, actor, hash))
         })
         .await
@@ -72,7 +76,7 @@ fn own_rule(facts: &Facts<'_>, actor: &Actor, proved_in: Generation, hash: Strin
     rule(facts, actor, hash)
 }
 
-fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
+pub(super) fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
     let mut account = facts.account.clone();
     let note = match account.lifecycle {
         Lifecycle::Invited | Lifecycle::Registered => {

@@ -12,11 +12,14 @@ use tokio::sync::watch;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::on_or_off;
-pub(crate) use self::read::{accent, line, support_url};
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+};
+use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -50,6 +53,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     stored: "account_deletion",
     default: "on",
     words: "whether accounts can be deleted",
+    allowed: "on or off",
+    read: on_or_off,
+};
+
+/// Whether a deleted account's login may be somebody else's.
+pub const ACCOUNT_LOGINS_REUSED: Setting = Setting {
+    name: "accounts.reuse_logins",
+    stored: "accounts.reuse_logins",
+    default: "off",
+    words: "whether the login of a deleted account is given out again",
     allowed: "on or off",
     read: on_or_off,
 };
@@ -94,11 +107,45 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
     read: support_url,
 };
 
+/// How long an application's access token lives.
+pub const TOKEN_LIFETIME: Setting = Setting {
+    name: "tokens.lifetime",
+    stored: "tokens.lifetime",
+    default: "1h",
+    words: "how long an application's access token lives",
+    allowed: "a length of time from 1m to 24h",
+    read: lifetime,
+};
+
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 7] = [
+pub const SETTINGS: [&Setting; 11] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &ACCOUNT_LOGINS_REUSED,
+    &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
@@ -232,11 +279,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn settings(&self) -> Result<Vec<SettingValue>, AdminError> {
+    /// If whoever asks may neither see people nor change settings, or the store can't
+    /// answer.
+    pub async fn settings(&self, actor: &Actor) -> Result<Vec<SettingValue>, AdminError> {
         let mut values = Vec::with_capacity(SETTINGS.len());
         for setting in SETTINGS {
-            values.push(self.setting(setting).await?);
+            values.push(self.setting(actor, setting).await?);
         }
         Ok(values)
     }
@@ -245,8 +293,21 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn setting(&self, setting: &'static Setting) -> Result<SettingValue, AdminError> {
+    /// As [`Admin::settings`].
+    pub async fn setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
+        actor.require(Operation::ReadSettings)?;
+        self.value_of(setting).await
+    }
+
+    /// The same for Portcullis itself.
+    pub(super) async fn value_of(
+        &self,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
         if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
             let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
             return Ok(SettingValue { setting, value, source });
@@ -266,7 +327,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, can't have that value, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, can't have that value, or
+    /// the store can't answer.
     pub async fn set_setting(
         &self,
         actor: &Actor,
@@ -281,7 +343,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn reset_setting(
         &self,
         actor: &Actor,
@@ -297,7 +359,7 @@ impl Admin {
         setting: &'static Setting,
         value: String,
     ) -> Result<bool, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ChangeSettings)?;
         if let Some(pin) = self.pins.values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }
@@ -319,14 +381,14 @@ impl Admin {
     ///
     /// If the store can't answer.
     pub async fn disabling_is_allowed(&self) -> Result<bool, AdminError> {
-        Ok(self.setting(&ACCOUNT_DISABLING).await?.value == "on")
+        Ok(self.value_of(&ACCOUNT_DISABLING).await?.value == "on")
     }
 
     /// Switches account disabling on or off, and says whether that changed it.
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn allow_disabling(&self, actor: &Actor, allow: bool) -> Result<bool, AdminError> {
         if self.disabling_is_allowed().await? == allow {
             return Ok(false);
@@ -342,7 +404,7 @@ impl Admin {
     /// If the store can't answer.
     pub async fn branding(&self) -> Result<Branding, AdminError> {
         let said = async |setting| {
-            let value = self.setting(setting).await?.value;
+            let value = self.value_of(setting).await?.value;
             Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
         };
         Ok(Branding {

@@ -1,8 +1,8 @@
-//! Bodies that are JSON objects.
+//! Bodies, and those that are JSON objects.
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
@@ -23,24 +23,35 @@ pub(super) enum NoObject {
     Malformed,
 }
 
-/// Reads a body. An empty one is an object without anything in it where `may_lack`.
-pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
-    object_within(body, may_lack, MAX_BODY).await
+/// Reads a body as it is.
+pub(super) async fn bytes(body: Body) -> Result<Bytes, NoObject> {
+    bytes_within(body, MAX_BODY).await
 }
 
-/// The same of at most so many bytes.
-pub(super) async fn object_within(
-    body: Body,
-    may_lack: bool,
-    max: usize,
-) -> Result<Map<String, Value>, NoObject> {
+async fn bytes_within(body: Body, max: usize) -> Result<Bytes, NoObject> {
     let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, max).collect());
     let read = reading.await.map_err(|_| NoObject::TooSlow)?;
-    let bytes = read.map_err(|error| unread(&*error))?.to_bytes();
+    Ok(read.map_err(|error| unread(&*error))?.to_bytes())
+}
+
+/// Reads a body. An empty one is an object without anything in it where `may_lack`.
+pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
+    read(&bytes(body).await?, may_lack)
+}
+
+/// The same, never an empty one, of at most so many bytes.
+pub(super) async fn object_within(
+    body: Body,
+    max: usize,
+) -> Result<Map<String, Value>, NoObject> {
+    read(&bytes_within(body, max).await?, false)
+}
+
+fn read(bytes: &Bytes, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
     if may_lack && bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(&bytes).map_err(|_| NoObject::Malformed)
+    serde_json::from_slice(bytes).map_err(|_| NoObject::Malformed)
 }
 
 fn unread(error: &(dyn std::error::Error + 'static)) -> NoObject {

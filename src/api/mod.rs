@@ -2,7 +2,8 @@
 //!
 //! Each dialect translates: what is done, and whether it may be, is decided by
 //! [`Admin`], and written to the audit log with whoever asked and where from. All
-//! take the same API tokens, which `portcullis token create` makes.
+//! take the same tokens, which `portcullis token create` makes and applications get by
+//! themselves.
 //!
 //! ```
 //! use axum::{Router, body::Body};
@@ -27,6 +28,8 @@
 //!
 //! | below | speaks | see |
 //! |---|---|---|
+//! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
+//! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //! | `/scim/v2` | SCIM 2.0, as its standard has it | [`manual::scim`](crate::manual::scim) |
 //! | `/scim2`, `/api/server/v1/identity-governance` | SCIM 2.0 and settings, as WSO2 Identity Server has them | [`manual::scim`](crate::manual::scim) |
@@ -36,7 +39,10 @@
 //! that only administrators reach, and behind TLS: tokens are secrets.
 
 mod body;
+mod governance;
+mod oauth;
 mod openproject;
+pub(crate) mod own;
 mod query;
 mod scim;
 mod token;
@@ -59,6 +65,11 @@ impl Api {
 
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
-        openproject::router(self.admin.clone()).merge(scim::router(&self.admin))
+        Router::new()
+            .merge(openproject::router(self.admin.clone()))
+            .merge(scim::router(&self.admin))
+            .merge(governance::router(self.admin.clone()))
+            .merge(oauth::router(self.admin.clone()))
+            .merge(own::router(self.admin))
     }
 }

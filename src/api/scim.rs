@@ -27,7 +27,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use self::flavour::Flavour;
 use self::problem::Problem;
@@ -100,14 +100,12 @@ async fn admit(mount: Mount, request: Request) -> Result<Request, Problem> {
         Stranger::Silent | Stranger::Refused(_) => Problem::unauthenticated(),
         Stranger::Unknown(error) => error.into(),
     })?;
-    if matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-        check_type(&head.headers, mount.flavour)?;
-    }
     let Mount { admin, flavour } = mount;
     head.extensions.insert(Service { admin, flavour, caller });
     Ok(Request::from_parts(head, body))
 }
 
+/// A body has a type.
 fn check_type(headers: &HeaderMap, flavour: Flavour) -> Result<(), Problem> {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let kind = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();

@@ -16,7 +16,8 @@ Exit codes:
   1  failed: the audit log was altered, a promise was broken under load,
      or something unexpected
   2  the command, or a value in it or in the configuration, can't be understood
-  3  there is no such account, session, token, setting or directory
+  3  there is no such account, session, token, application, setting or
+     directory
   4  refused by a rule, such as locking someone who was only invited
   5  the store can't answer; nothing was changed";
 
@@ -31,7 +32,7 @@ pub enum Exit {
     Failed = 1,
     /// The command, or a value in it or in the configuration, can't be understood.
     Usage = 2,
-    /// There is no such account, session, token, setting or directory.
+    /// There is no such account, session, token, application, setting or directory.
     NotFound = 3,
     /// Refused by a rule.
     Refused = 4,
@@ -135,6 +136,8 @@ fn exit_of(error: &AdminError) -> Exit {
         AdminError::NotFound { .. }
         | AdminError::NoMember { .. }
         | AdminError::NoSuchGroup { .. }
+        | AdminError::NoSuchApplication { .. }
+        | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
@@ -144,15 +147,21 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidExternalId { .. }
         | AdminError::InvalidGroup(_)
         | AdminError::InvalidIdentity { .. }
+        | AdminError::InvalidInvitation
         | AdminError::InvalidLanguage { .. }
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
+        | AdminError::NoScope
+        | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
-        AdminError::Hashing | AdminError::Random => Exit::Failed,
+        AdminError::AuditAltered(_) | AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::AdministratorsOnly
+        | AdminError::ApplicationDisabled { .. }
+        | AdminError::BeyondApplication { .. }
+        | AdminError::BeyondMaker { .. }
         | AdminError::Create(_)
         | AdminError::DeletionIsOff
         | AdminError::DisablingIsOff
@@ -160,6 +169,8 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
         | AdminError::Outdated { .. }
+        | AdminError::NoLicence { .. }
+        | AdminError::NotInvitable { .. }
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
@@ -175,12 +186,16 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::NotFound { .. } => "user list".to_owned(),
         AdminError::NoMember { .. } => "user list".to_owned(),
         AdminError::NoSuchGroup { .. } => "group list".to_owned(),
+        AdminError::ApplicationDisabled { id } => format!("application enable {id}"),
+        AdminError::NoSuchApplication { .. } => "application list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
+        AdminError::NoLicence { .. } => "licence".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),
-        AdminError::OwnerNotActive { login, .. } => {
+        AdminError::AuditAltered(_) => "audit verify".to_owned(),
+        AdminError::NotInvitable { login, .. } | AdminError::OwnerNotActive { login, .. } => {
             format!("user show {}", last(login))
         }
         AdminError::Create(CreateError::LoginTaken { login }) => {

@@ -4,12 +4,14 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod address;
+mod application;
 mod audit;
 mod bench;
 mod check;
 mod demo;
 mod desk;
 mod exit;
+mod licence;
 mod log;
 mod output;
 mod password;
@@ -74,9 +76,14 @@ enum Command {
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
     Audit(audit::Audit),
+    /// Show how many accounts may be active, and how many are
+    Licence(licence::Licence),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make and administer applications, which get tokens by themselves
+    #[command(subcommand)]
+    Application(application::ApplicationCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -136,7 +143,9 @@ impl Cli {
             Command::User(command) => command.run(&named.desk(output).await?).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
+            Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
+            Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

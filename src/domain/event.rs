@@ -64,6 +64,20 @@ actions! {
     AccountUpdated => "account.updated",
     /// What was counted by addresses was forgotten.
     AddressUnlocked => "address.unlocked",
+    /// An application was made.
+    ApplicationCreated => "application.created",
+    /// An application was shut out.
+    ApplicationDisabled => "application.disabled",
+    /// An application was let in again.
+    ApplicationEnabled => "application.enabled",
+    /// An application was removed, with its tokens.
+    ApplicationRemoved => "application.removed",
+    /// What an application may do was changed.
+    ApplicationScopesChanged => "application.scopes_changed",
+    /// An application got a new secret.
+    ApplicationSecretRotated => "application.secret_rotated",
+    /// Old records of this log were forgotten.
+    AuditPruned => "audit.pruned",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
@@ -74,6 +88,8 @@ actions! {
     GroupDeleted => "group.deleted",
     /// What is kept of a group was changed, or who is in it.
     GroupUpdated => "group.updated",
+    /// A link was made that sets a password.
+    InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
     /// One session was ended.

@@ -194,6 +194,11 @@ impl MemberChange {
         self.remove.insert(account);
     }
 
+    /// Only those of who comes stay in it whom this takes.
+    pub fn retain_added(&mut self, takes: impl FnMut(&AccountId) -> bool) {
+        self.add.retain(takes);
+    }
+
     /// Whether nobody comes or goes.
     pub fn is_empty(&self) -> bool {
         !self.clear && self.add.is_empty() && self.remove.is_empty()

@@ -4,11 +4,14 @@
 //! Two processes with one of these each do not know of each other: a lock laid
 //! in one is not seen in the other, and each gives a guesser its own budget.
 
+mod applications;
 mod attempts;
+mod audit;
 mod devices;
 mod directory;
 mod groups;
 mod held;
+mod invitations;
 mod sessions;
 mod state;
 

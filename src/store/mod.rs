@@ -10,9 +10,12 @@
 //! one engine type serves every store. A future that is dropped before it is
 //! done leaves the store whole: a transaction either happened or it did not.
 
+mod applications;
+mod audit;
 mod bus;
 mod error;
 pub(crate) mod groups;
+mod invitations;
 pub mod keyring;
 pub mod memory;
 mod nonces;
@@ -37,15 +40,20 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
+pub use self::applications::{
+    ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
+};
+pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
-pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
+pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::groups::{
     DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore, Member, MemberChange,
     Membership, NewGroup, NoMember,
 };
+pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
@@ -109,6 +117,9 @@ pub trait Directory: SessionStore {
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
 
+    /// Programs with rights of their own.
+    fn applications(&self) -> &dyn ApplicationStore;
+
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
 
@@ -135,7 +146,21 @@ pub trait Directory: SessionStore {
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
 
     /// Makes an account.
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>>;
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        self.create_within(None, new, note)
+    }
+
+    /// Makes an account, unless it would use a licence more than this limit: counted in
+    /// the same transaction, so that no two take the last one.
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>>;
+
+    /// How many accounts there are of each status, without looking at each of them.
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>>;
 
     /// Changes an account: `decide` sees the facts as they are inside the
     /// transaction and says what to write, or `None` to leave all as it is.
@@ -162,17 +187,43 @@ pub trait Directory: SessionStore {
     /// ask many times a second. `None` if the store has no such number.
     fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
-    /// Forgets feed entries and expired sessions that are older than this, and
-    /// attempts that count no more, and says how many rows went. A follower that is further behind is
+    /// Forgets feed entries, expired sessions and ended tokens of applications that are
+    /// older than this, and attempts that count no more, and says how many rows went. A follower that is further behind is
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// The audit log, newest first.
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
+    /// Links that let somebody choose a password.
+    fn invitations(&self) -> &dyn InvitationStore;
 
-    /// Checks the audit log's chain from its first record to the head. The inner
-    /// error names the first position that does not fit.
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>>;
+    /// The audit log.
+    fn audit_log(&self) -> &dyn AuditLog;
+
+    /// The audit log, newest first.
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        Box::pin(async move {
+            let entries = self.audit_log().records(query.into()).await?;
+            Ok(entries.into_iter().map(|entry| entry.record).collect())
+        })
+    }
+
+    /// Checks the audit log's chain from the first record that is kept to the head, and
+    /// says how many there are. The inner error names the first position that does not
+    /// fit.
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        Box::pin(async move {
+            let mut walk = AuditWalk::from_the_start();
+            while !walk.is_done() {
+                walk = match self.audit_log().check(walk).await? {
+                    Ok(further) => further,
+                    Err(broken) => return Ok(Err(broken)),
+                };
+            }
+            Ok(Ok(walk.checked()))
+        })
+    }
+
+    /// A session by its public name, to see whose it is.
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>>;
 
     /// Makes an API token.
     fn create_token(
@@ -184,10 +235,14 @@ pub trait Directory: SessionStore {
     /// The token with this key, unless it was revoked.
     fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Tokens that are not revoked, of one owner or of all, oldest first.
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+    /// A token by its public name, to see whose it is.
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Revokes a token and tells the feed. `None` if there is no such token.
+    /// Tokens that are not revoked, of one owner or of all, oldest first.
+    fn tokens(&self, owner: Option<TokenOwner>)
+    -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+
+    /// Revokes a token, and tells the feed of an account's. `None` if there is no such token.
     fn revoke_token(
         &self,
         id: SessionId,

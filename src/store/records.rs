@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::account::{Account, AccountId, AccountKey, Details};
+use crate::domain::application::ApplicationId;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
@@ -74,8 +75,29 @@ pub struct Facts<'a> {
     pub other_active_admins: u64,
     /// The devices that its owner is known by.
     pub devices: &'a [DeviceId],
+    /// How many accounts use a licence, this one among them if it does.
+    pub licences_used: u64,
     /// The instant, by the store's clock.
     pub now: Timestamp,
+}
+
+/// How many accounts there are of each status, and how many use a licence.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Headcount {
+    /// Those that use a licence: the active and the locked.
+    pub licensed: u64,
+    /// Active now.
+    pub active: u64,
+    /// Locked now, by an administrator or for failed attempts.
+    pub locked: u64,
+    /// Disabled for good.
+    pub disabled: u64,
+    /// Invited, and not come yet.
+    pub invited: u64,
+    /// Registered, and not let in yet.
+    pub registered: u64,
+    /// Deleted.
+    pub deleted: u64,
 }
 
 /// What to write. The hash is left out of what `Debug` prints.
@@ -203,13 +225,53 @@ pub struct FeedPage {
     pub pruned: bool,
 }
 
+/// Whose rights a token carries.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "there is nobody else")]
+pub enum TokenOwner {
+    /// A person's account.
+    Account(AccountId),
+    /// A program.
+    Application(ApplicationId),
+}
+
+impl TokenOwner {
+    /// The account, if it is one's.
+    pub const fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(id) => Some(id),
+            Self::Application(_) => None,
+        }
+    }
+
+    /// The application, if it is one's.
+    pub const fn application(self) -> Option<ApplicationId> {
+        match self {
+            Self::Account(_) => None,
+            Self::Application(id) => Some(id),
+        }
+    }
+}
+
+impl From<AccountId> for TokenOwner {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+impl From<ApplicationId> for TokenOwner {
+    fn from(id: ApplicationId) -> Self {
+        Self::Application(id)
+    }
+}
+
 /// An API token as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApiToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for; `*` for everything that its owner may do.
@@ -228,7 +290,7 @@ pub struct NewToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for.

@@ -12,6 +12,8 @@ mod lists;
 mod locks;
 mod manual;
 mod scim;
+mod oauth;
+mod own;
 mod tokens;
 mod users;
 

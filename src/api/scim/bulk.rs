@@ -12,7 +12,7 @@ use super::answer::Done;
 use super::problem::Problem;
 use super::schema::ResourceType;
 use super::select::Select;
-use super::service::{Operation, Service};
+use super::service::{Act, Service};
 use super::tag::Tags;
 use super::value::Object;
 
@@ -40,14 +40,15 @@ impl Service {
     /// Does all of them, up to as many failures as were allowed.
     pub(super) async fn bulk(self, body: &Object) -> Result<Value, Problem> {
         let (all, allowed) = read(body)?;
-        let order = order::order(&all, self.flavour);
+        let own = Self { caller: self.caller.clone().in_bulk(), ..self };
+        let order = order::order(&all, own.flavour);
         let mut made: HashMap<String, String> = HashMap::new();
         let (mut outcomes, mut failed) = (Vec::new(), 0);
         for (at, circular) in order {
             let one = all[at].clone();
             let result = match circular {
                 true => Err(order::circle()),
-                false => self.one(&one, &made).await,
+                false => own.one(&one, &made).await,
             };
             if let (Ok(Done { body: Some(body), .. }), Some(id)) = (&result, &one.bulk_id) {
                 let new = body.get("id").and_then(Value::as_str).unwrap_or_default();
@@ -59,11 +60,11 @@ impl Service {
                 break;
             }
         }
-        if !self.flavour.is_wso2() {
+        if !own.flavour.is_wso2() {
             outcomes.sort_by_key(|(at, _)| *at);
         }
         let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
-        Ok(reply::document(self.flavour, &outcomes))
+        Ok(reply::document(own.flavour, &outcomes))
     }
 
     async fn one(&self, one: &One, made: &References) -> Result<Done, Problem> {
@@ -73,10 +74,10 @@ impl Service {
         let data = resolved(&one.data, made)?;
         let object = || data.as_object().ok_or_else(|| Problem::syntax("data is an object"));
         let operation = match (one.method.to_ascii_uppercase().as_str(), id) {
-            ("POST", None) => Operation::Create(object()?),
-            ("PUT", Some(_)) => Operation::Replace(object()?),
-            ("PATCH", Some(_)) => Operation::Patch(object()?),
-            ("DELETE", Some(_)) => Operation::Delete,
+            ("POST", None) => Act::Create(object()?),
+            ("PUT", Some(_)) => Act::Replace(object()?),
+            ("PATCH", Some(_)) => Act::Patch(object()?),
+            ("DELETE", Some(_)) => Act::Delete,
             _ => return Err(Problem::syntax("POST goes to a type; PUT, PATCH and DELETE to an id")),
         };
         let tags = Tags::of_version(one.version.as_deref());

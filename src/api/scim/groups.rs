@@ -12,13 +12,13 @@ use super::patch;
 use super::problem::Problem;
 use super::schema::ResourceType;
 use super::select::Select;
-use super::service::{Operation, Service};
+use super::service::{Act, Service};
 use super::tag::{Tags, tag};
 use super::user::stamp;
 use super::value::{self, Object};
 use crate::admin::{AdminError, GroupChange};
 use crate::domain::group::{Group, GroupId, GroupName};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::store::Member;
 
 const GROUP: ResourceType = ResourceType::Group;
@@ -39,24 +39,24 @@ impl Service {
     pub(super) async fn group_operation(
         &self,
         id: &str,
-        operation: Operation<'_>,
+        operation: Act<'_>,
         tags: &Tags,
         select: &Select,
     ) -> Result<Done, Problem> {
         let number = || group_id(id).ok_or_else(|| Self::unknown(GROUP, id));
         match operation {
-            Operation::Create(sent) => self.create_group(sent, select).await,
-            Operation::Delete => {
-                self.caller.rights.require(Permission::ManageUsers)?;
+            Act::Create(sent) => self.create_group(sent, select).await,
+            Act::Delete => {
+                self.caller.rights.require(Operation::DeleteGroup)?;
                 self.delete_group(number()?, tags).await
             }
-            Operation::Read => {
-                self.caller.rights.require(Permission::ViewUsers)?;
+            Act::Read => {
+                self.caller.rights.require(Operation::ViewGroup)?;
                 let group = self.admin.group(&self.actor(), number()?).await?;
                 self.group(StatusCode::OK, &group, select).await
             }
-            Operation::Patch(_) | Operation::Replace(_) => {
-                self.caller.rights.require(Permission::ManageUsers)?;
+            Act::Patch(_) | Act::Replace(_) => {
+                self.caller.rights.require(Operation::UpdateGroup)?;
                 self.change_group(number()?, operation, tags, select).await
             }
         }
@@ -81,7 +81,9 @@ impl Service {
         room: &mut usize,
     ) -> Result<Object, Problem> {
         let mut shown = plain(group, self);
-        if !select.wants(GROUP, self.flavour, "members") {
+        // Who may only write is not shown more than they wrote.
+        let visible = self.caller.rights.allow(Operation::ViewGroup);
+        if !visible || !select.wants(GROUP, self.flavour, "members") {
             return Ok(shown);
         }
         let limit = u32::try_from(*room + 1).unwrap_or(u32::MAX);
@@ -95,7 +97,7 @@ impl Service {
     }
 
     async fn create_group(&self, sent: &Object, select: &Select) -> Result<Done, Problem> {
-        self.caller.rights.require(Permission::ManageUsers)?;
+        self.caller.rights.require(Operation::CreateGroup)?;
         let wanted = value::resource(GROUP, sent, self.flavour)?;
         let mut change = GroupChange::default();
         set_own(&mut change, &wanted)?;
@@ -109,13 +111,13 @@ impl Service {
     async fn change_group(
         &self,
         id: GroupId,
-        operation: Operation<'_>,
+        operation: Act<'_>,
         tags: &Tags,
         select: &Select,
     ) -> Result<Done, Problem> {
         let mut tries = TRIES;
         loop {
-            let group = self.admin.group(&self.actor(), id).await?;
+            let group = self.admin.group_to(&self.actor(), Operation::UpdateGroup, id).await?;
             tags.check(group.version)?;
             let mut change = GroupChange::default();
             let (wanted, steps) = self.wanted_group(&group, operation).await?;
@@ -134,16 +136,16 @@ impl Service {
     async fn wanted_group(
         &self,
         group: &Group,
-        operation: Operation<'_>,
+        operation: Act<'_>,
     ) -> Result<(Object, Vec<Step>), Problem> {
         match operation {
-            Operation::Patch(body) => {
+            Act::Patch(body) => {
                 let sent = patch::read(body, self.flavour)?;
                 let (steps, rest) = members::parted(sent, self.flavour)?;
                 let patched = patch::apply(GROUP, self.flavour, plain(group, self), &rest)?;
                 Ok((patched.resource, steps))
             }
-            Operation::Replace(sent) => {
+            Act::Replace(sent) => {
                 let wanted = value::resource(GROUP, sent, self.flavour)?;
                 let mut steps = vec![Step::Clear];
                 steps.extend(members::wanted(wanted.get("members"))?);
@@ -158,7 +160,7 @@ impl Service {
     }
 
     async fn delete_group(&self, id: GroupId, tags: &Tags) -> Result<Done, Problem> {
-        let group = self.admin.group(&self.actor(), id).await?;
+        let group = self.admin.group_to(&self.actor(), Operation::DeleteGroup, id).await?;
         tags.check(group.version)?;
         let expected = tags.are_given().then_some(group.version);
         self.admin.delete_group(&self.actor(), id, expected).await?;

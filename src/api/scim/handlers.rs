@@ -9,12 +9,13 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 
 use super::answer::{Done, Scim};
+use super::check_type;
 use super::bulk::MAX_BYTES;
 use super::discovery;
 use super::problem::Problem;
 use super::query::Query;
 use super::schema::ResourceType;
-use super::service::{Operation, Service};
+use super::service::{Act, Service};
 use super::tag::Tags;
 use super::value::Object;
 use crate::api::body;
@@ -47,16 +48,18 @@ fn kind_of(service: &Service, uri: &Uri) -> ResourceType {
 }
 
 fn id_of(service: &Service, named: Named, uri: &Uri) -> String {
+    let own = || service.caller.account().map(|account| account.id.to_string());
     match named {
         Ok(Path(id)) => id,
-        Err(_) if uri.path().ends_with("/Me") => service.caller.account.id.to_string(),
+        Err(_) if uri.path().ends_with("/Me") => own().unwrap_or_default(),
         // What is no text is nobody's id.
         Err(_) => String::new(),
     }
 }
 
-async fn object(sent: Body) -> Result<Object, Problem> {
-    Ok(body::object_within(sent, false, MAX_BYTES).await?)
+async fn object(service: &Service, headers: &HeaderMap, sent: Body) -> Result<Object, Problem> {
+    check_type(headers, service.flavour)?;
+    Ok(body::object_within(sent, MAX_BYTES).await?)
 }
 
 pub(super) async fn service_provider_config(Extension(service): Asked) -> Response {
@@ -105,32 +108,41 @@ pub(super) async fn list(
     document(&service, found)
 }
 
-async fn asked(service: &Service, sent: Body) -> Result<Query, Problem> {
-    Query::of_body(&object(sent).await?, service.flavour)
+async fn asked(service: &Service, headers: &HeaderMap, sent: Body) -> Result<Query, Problem> {
+    Query::of_body(&object(service, headers, sent).await?, service.flavour)
 }
 
 pub(super) async fn search(
     Extension(service): Asked,
     OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    let found = match asked(&service, sent).await {
+    let found = match asked(&service, &headers, sent).await {
         Ok(query) => service.list(kind_of(&service, &uri), &query).await,
         Err(problem) => Err(problem),
     };
     document(&service, found)
 }
 
-pub(super) async fn search_all(Extension(service): Asked, sent: Body) -> Response {
-    let found = match asked(&service, sent).await {
+pub(super) async fn search_all(
+    Extension(service): Asked,
+    headers: HeaderMap,
+    sent: Body,
+) -> Response {
+    let found = match asked(&service, &headers, sent).await {
         Ok(query) => service.list_all(&query).await,
         Err(problem) => Err(problem),
     };
     document(&service, found)
 }
 
-pub(super) async fn bulk(Extension(service): Asked, sent: Body) -> Response {
-    let done = match object(sent).await {
+pub(super) async fn bulk(
+    Extension(service): Asked,
+    headers: HeaderMap,
+    sent: Body,
+) -> Response {
+    let done = match object(&service, &headers, sent).await {
         Ok(sent) => service.clone().bulk(&sent).await,
         Err(problem) => Err(problem),
     };
@@ -141,12 +153,13 @@ pub(super) async fn create(
     Extension(service): Asked,
     OriginalUri(uri): OriginalUri,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     sent: Body,
 ) -> Response {
     let made = async {
         let select = Query::select(&query.unwrap_or_default())?;
-        let (kind, sent) = (kind_of(&service, &uri), object(sent).await?);
-        service.operate(kind, "", Operation::Create(&sent), &Tags::default(), &select).await
+        let (kind, sent) = (kind_of(&service, &uri), object(&service, &headers, sent).await?);
+        service.operate(kind, "", Act::Create(&sent), &Tags::default(), &select).await
     };
     answered(&service, made.await)
 }
@@ -162,7 +175,7 @@ pub(super) async fn read(
     let done = async {
         let select = Query::select(&query.unwrap_or_default())?;
         let (kind, any) = (kind_of(&service, &uri), Tags::default());
-        service.operate(kind, &id, Operation::Read, &any, &select).await
+        service.operate(kind, &id, Act::Read, &any, &select).await
     };
     answered(&service, done.await.map(|done| unless_seen(done, &headers)))
 }
@@ -183,12 +196,12 @@ async fn change(
     query: Option<String>,
     headers: &HeaderMap,
     sent: Body,
-    operation: fn(&Object) -> Operation<'_>,
+    operation: fn(&Object) -> Act<'_>,
 ) -> Response {
     let id = id_of(service, named, uri);
     let done = async {
         let select = Query::select(&query.unwrap_or_default())?;
-        let (kind, sent) = (kind_of(service, uri), object(sent).await?);
+        let (kind, sent) = (kind_of(service, uri), object(service, headers, sent).await?);
         let tags = Tags::of(headers, IF_MATCH);
         service.operate(kind, &id, operation(&sent), &tags, &select).await
     };
@@ -203,7 +216,7 @@ pub(super) async fn replace(
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    change(&service, named, &uri, query, &headers, sent, |sent| Operation::Replace(sent)).await
+    change(&service, named, &uri, query, &headers, sent, |sent| Act::Replace(sent)).await
 }
 
 pub(super) async fn patch(
@@ -214,7 +227,7 @@ pub(super) async fn patch(
     headers: HeaderMap,
     sent: Body,
 ) -> Response {
-    change(&service, named, &uri, query, &headers, sent, |sent| Operation::Patch(sent)).await
+    change(&service, named, &uri, query, &headers, sent, |sent| Act::Patch(sent)).await
 }
 
 pub(super) async fn delete(
@@ -225,7 +238,7 @@ pub(super) async fn delete(
 ) -> Response {
     let (id, tags) = (id_of(&service, named, &uri), Tags::of(&headers, IF_MATCH));
     let (kind, select) = (kind_of(&service, &uri), Default::default());
-    let done = service.operate(kind, &id, Operation::Delete, &tags, &select).await;
+    let done = service.operate(kind, &id, Act::Delete, &tags, &select).await;
     answered(&service, done)
 }
 

@@ -18,7 +18,7 @@ use super::user::{for_filters, shown};
 use super::value::Object;
 use crate::domain::account::Account;
 use crate::domain::group::Group;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::store::{AccountFilter, AccountOrder, AccountSearch, Direction, GroupQuery, Membership};
 
 /// How many resources are looked at one by one for one answer.
@@ -44,7 +44,10 @@ struct Sort {
 impl Service {
     /// A page of one type.
     pub(super) async fn list(&self, kind: ResourceType, query: &Query) -> Result<Value, Problem> {
-        self.caller.rights.require(Permission::ViewUsers)?;
+        self.caller.rights.require(match kind {
+            ResourceType::Group => Operation::ListGroups,
+            ResourceType::User => Operation::ListUsers,
+        })?;
         let filter = self.resolve(kind, query)?;
         let (resources, total) = self.page_of(kind, filter, query, query.offset(), query.count).await?;
         Ok(document(query, resources, total))
@@ -52,7 +55,8 @@ impl Service {
 
     /// A page of everything: people first, then groups.
     pub(super) async fn list_all(&self, query: &Query) -> Result<Value, Problem> {
-        self.caller.rights.require(Permission::ViewUsers)?;
+        self.caller.rights.require(Operation::ListUsers)?;
+        self.caller.rights.require(Operation::ListGroups)?;
         let (mut resources, mut total, mut refused) = (Vec::new(), 0_u64, Vec::new());
         for kind in ResourceType::ALL {
             // What one type has not, none of that type fits.

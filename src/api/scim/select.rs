@@ -66,14 +66,16 @@ impl Select {
         let top = super::schema::COMMON.iter().chain(kind.schema().attributes);
         for attribute in top.filter(|attribute| attribute.name != "schemas") {
             let part = wanted.part(None, attribute);
-            let value = resource.get(attribute.name).zip(part).and_then(|(value, part)| part.of(value));
+            let value = resource.get(attribute.name).zip(part);
+            let value = value.and_then(|(value, part)| part.of(attribute, flavour, value));
             value::set(&mut shown, None, attribute.name, value);
         }
         for extension in kind.extensions(flavour) {
             for attribute in extension.attributes {
                 let part = wanted.part(Some(extension.urn), attribute);
                 let value = value::get(resource, Some(extension.urn), attribute.name);
-                let value = value.zip(part).and_then(|(value, part)| part.of(value));
+                let value = value.zip(part);
+                let value = value.and_then(|(value, part)| part.of(attribute, flavour, value));
                 value::set(&mut shown, Some(extension.urn), attribute.name, value);
             }
             if shown.contains_key(extension.urn) {
@@ -149,11 +151,16 @@ impl Wanted {
 }
 
 impl Part {
-    fn of(&self, value: &Value) -> Option<Value> {
+    fn of(&self, attribute: &Attribute, flavour: Flavour, value: &Value) -> Option<Value> {
+        // WSO2 shows what is called members with all their parts.
+        let by_default = |name: &str| {
+            let sub = attribute.sub(name);
+            flavour.is_wso2() || sub.is_none_or(|sub| sub.returned != Returned::Request)
+        };
         let keeps = |name: &str| match self {
-            Self::All => true,
+            Self::All => by_default(name),
             Self::Only(parts) => parts.contains(&name),
-            Self::Without(parts) => !parts.contains(&name),
+            Self::Without(parts) => by_default(name) && !parts.contains(&name),
         };
         match value {
             Value::Object(parts) => {
@@ -162,7 +169,10 @@ impl Part {
                 (!kept.is_empty()).then_some(Value::Object(kept))
             }
             Value::Array(all) => {
-                let kept: Vec<Value> = all.iter().filter_map(|value| self.of(value)).collect();
+                let kept: Vec<Value> = all
+                    .iter()
+                    .filter_map(|value| self.of(attribute, flavour, value))
+                    .collect();
                 (!kept.is_empty()).then_some(kept.into())
             }
             value => Some(value.clone()),

@@ -21,7 +21,7 @@ pub(super) struct Service {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Operation<'a> {
+pub(super) enum Act<'a> {
     Create(&'a Object),
     Delete,
     Patch(&'a Object),
@@ -39,7 +39,7 @@ impl Service {
         &self,
         kind: ResourceType,
         id: &str,
-        operation: Operation<'_>,
+        operation: Act<'_>,
         tags: &Tags,
         select: &Select,
     ) -> Result<Done, Problem> {

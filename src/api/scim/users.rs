@@ -8,14 +8,14 @@ use super::patch::{self, Touched};
 use super::problem::Problem;
 use super::schema::{ResourceType, WSO2_URN};
 use super::select::Select;
-use super::service::{Operation, Service};
+use super::service::{Act, Service};
 use super::tag::Tags;
 use super::user::{Writer, shown};
 use super::value::{self, Object};
 use crate::admin::{AdminError, PersonChange};
 use crate::domain::account::Account;
 use crate::domain::lock::Reason;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 const USER: ResourceType = ResourceType::User;
 
@@ -26,18 +26,18 @@ impl Service {
     pub(super) async fn user_operation(
         &self,
         id: &str,
-        operation: Operation<'_>,
+        operation: Act<'_>,
         tags: &Tags,
         select: &Select,
     ) -> Result<Done, Problem> {
         match operation {
-            Operation::Create(sent) => self.create_user(sent, select).await,
-            Operation::Delete => self.delete_user(id, tags).await,
-            Operation::Read => {
+            Act::Create(sent) => self.create_user(sent, select).await,
+            Act::Delete => self.delete_user(id, tags).await,
+            Act::Read => {
                 let account = self.visible(id).await?;
                 self.user(StatusCode::OK, &account, select).await
             }
-            Operation::Patch(_) | Operation::Replace(_) => {
+            Act::Patch(_) | Act::Replace(_) => {
                 self.change_user(id, operation, tags, select).await
             }
         }
@@ -55,9 +55,8 @@ impl Service {
 
     /// The same, for whoever may see it: everybody sees themselves.
     async fn visible(&self, id: &str) -> Result<Account, Problem> {
-        let own = id_of(id).is_some_and(|id| self.caller.account.id == id);
-        if !own {
-            self.caller.rights.require(Permission::ViewUsers)?;
+        if !id_of(id).is_some_and(|id| self.caller.is(id)) {
+            self.caller.rights.require(Operation::ViewUser)?;
         }
         self.account(id).await
     }
@@ -74,7 +73,7 @@ impl Service {
     }
 
     async fn create_user(&self, sent: &Object, select: &Select) -> Result<Done, Problem> {
-        self.caller.rights.require(Permission::ManageUsers)?;
+        self.caller.rights.require(Operation::CreateUser)?;
         let wanted = value::resource(USER, sent, self.flavour)?;
         let touched = named_in(&wanted, None, self);
         let person = self.writer(None, &touched).person(&wanted)?;
@@ -90,15 +89,15 @@ impl Service {
     async fn change_user(
         &self,
         id: &str,
-        operation: Operation<'_>,
+        operation: Act<'_>,
         tags: &Tags,
         select: &Select,
     ) -> Result<Done, Problem> {
         let mut tries = TRIES;
         loop {
+            // Before anything else, which would tell a stranger something.
+            self.may_change(id)?;
             let account = self.account(id).await?;
-            // Before what is wrong with the rest, which would tell a stranger something.
-            self.may_change(&account)?;
             tags.check(account.version)?;
             let mut change = self.wanted_of(&account, operation)?;
             change.expect(account.version);
@@ -111,9 +110,9 @@ impl Service {
         }
     }
 
-    fn may_change(&self, account: &Account) -> Result<(), Problem> {
-        if self.caller.account.id != account.id {
-            self.caller.rights.require(Permission::ManageUsers)?;
+    fn may_change(&self, id: &str) -> Result<(), Problem> {
+        if !id_of(id).is_some_and(|id| self.caller.is(id)) {
+            self.caller.rights.require(Operation::UpdateUser)?;
         }
         Ok(())
     }
@@ -122,12 +121,12 @@ impl Service {
     fn wanted_of(
         &self,
         account: &Account,
-        operation: Operation<'_>,
+        operation: Act<'_>,
     ) -> Result<PersonChange, Problem> {
         let before = shown(account, &[], self.flavour, self.admin.now());
         let (wanted, touched) = match operation {
-            Operation::Patch(body) => self.patched(before, body)?,
-            Operation::Replace(sent) => {
+            Act::Patch(body) => self.patched(before, body)?,
+            Act::Replace(sent) => {
                 let wanted = value::resource(USER, sent, self.flavour)?;
                 let touched = named_in(&wanted, Some(&before), self);
                 (wanted, touched)
@@ -147,7 +146,7 @@ impl Service {
     }
 
     async fn delete_user(&self, id: &str, tags: &Tags) -> Result<Done, Problem> {
-        self.caller.rights.require(Permission::ManageUsers)?;
+        self.caller.rights.require(Operation::DeleteUser)?;
         let account = self.account(id).await?;
         tags.check(account.version)?;
         let reason = Reason::try_from(format!("via scim by {}", self.actor().name()));

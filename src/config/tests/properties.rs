@@ -10,9 +10,9 @@ use super::*;
 use crate::config::file::{Admin, Limits, Lockout, LockoutAddress, LockoutPair, Sessions};
 use crate::config::kind::{
     Colour, Header, HostName, HostTold, Line, LockFor, LogLevel, Longest, MaybeHeader, MaybeListen,
-    OpenPath, SupportUrl, Window,
+    OpenPath, Retention, SupportUrl, Window,
 };
-use crate::config::value::{Ceiling, Count, Length, Size};
+use crate::config::value::{Ceiling, Count, Length, LicenceLimit, Size};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, Preset, WindowKind};
 
@@ -153,7 +153,10 @@ prop_compose! {
         branding in (option::of(line()), option::of(line())),
         accent in option::of("#[0-9a-f]{6}|#[0-9a-f]{3}"),
         help in option::of("(https?://|mailto:)[!-~]{1,20}"),
-        (deletion, disabling) in any::<(Option<bool>, Option<bool>)>(),
+        lifetime in option::of(60..=86_400_u64),
+        [deletion, disabling, reuse_logins] in any::<[Option<bool>; 3]>(),
+        kept in option::of("forever|[2-9][0-9]{0,3}d"),
+        limit in option::of(option::of(1u64..=1_000_000_000)),
     ) -> Written {
         let mut written = Written::default();
         let mut names = names.into_iter().map(MaybeHeader);
@@ -171,7 +174,11 @@ prop_compose! {
         (written.branding.name, written.branding.contact) = branding;
         written.branding.accent = accent.map(Colour);
         written.branding.support_url = help.map(SupportUrl);
+        written.tokens.lifetime = lifetime.map(Length::secs);
         (written.accounts.deletion, written.accounts.disabling) = (deletion, disabling);
+        written.accounts.reuse_logins = reuse_logins;
+        written.audit.retention = kept.map(Retention);
+        written.licences.limit = limit.map(LicenceLimit);
         written
     }
 }

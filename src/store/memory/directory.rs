@@ -12,13 +12,14 @@ use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::keyring::{AuditLink, Keyring};
+use crate::store::keyring::Keyring;
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    GroupStore, LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
+    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
+    FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
+    SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -55,7 +56,7 @@ impl SingleProcessDirectory {
         done
     }
 
-    fn log(
+    pub(super) fn log(
         &self,
         state: &mut State,
         at: Timestamp,
@@ -64,11 +65,11 @@ impl SingleProcessDirectory {
         states: (Option<&Account>, Option<&Account>),
     ) {
         let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
-        self.log_states(state, at, account, note, (json(states.0), json(states.1)));
+        self.append(state, at, account, note, (json(states.0), json(states.1)));
     }
 
-    /// The same of what is no account.
-    pub(super) fn log_states(
+    /// Appends a record, with what was there before and after as JSON.
+    pub(super) fn append(
         &self,
         state: &mut State,
         at: Timestamp,
@@ -76,12 +77,9 @@ impl SingleProcessDirectory {
         note: Note,
         states: (Option<String>, Option<String>),
     ) {
-        let previous = state
-            .audit
-            .last()
-            .map_or(AuditLink::FIRST, |(_, link)| link.clone());
+        let (last, previous) = state.audit_end();
         let record = AuditRecord {
-            position: state.audit.len() as u64 + 1,
+            position: last + 1,
             at,
             actor: note.actor,
             action: note.action,
@@ -92,7 +90,36 @@ impl SingleProcessDirectory {
             after: states.1,
         };
         let link = self.0.keyring.audit_link(&previous, &record);
-        state.audit.push((record, link));
+        state.audit.push(AuditEntry { record, link });
+    }
+
+    /// Changes an account by a decision on the facts as they are.
+    pub(super) fn decide(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Result<Option<Changed>, StoreError> {
+        let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+        let account = record.account.clone();
+        let other_active_admins = state.other_active_admins(id, at);
+        let devices = state.devices.of(&account, at);
+        let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+        let facts = Facts {
+            account: &account,
+            other_active_admins,
+            devices: &devices,
+            licences_used: state.licences_used(),
+            now: at,
+        };
+        let Some(Edit { account, password_hash, note }) = decide(facts) else {
+            return Ok(None);
+        };
+        let changed = state.replace(id, account, password_hash, at)?;
+        let states = (Some(&changed.before), Some(&changed.account));
+        self.log(state, at, Some(id), note, states);
+        Ok(Some(changed))
     }
 }
 
@@ -191,6 +218,10 @@ impl Directory for SingleProcessDirectory {
         &self.0.keyring
     }
 
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.0.bus
     }
@@ -247,9 +278,17 @@ impl Directory for SingleProcessDirectory {
             .and_then(|record| record.password_hash.clone())))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>> {
         now(self.write(|state, at| {
             state.check_unique(&new)?;
+            if new.lifecycle == Lifecycle::Active {
+                CreateError::unless_licensed(state.licences_used(), licences)?;
+            }
             let account = state.insert(new, at);
             state.feed.append(at, Some(account.id));
             self.log(state, at, Some(account.id), note, (None, Some(&account)));
@@ -262,22 +301,11 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(self.write(|state, at| {
-            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
-            let account = record.account.clone();
-            let other_active_admins = state.other_active_admins(id, at);
-            let devices = state.devices.of(&account, at);
-            let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-            let facts =
-                Facts { account: &account, other_active_admins, devices: &devices, now: at };
-            let Some(Edit { account, password_hash, note }) = decide(facts) else {
-                return Ok(None);
-            };
-            let changed = state.replace(id, account, password_hash, at)?;
-            let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), note, states);
-            Ok(Some(changed))
-        }))
+        now(self.write(|state, at| self.decide(state, at, id, decide)))
+    }
+
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>> {
+        now(Ok(self.state().headcount(self.0.clock.wall())))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
@@ -328,31 +356,24 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
+        state
+            .invitations
+            .retain(|_, invitation| invitation.expires_at >= before);
         let expired = state.sessions.forget(before) + state.devices.prune(before);
+        let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
-        let state = self.state();
-        let wanted = |record: &&AuditRecord| {
-            query.account.is_none_or(|id| record.account == Some(id))
-                && query.before.is_none_or(|before| record.position < before)
-        };
-        let newest_first = state.audit.iter().rev().map(|(record, _)| record);
-        let page = newest_first.filter(wanted).take(query.limit as usize);
-        now(Ok(page.cloned().collect()))
+    fn audit_log(&self) -> &dyn AuditLog {
+        self
     }
 
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
-        let state = self.state();
-        let mut previous = AuditLink::FIRST;
-        for (record, link) in &state.audit {
-            previous = self.0.keyring.audit_link(&previous, record);
-            if previous != *link {
-                return now(Ok(Err(BrokenChain { position: record.position })));
-            }
-        }
-        now(Ok(Ok(state.audit.len() as u64)))
+    fn invitations(&self) -> &dyn InvitationStore {
+        self
+    }
+
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.named(id)))
     }
 
     fn create_token(
@@ -361,10 +382,7 @@ impl Directory for SingleProcessDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
         now(self.write(|state, at| {
-            if !state.accounts.contains_key(&new.owner) {
-                let missing = format!("there is no account {}", new.owner);
-                return Err(StoreError::unavailable(missing));
-            }
+            state.check_owner(new.owner)?;
             let token = ApiToken {
                 key: new.key,
                 owner: new.owner,
@@ -376,7 +394,7 @@ impl Directory for SingleProcessDirectory {
             };
             state.tokens.insert(token.key.id(), token.clone());
             state.feed.append(at, None);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            self.log(state, at, token.owner.account(), note, (None, None));
             Ok(token)
         }))
     }
@@ -390,7 +408,14 @@ impl Directory for SingleProcessDirectory {
             .cloned()))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        now(Ok(self.state().tokens.get(&id).cloned()))
+    }
+
+    fn tokens(
+        &self,
+        owner: Option<TokenOwner>,
+    ) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
         let state = self.state();
         let wanted = |token: &&ApiToken| owner.is_none_or(|owner| token.owner == owner);
         let mut tokens: Vec<ApiToken> = state.tokens.values().filter(wanted).cloned().collect();
@@ -405,8 +430,10 @@ impl Directory for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
         now(Ok(self.write(|state, at| {
             let token = state.tokens.remove(&id)?;
-            state.ends.append(at, id);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            if token.owner.account().is_some() {
+                state.ends.append(at, id);
+            }
+            self.log(state, at, token.owner.account(), note, (None, None));
             Some(token)
         })))
     }

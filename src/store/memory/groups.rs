@@ -76,7 +76,7 @@ impl GroupStore for SingleProcessDirectory {
             let after = described(&group, &joined, &[]);
             let held = Held { group: group.clone(), members: new.members };
             state.groups.held.insert(id, held);
-            self.log_states(state, at, None, note, (None, Some(after)));
+            self.append(state, at, None, note, (None, Some(after)));
             Ok(group)
         })))
     }
@@ -127,7 +127,7 @@ impl GroupStore for SingleProcessDirectory {
                 held.group = group.clone();
             }
             let states = (described(&before, &[], &[]), described(&group, &joined, &left));
-            self.log_states(state, at, None, note, (Some(states.0), Some(states.1)));
+            self.append(state, at, None, note, (Some(states.0), Some(states.1)));
             Ok(Some(GroupChanged { group, changed: true }))
         })))
     }
@@ -143,7 +143,7 @@ impl GroupStore for SingleProcessDirectory {
             let left: Vec<_> = held.members.iter().copied().collect();
             let before = described(&held.group, &[], &left);
             state.groups.held.remove(&id);
-            self.log_states(state, at, None, note, (Some(before), None));
+            self.append(state, at, None, note, (Some(before), None));
             Some(true)
         })))
     }

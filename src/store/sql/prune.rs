@@ -40,14 +40,21 @@ const fn of_sessions(number: i64) -> Stream {
 const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
     (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)";
 
+const EXPIRED_INVITATIONS: &str = "DELETE FROM invitations WHERE account IN \
+    (SELECT account FROM invitations WHERE expires_at < $1 LIMIT $2)";
+
 /// A device's name is unique within its account alone.
 const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
     (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
 
+/// Those of accounts stay, for their owners to see why a program stopped working.
+const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
+    (SELECT id FROM api_tokens WHERE application IS NOT NULL AND expires_at < $1 LIMIT $2)";
+
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES] {
+        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS] {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

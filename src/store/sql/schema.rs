@@ -18,6 +18,9 @@ pub(super) const DIRECTORY: &Migrations = &[
     (4, include_str!("migrations/directory/0004_details.sql")),
     (5, include_str!("migrations/directory/0005_names.sql")),
     (6, include_str!("migrations/directory/0006_groups.sql")),
+    (7, include_str!("migrations/directory/0007_applications.sql")),
+    (10, include_str!("migrations/directory/0010_audit.sql")),
+    (12, include_str!("migrations/directory/0012_invitations.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

@@ -36,14 +36,18 @@ pub(super) fn wanted(members: Option<&Value>) -> Result<Vec<Step>, Problem> {
 
 /// The accounts that a list of members names, or a single one.
 fn ids(value: &Value) -> Result<Vec<AccountId>, Problem> {
-    match value {
-        Value::Null => Ok(Vec::new()),
-        Value::Array(all) => all.iter().map(id).collect(),
-        one => Ok(vec![id(one)?]),
-    }
+    let all = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(all) => all.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let all: Vec<Option<AccountId>> = all.iter().map(id).collect::<Result<_, _>>()?;
+    Ok(all.into_iter().flatten().collect())
 }
 
-fn id(member: &Value) -> Result<AccountId, Problem> {
+/// Whose account it is; `None`: nobody's. Directories send members before they send the
+/// people, and don't stop at one who is nobody yet.
+fn id(member: &Value) -> Result<Option<AccountId>, Problem> {
     let part = |wanted: &str| {
         let parts = member.as_object()?;
         let (_, value) = parts.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
@@ -54,8 +58,7 @@ fn id(member: &Value) -> Result<AccountId, Problem> {
     }
     let link = part("$ref").and_then(|link| link.rsplit('/').next());
     let named = part("value").or(link).ok_or_else(|| Problem::value("a member has a value"))?;
-    let unknown = || Problem::value(format!("there is no user {named:?} to be a member"));
-    id_of(named).ok_or_else(unknown)
+    Ok(id_of(named))
 }
 
 /// The steps that are about members, and the others.
@@ -130,6 +133,8 @@ pub(super) async fn apply(
             }
         }
     }
+    let living = service.admin.living(change.added()).await?;
+    change.retain_added(|account| living.contains(account));
     Ok(())
 }
 

@@ -84,7 +84,7 @@ impl Work {
         }
         let named = value.as_object();
         let named = named.ok_or_else(|| Problem::value(format!("{} is an object", extension.urn)))?;
-        for (name, value) in named {
+        for (name, value) in named.iter().filter(|(name, _)| *name != "schemas") {
             self.at(&format!("{}:{name}", extension.urn), verb, value)?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Groups of people.
 
 use super::core::link;
-use super::{Attribute, Mutability, Schema};
+use super::{Attribute, Mutability, Returned, Schema};
 
 const MEMBERS: &[Attribute] = &[
     Attribute::text("value", "The member's id").exact().mutability(Mutability::Immutable),
@@ -9,7 +9,11 @@ const MEMBERS: &[Attribute] = &[
     Attribute::text("type", "What the member is")
         .mutability(Mutability::Immutable)
         .canonical(&["User"]),
-    Attribute::text("display", "What the member is called").read_only(),
+    // As the standard's own schema has it, which has no more: clients compare what they
+    // sent with what they get.
+    Attribute::text("display", "What the member is called")
+        .read_only()
+        .returned(Returned::Request),
 ];
 
 pub(super) const GROUP: Schema = Schema {

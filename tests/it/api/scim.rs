@@ -119,7 +119,7 @@ impl Reply {
 
     /// It is an error in the form of the standard.
     #[track_caller]
-    pub(super) fn is_problem(&self, status: u16, kind: Option<&str>) {
+    pub(super) fn is_scim_problem(&self, status: u16, kind: Option<&str>) {
         self.is(status);
         assert_eq!(self.body["schemas"], json!([ERROR]), "{}", self.text);
         assert_eq!(self.body["status"], status.to_string(), "{}", self.text);

@@ -79,7 +79,7 @@ async fn v20_what_makes_no_sense_is_refused() {
     for (mount, kind) in [(STRICT, "invalidFilter"), (WSO2, "InvalidFilter")] {
         let scim = Scim::at(&stand, mount);
         for bad in ["bad ((", "active gt true", "nosuch eq \"x\"", "userName eq"] {
-            scim.list(&[("filter", bad)]).await.is_problem(400, Some(kind));
+            scim.list(&[("filter", bad)]).await.is_scim_problem(400, Some(kind));
         }
     }
 }
@@ -123,7 +123,7 @@ async fn searches_ask_in_their_body() {
     let only = scim.post("/.search", json!({ "filter": "userName eq \"bob\"" })).await;
     assert_eq!((only.names(), &only.body["totalResults"]), (vec!["bob".to_owned()], &json!(1)));
     let bad = scim.post("/.search", json!({ "filter": "nosuch pr" })).await;
-    bad.is_problem(400, Some("invalidFilter"));
+    bad.is_scim_problem(400, Some("invalidFilter"));
 }
 
 #[tokio::test]
@@ -136,12 +136,12 @@ async fn v24_v25_what_there_is_is_only_read() {
             for method in ["POST", "PUT", "PATCH", "DELETE"] {
                 let body = if method == "DELETE" { "" } else { "{}" };
                 let answer = scim.send(method, path, &[], body).await;
-                answer.is_problem(405, None);
+                answer.is_scim_problem(405, None);
                 assert_eq!(answer.headers["allow"], "GET", "{method} {path}");
             }
         }
         for path in ["/Schemas?filter=id+pr", "/ResourceTypes?filter=id+pr"] {
-            scim.get(path).await.is_problem(403, None);
+            scim.get(path).await.is_scim_problem(403, None);
         }
         let schemas = scim.get("/Schemas").await;
         assert!(!schemas.text.contains("null"), "{}", schemas.text);

@@ -136,7 +136,10 @@ impl Admin {
             NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash };
         let note = actor.note(Action::AccountCreated, None);
         let licences = self.licence_limit().await?;
-        let made = self.directory.create_within(licences, new.clone(), note.clone()).await;
+        let made = self
+            .directory
+            .create_within(licences, new.clone(), note.clone())
+            .await;
         let account = match made {
             Err(CreateError::LoginRetired { login })
                 if self.set_login_aside(actor, &login).await? =>

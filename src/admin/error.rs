@@ -2,9 +2,9 @@
 
 use crate::admin::Target;
 use crate::domain::account::AccountId;
-use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::application::ApplicationId;
 use crate::domain::device::DeviceId;
+use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
@@ -180,7 +180,9 @@ pub enum AdminError {
         target: Target,
     },
     /// Somebody is to be in a group who is nobody, or deleted.
-    #[error("there is no account {account} to be in the group: list the accounts to find whom you mean")]
+    #[error(
+        "there is no account {account} to be in the group: list the accounts to find whom you mean"
+    )]
     NoMember {
         /// Who was to be in it.
         account: AccountId,

@@ -12,8 +12,8 @@ use crate::domain::operation::Operation;
 use crate::domain::permission::Permissions;
 use crate::domain::standing::Version;
 use crate::store::{
-    AccountFilter, AccountSearch, GroupChanged, GroupEdit, GroupPage, GroupQuery, Member, MemberChange, Membership, NewGroup,
-    NoMember,
+    AccountFilter, AccountSearch, GroupChanged, GroupEdit, GroupPage, GroupQuery, Member,
+    MemberChange, Membership, NewGroup, NoMember,
 };
 
 /// The longest external id, and the most that interfaces keep of a group as JSON.
@@ -226,7 +226,10 @@ impl Admin {
         account: AccountId,
     ) -> Result<Permissions, AdminError> {
         let memberships = self.memberships(vec![account]).await?;
-        Ok(memberships.iter().flat_map(|one| one.permissions.iter()).collect())
+        Ok(memberships
+            .iter()
+            .flat_map(|one| one.permissions.iter())
+            .collect())
     }
 
     /// Changes a group and who is in it, all of it or nothing. Who is in a group that
@@ -251,11 +254,17 @@ impl Admin {
                 None
             }
         };
-        let done = self.directory.groups().change_group(id, Box::new(decide)).await?;
+        let done = self
+            .directory
+            .groups()
+            .change_group(id, Box::new(decide))
+            .await?;
         if let Some(error) = refused {
             return Err(error);
         }
-        let changed = done.map_err(nobody)?.ok_or(AdminError::NoSuchGroup { id })?;
+        let changed = done
+            .map_err(nobody)?
+            .ok_or(AdminError::NoSuchGroup { id })?;
         if changed.changed {
             self.count(Action::GroupUpdated);
         }
@@ -277,11 +286,18 @@ impl Admin {
         actor.require(Operation::DeleteGroup)?;
         let mut refused = None;
         let decide = |group: &Group| {
-            let allowed = may_change(actor, Operation::DeleteGroup, group).and_then(|()| is_as_seen(group, expected));
+            let allowed = may_change(actor, Operation::DeleteGroup, group)
+                .and_then(|()| is_as_seen(group, expected));
             refused = allowed.err();
-            refused.is_none().then(|| actor.note(Action::GroupDeleted, None))
+            refused
+                .is_none()
+                .then(|| actor.note(Action::GroupDeleted, None))
         };
-        let deleted = self.directory.groups().delete_group(id, Box::new(decide)).await?;
+        let deleted = self
+            .directory
+            .groups()
+            .delete_group(id, Box::new(decide))
+            .await?;
         if let Some(error) = refused {
             return Err(error);
         }
@@ -325,8 +341,8 @@ fn nobody(missing: NoMember) -> AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::permission::Permission;
     use crate::admin::tests::{NOW, administrator, cli, manager, person};
+    use crate::domain::permission::Permission;
 
     fn group(permissions: &[Permission]) -> Group {
         Group {

@@ -24,7 +24,10 @@ impl Admin {
             return Ok(false);
         };
         let decide = |facts: Facts<'_>| edit(&facts, actor, login);
-        let changed = self.directory.change(tombstone.id, Box::new(decide)).await?;
+        let changed = self
+            .directory
+            .change(tombstone.id, Box::new(decide))
+            .await?;
         Ok(changed.is_some())
     }
 }

@@ -40,10 +40,7 @@ pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Val
 }
 
 /// The same, never an empty one, of at most so many bytes.
-pub(super) async fn object_within(
-    body: Body,
-    max: usize,
-) -> Result<Map<String, Value>, NoObject> {
+pub(super) async fn object_within(body: Body, max: usize) -> Result<Map<String, Value>, NoObject> {
     read(&bytes_within(body, max).await?, false)
 }
 

@@ -112,7 +112,12 @@ async fn admitted(State(admin): State<Admin>, request: Request, next: Next) -> R
 }
 
 async fn categories() -> Json<Value> {
-    Json(Connector::ALL.iter().map(Connector::category_link).collect())
+    Json(
+        Connector::ALL
+            .iter()
+            .map(Connector::category_link)
+            .collect(),
+    )
 }
 
 async fn shown(admin: &Admin, caller: &Caller, connector: &Connector) -> Result<Value, Refusal> {
@@ -161,8 +166,14 @@ async fn change(
     sent: axum::body::Body,
 ) -> Result<StatusCode, Refusal> {
     let found = find(&category, &connector)?;
-    let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    let kind = kind.unwrap_or_default().split(|b| *b == b';').next().unwrap_or_default();
+    let kind = headers
+        .get(http::header::CONTENT_TYPE)
+        .map(http::HeaderValue::as_bytes);
+    let kind = kind
+        .unwrap_or_default()
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or_default();
     if !kind.trim_ascii().eq_ignore_ascii_case(b"application/json") {
         let words = "the body is application/json";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
@@ -181,7 +192,11 @@ async fn change(
         .collect();
     let pairs = pairs.ok_or_else(|| wrong("a property has a name and a value, both texts"))?;
     let setting = admin.setting(&caller.actor(), found.setting).await?;
-    let value = found.changed(&setting.value, &pairs).map_err(|words| wrong(&words))?;
-    admin.set_setting(&caller.actor(), found.setting, &value).await?;
+    let value = found
+        .changed(&setting.value, &pairs)
+        .map_err(|words| wrong(&words))?;
+    admin
+        .set_setting(&caller.actor(), found.setting, &value)
+        .await?;
     Ok(StatusCode::OK)
 }

@@ -49,12 +49,19 @@ struct Mount {
 /// Both mounts.
 pub(super) fn router(admin: &Admin) -> Router {
     let mounts = Flavour::ALL.map(|flavour| Mount { admin: admin.clone(), flavour });
-    mounts.into_iter().map(mounted).fold(Router::new(), Router::merge)
+    mounts
+        .into_iter()
+        .map(mounted)
+        .fold(Router::new(), Router::merge)
 }
 
 fn mounted(mount: Mount) -> Router {
     let at = |path: &str| format!("{}{path}", mount.flavour.mount());
-    let one = || get(handlers::read).put(handlers::replace).patch(handlers::patch);
+    let one = || {
+        get(handlers::read)
+            .put(handlers::replace)
+            .patch(handlers::patch)
+    };
     let one = || one().delete(handlers::delete);
     let many = || get(handlers::list).post(handlers::create);
     Router::new()
@@ -96,10 +103,12 @@ async fn admitted(State(mount): State<Mount>, request: Request, next: Next) -> R
 
 async fn admit(mount: Mount, request: Request) -> Result<Request, Problem> {
     let (mut head, body) = request.into_parts();
-    let caller = token::caller(&mount.admin, &head).await.map_err(|stranger| match stranger {
-        Stranger::Silent | Stranger::Refused(_) => Problem::unauthenticated(),
-        Stranger::Unknown(error) => error.into(),
-    })?;
+    let caller = token::caller(&mount.admin, &head)
+        .await
+        .map_err(|stranger| match stranger {
+            Stranger::Silent | Stranger::Refused(_) => Problem::unauthenticated(),
+            Stranger::Unknown(error) => error.into(),
+        })?;
     let Mount { admin, flavour } = mount;
     head.extensions.insert(Service { admin, flavour, caller });
     Ok(Request::from_parts(head, body))
@@ -107,8 +116,15 @@ async fn admit(mount: Mount, request: Request) -> Result<Request, Problem> {
 
 /// A body has a type.
 fn check_type(headers: &HeaderMap, flavour: Flavour) -> Result<(), Problem> {
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let kind = kind.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
+    let kind = kind
+        .split(|b| *b == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
     let taken = [&b"application/scim+json"[..], b"application/json"];
     if taken.iter().any(|taken| taken.eq_ignore_ascii_case(kind)) {
         return Ok(());

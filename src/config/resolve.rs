@@ -15,8 +15,9 @@ use super::value::{LicenceLimit, Text};
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
-    ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT, BRANDING_CONTACT,
-    BRANDING_NAME, BRANDING_SUPPORT_URL, LICENCE_LIMIT, LOCKOUT, Setting, TOKEN_LIFETIME,
+    ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
+    BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL, LICENCE_LIMIT, LOCKOUT, Setting,
+    TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};

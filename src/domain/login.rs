@@ -210,7 +210,11 @@ mod tests {
         let bob = Login::new("bob").expect("a login");
         let aside = bob.set_aside(7);
         assert_eq!(aside.as_str(), "bob#DELETED-7");
-        assert_eq!(Login::try_from(aside.as_str().to_owned()), Ok(aside.clone()), "it is read back");
+        assert_eq!(
+            Login::try_from(aside.as_str().to_owned()),
+            Ok(aside.clone()),
+            "it is read back"
+        );
         assert_ne!(Login::new(aside.as_str()), Ok(aside.clone()));
         assert_ne!(TypedLogin::new(aside.as_str()).as_str(), aside.as_str());
         assert_eq!(aside.set_aside(7), aside);

@@ -59,8 +59,8 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, GroupStore, Headcount,
+    InvitationStore, NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.

@@ -11,9 +11,9 @@ mod hostile;
 mod lists;
 mod locks;
 mod manual;
-mod scim;
 mod oauth;
 mod own;
+mod scim;
 mod tokens;
 mod users;
 

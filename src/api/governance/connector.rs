@@ -48,13 +48,13 @@ impl Connector {
             friendly_name: "Account Disable",
             category: "Account Management",
             setting: &ACCOUNT_DISABLING,
-            read: |value| {
-                vec![(DISABLE, (value == "on").to_string(), "Enable account disabling")]
-            },
+            read: |value| vec![(DISABLE, (value == "on").to_string(), "Enable account disabling")],
             write: |value, pairs| {
                 let wanted = pairs.iter().rfind(|(name, _)| name == DISABLE);
                 let wanted = wanted.map(|(_, text)| policy::flag(text)).transpose()?;
-                Ok(wanted.map_or(value, |on| if on { "on" } else { "off" }).to_owned())
+                Ok(wanted
+                    .map_or(value, |on| if on { "on" } else { "off" })
+                    .to_owned())
             },
         },
     ];
@@ -69,7 +69,11 @@ impl Connector {
     }
 
     /// The value with these properties in it, or what is wrong with them.
-    pub(super) fn changed(&self, value: &str, pairs: &[(String, String)]) -> Result<String, String> {
+    pub(super) fn changed(
+        &self,
+        value: &str,
+        pairs: &[(String, String)],
+    ) -> Result<String, String> {
         let known = (self.read)(value);
         for (name, _) in pairs {
             let known = known.iter().any(|(own, ..)| own == name);
@@ -81,9 +85,7 @@ impl Connector {
     }
 
     pub(super) fn show(&self, value: &str) -> Value {
-        let property = |(name, value, words): (&str, String, &str)| {
-            json!({ "name": name, "value": value, "displayName": words, "description": words })
-        };
+        let property = |(name, value, words): (&str, String, &str)| json!({ "name": name, "value": value, "displayName": words, "description": words });
         json!({
             "id": self.id(),
             "name": self.name,

@@ -20,7 +20,9 @@ pub(super) fn is_known(name: &str) -> bool {
 
 /// The properties of a policy.
 pub(super) fn read(value: &str) -> Vec<(&'static str, String, &'static str)> {
-    let policy = value.parse::<LockoutPolicy>().unwrap_or_else(|_| LockoutPolicy::off());
+    let policy = value
+        .parse::<LockoutPolicy>()
+        .unwrap_or_else(|_| LockoutPolicy::off());
     let mut properties =
         vec![(ENABLE, (!policy.is_off()).to_string(), "Lock user accounts on failed sign-ins")];
     let Some(rules) = policy.by_account() else { return properties };
@@ -42,9 +44,15 @@ pub(super) fn read(value: &str) -> Vec<(&'static str, String, &'static str)> {
 /// The policy with these properties, or what is wrong with them.
 pub(super) fn write(value: &str, pairs: &[(String, String)]) -> Result<String, String> {
     let said = |wanted: &str| {
-        pairs.iter().rfind(|(name, _)| name == wanted).map(|(_, value)| value.trim())
+        pairs
+            .iter()
+            .rfind(|(name, _)| name == wanted)
+            .map(|(_, value)| value.trim())
     };
-    let enable = said(ENABLE).or_else(|| said(OLD_ENABLE)).map(flag).transpose()?;
+    let enable = said(ENABLE)
+        .or_else(|| said(OLD_ENABLE))
+        .map(flag)
+        .transpose()?;
     if enable == Some(false) || (enable.is_none() && value == OFF) {
         return Ok(OFF.to_owned());
     }
@@ -61,7 +69,11 @@ pub(super) fn write(value: &str, pairs: &[(String, String)]) -> Result<String, S
     }
     if let Some(ratio) = said(RATIO) {
         // As WSO2 reads it: what is no factor makes nothing longer.
-        let factor = ratio.parse::<u32>().ok().filter(|ratio| *ratio > 0).unwrap_or(1);
+        let factor = ratio
+            .parse::<u32>()
+            .ok()
+            .filter(|ratio| *ratio > 0)
+            .unwrap_or(1);
         policy = with(&policy, "growth", &factor.to_string());
     }
     Ok(policy)
@@ -76,13 +88,16 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
 }
 
 fn number(name: &str, text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("{name} is a number, not {text:?}"))
+    text.parse()
+        .map_err(|_| format!("{name} is a number, not {text:?}"))
 }
 
 /// The policy with this part said anew.
 fn with(policy: &str, part: &str, value: &str) -> String {
     let prefix = format!("{part}=");
-    let others = policy.split_whitespace().filter(|word| !word.starts_with(&prefix));
+    let others = policy
+        .split_whitespace()
+        .filter(|word| !word.starts_with(&prefix));
     let mut words: Vec<&str> = others.collect();
     let own = format!("{prefix}{value}");
     words.push(&own);
@@ -103,9 +118,14 @@ mod tests {
         let all = [(ENABLE, "true"), (ATTEMPTS, "7"), (MINUTES, "10"), (RATIO, "3")];
         for before in ["off", "balanced", "wso2", "clerk"] {
             let policy = written(before, &all).expect("a policy");
-            let read: Vec<_> = read(&policy).into_iter().map(|(name, value, _)| (name, value)).collect();
-            let expected: Vec<_> =
-                all.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            let read: Vec<_> = read(&policy)
+                .into_iter()
+                .map(|(name, value, _)| (name, value))
+                .collect();
+            let expected: Vec<_> = all
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect();
             assert_eq!(read, expected, "{before}: {policy}");
         }
         let forever = written("wso2", &[(MINUTES, "0")]).expect("a policy");

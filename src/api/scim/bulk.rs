@@ -72,13 +72,18 @@ impl Service {
         let id = id.map(|id| resolved(&Value::from(id), made)).transpose()?;
         let id = id.as_ref().and_then(Value::as_str);
         let data = resolved(&one.data, made)?;
-        let object = || data.as_object().ok_or_else(|| Problem::syntax("data is an object"));
+        let object = || {
+            data.as_object()
+                .ok_or_else(|| Problem::syntax("data is an object"))
+        };
         let operation = match (one.method.to_ascii_uppercase().as_str(), id) {
             ("POST", None) => Act::Create(object()?),
             ("PUT", Some(_)) => Act::Replace(object()?),
             ("PATCH", Some(_)) => Act::Patch(object()?),
             ("DELETE", Some(_)) => Act::Delete,
-            _ => return Err(Problem::syntax("POST goes to a type; PUT, PATCH and DELETE to an id")),
+            _ => {
+                return Err(Problem::syntax("POST goes to a type; PUT, PATCH and DELETE to an id"));
+            }
         };
         let tags = Tags::of_version(one.version.as_deref());
         let select = Select::default();
@@ -90,7 +95,9 @@ impl Service {
 /// The type, and whom it is about.
 fn target(path: &str) -> Result<(ResourceType, Option<&str>), Problem> {
     let path = path.strip_prefix('/').unwrap_or(path);
-    let (name, id) = path.split_once('/').map_or((path, None), |(name, id)| (name, Some(id)));
+    let (name, id) = path
+        .split_once('/')
+        .map_or((path, None), |(name, id)| (name, Some(id)));
     let mut all = ResourceType::ALL.into_iter();
     let kind = all.find(|kind| kind.endpoint().trim_start_matches('/') == name);
     match (kind, id) {
@@ -103,7 +110,9 @@ fn target(path: &str) -> Result<(ResourceType, Option<&str>), Problem> {
 
 fn read(body: &Object) -> Result<(Vec<One>, usize), Problem> {
     let member = |wanted: &str| {
-        body.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+        body.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
     };
     let all = member("Operations").and_then(Value::as_array);
     let all = all.ok_or_else(|| Problem::syntax("a bulk has a member Operations, a list"))?;
@@ -111,7 +120,9 @@ fn read(body: &Object) -> Result<(Vec<One>, usize), Problem> {
         let words = format!("a bulk has at most {MAX_OPERATIONS} operations");
         return Err(Problem::new(http::StatusCode::PAYLOAD_TOO_LARGE, words));
     }
-    let allowed = member("failOnErrors").and_then(Value::as_u64).unwrap_or_default();
+    let allowed = member("failOnErrors")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let all: Vec<One> = all.iter().map(one).collect::<Result<_, _>>()?;
     let mut seen = std::collections::HashSet::new();
     for one in &all {
@@ -127,9 +138,13 @@ fn read(body: &Object) -> Result<(Vec<One>, usize), Problem> {
 }
 
 fn one(sent: &Value) -> Result<One, Problem> {
-    let sent = sent.as_object().ok_or_else(|| Problem::syntax("an operation is an object"))?;
+    let sent = sent
+        .as_object()
+        .ok_or_else(|| Problem::syntax("an operation is an object"))?;
     let member = |wanted: &str| {
-        sent.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+        sent.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
     };
     let text = |name: &str| member(name).and_then(Value::as_str).map(str::to_owned);
     let needed = |name: &str| {

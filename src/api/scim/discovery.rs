@@ -57,7 +57,12 @@ fn list(resources: Vec<Value>) -> Value {
 }
 
 pub(super) fn resource_types(flavour: Flavour) -> Value {
-    list(ResourceType::ALL.into_iter().map(|kind| kind.to_json(flavour)).collect())
+    list(
+        ResourceType::ALL
+            .into_iter()
+            .map(|kind| kind.to_json(flavour))
+            .collect(),
+    )
 }
 
 pub(super) fn resource_type(flavour: Flavour, name: &str) -> Result<Value, Problem> {
@@ -68,11 +73,18 @@ pub(super) fn resource_type(flavour: Flavour, name: &str) -> Result<Value, Probl
 }
 
 pub(super) fn schemas(flavour: Flavour) -> Value {
-    list(schema::all(flavour).into_iter().map(|schema| schema.to_json(flavour)).collect())
+    list(
+        schema::all(flavour)
+            .into_iter()
+            .map(|schema| schema.to_json(flavour))
+            .collect(),
+    )
 }
 
 pub(super) fn schema_of(flavour: Flavour, urn: &str) -> Result<Value, Problem> {
-    let found = schema::all(flavour).into_iter().find(|schema| schema.urn.eq_ignore_ascii_case(urn));
+    let found = schema::all(flavour)
+        .into_iter()
+        .find(|schema| schema.urn.eq_ignore_ascii_case(urn));
     let found = found.ok_or_else(|| Problem::not_found("there is no such schema"))?;
     Ok(found.to_json(flavour))
 }

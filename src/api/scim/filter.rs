@@ -57,11 +57,15 @@ impl Operator {
 
     fn named(word: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
-        all.find(|(_, name)| name.eq_ignore_ascii_case(word)).map(|(operator, _)| operator)
+        all.find(|(_, name)| name.eq_ignore_ascii_case(word))
+            .map(|(operator, _)| operator)
     }
 
     fn word(self) -> &'static str {
-        Self::ALL.into_iter().find(|(own, _)| *own == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .into_iter()
+            .find(|(own, _)| *own == self)
+            .map_or("", |(_, name)| name)
     }
 
     const fn is_of_texts(self) -> bool {
@@ -146,7 +150,8 @@ impl Filter<String> {
         &self,
         find: &dyn Fn(&String) -> Result<Target, Problem>,
     ) -> Result<Filter<Target>, Problem> {
-        let both = |a: &Self, b: &Self| Ok::<_, Problem>((Box::new(a.map(find)?), Box::new(b.map(find)?)));
+        let both =
+            |a: &Self, b: &Self| Ok::<_, Problem>((Box::new(a.map(find)?), Box::new(b.map(find)?)));
         Ok(match self {
             Self::And(a, b) => both(a, b).map(|(a, b)| Filter::And(a, b))?,
             Self::Or(a, b) => both(a, b).map(|(a, b)| Filter::Or(a, b))?,

@@ -87,11 +87,19 @@ impl Service {
             return Ok(shown);
         }
         let limit = u32::try_from(*room + 1).unwrap_or(u32::MAX);
-        let members = self.admin.members(&self.actor(), group.id, None, limit).await?;
+        let members = self
+            .admin
+            .members(&self.actor(), group.id, None, limit)
+            .await?;
         if members.len() <= *room {
             *room -= members.len();
             let members: Vec<Value> = members.iter().map(|one| member(one, self)).collect();
-            value::set(&mut shown, None, "members", (!members.is_empty()).then_some(members.into()));
+            value::set(
+                &mut shown,
+                None,
+                "members",
+                (!members.is_empty()).then_some(members.into()),
+            );
         }
         Ok(shown)
     }
@@ -104,7 +112,10 @@ impl Service {
         let steps = members::wanted(wanted.get("members"))?;
         members::apply(self, None, &steps, change.members()).await?;
         let name = name_of(&wanted)?;
-        let made = self.admin.create_group(&self.actor(), change.into_new(name)).await?;
+        let made = self
+            .admin
+            .create_group(&self.actor(), change.into_new(name))
+            .await?;
         self.group(StatusCode::CREATED, &made, select).await
     }
 
@@ -117,7 +128,10 @@ impl Service {
     ) -> Result<Done, Problem> {
         let mut tries = TRIES;
         loop {
-            let group = self.admin.group_to(&self.actor(), Operation::UpdateGroup, id).await?;
+            let group = self
+                .admin
+                .group_to(&self.actor(), Operation::UpdateGroup, id)
+                .await?;
             tags.check(group.version)?;
             let mut change = GroupChange::default();
             let (wanted, steps) = self.wanted_group(&group, operation).await?;
@@ -151,8 +165,7 @@ impl Service {
                 steps.extend(members::wanted(wanted.get("members"))?);
                 // What was too much to be shown is not taken away by saying nothing of it.
                 let unshown = !wanted.contains_key("members")
-                    && self.admin.count_members(&self.actor(), group.id).await?
-                        > MAX_SHOWN as u64;
+                    && self.admin.count_members(&self.actor(), group.id).await? > MAX_SHOWN as u64;
                 Ok((wanted, if unshown { Vec::new() } else { steps }))
             }
             _ => Ok((plain(group, self), Vec::new())),
@@ -160,7 +173,10 @@ impl Service {
     }
 
     async fn delete_group(&self, id: GroupId, tags: &Tags) -> Result<Done, Problem> {
-        let group = self.admin.group_to(&self.actor(), Operation::DeleteGroup, id).await?;
+        let group = self
+            .admin
+            .group_to(&self.actor(), Operation::DeleteGroup, id)
+            .await?;
         tags.check(group.version)?;
         let expected = tags.are_given().then_some(group.version);
         self.admin.delete_group(&self.actor(), id, expected).await?;
@@ -169,7 +185,10 @@ impl Service {
 }
 
 fn name_of(wanted: &Object) -> Result<GroupName, Problem> {
-    let name = wanted.get("displayName").and_then(Value::as_str).unwrap_or_default();
+    let name = wanted
+        .get("displayName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     GroupName::new(name).map_err(|error| Problem::value(error.to_string()))
 }
 

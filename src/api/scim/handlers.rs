@@ -9,8 +9,8 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 
 use super::answer::{Done, Scim};
-use super::check_type;
 use super::bulk::MAX_BYTES;
+use super::check_type;
 use super::discovery;
 use super::problem::Problem;
 use super::query::Query;
@@ -42,13 +42,21 @@ fn document(service: &Service, result: Result<Value, Problem>) -> Response {
 
 /// Which type an address is of.
 fn kind_of(service: &Service, uri: &Uri) -> ResourceType {
-    let rest = uri.path().strip_prefix(service.flavour.mount()).unwrap_or_default();
+    let rest = uri
+        .path()
+        .strip_prefix(service.flavour.mount())
+        .unwrap_or_default();
     let groups = rest.starts_with(ResourceType::Group.endpoint());
     if groups { ResourceType::Group } else { ResourceType::User }
 }
 
 fn id_of(service: &Service, named: Named, uri: &Uri) -> String {
-    let own = || service.caller.account().map(|account| account.id.to_string());
+    let own = || {
+        service
+            .caller
+            .account()
+            .map(|account| account.id.to_string())
+    };
     match named {
         Ok(Path(id)) => id,
         Err(_) if uri.path().ends_with("/Me") => own().unwrap_or_default(),
@@ -137,11 +145,7 @@ pub(super) async fn search_all(
     document(&service, found)
 }
 
-pub(super) async fn bulk(
-    Extension(service): Asked,
-    headers: HeaderMap,
-    sent: Body,
-) -> Response {
+pub(super) async fn bulk(Extension(service): Asked, headers: HeaderMap, sent: Body) -> Response {
     let done = match object(&service, &headers, sent).await {
         Ok(sent) => service.clone().bulk(&sent).await,
         Err(problem) => Err(problem),
@@ -159,7 +163,9 @@ pub(super) async fn create(
     let made = async {
         let select = Query::select(&query.unwrap_or_default())?;
         let (kind, sent) = (kind_of(&service, &uri), object(&service, &headers, sent).await?);
-        service.operate(kind, "", Act::Create(&sent), &Tags::default(), &select).await
+        service
+            .operate(kind, "", Act::Create(&sent), &Tags::default(), &select)
+            .await
     };
     answered(&service, made.await)
 }
@@ -183,7 +189,11 @@ pub(super) async fn read(
 /// Nothing, for who has it in this version already.
 fn unless_seen(done: Done, headers: &HeaderMap) -> Done {
     let seen = Tags::of(headers, IF_NONE_MATCH);
-    if done.version.as_ref().is_some_and(|version| seen.name_tag(version)) {
+    if done
+        .version
+        .as_ref()
+        .is_some_and(|version| seen.name_tag(version))
+    {
         return Done { status: StatusCode::NOT_MODIFIED, body: None, ..done };
     }
     done
@@ -203,7 +213,9 @@ async fn change(
         let select = Query::select(&query.unwrap_or_default())?;
         let (kind, sent) = (kind_of(service, uri), object(service, headers, sent).await?);
         let tags = Tags::of(headers, IF_MATCH);
-        service.operate(kind, &id, operation(&sent), &tags, &select).await
+        service
+            .operate(kind, &id, operation(&sent), &tags, &select)
+            .await
     };
     answered(service, done.await)
 }
@@ -238,7 +250,9 @@ pub(super) async fn delete(
 ) -> Response {
     let (id, tags) = (id_of(&service, named, &uri), Tags::of(&headers, IF_MATCH));
     let (kind, select) = (kind_of(&service, &uri), Default::default());
-    let done = service.operate(kind, &id, Act::Delete, &tags, &select).await;
+    let done = service
+        .operate(kind, &id, Act::Delete, &tags, &select)
+        .await;
     answered(&service, done)
 }
 
@@ -250,7 +264,10 @@ pub(super) async fn other_method(
     Extension(service): Asked,
     OriginalUri(uri): OriginalUri,
 ) -> Response {
-    let rest = uri.path().strip_prefix(service.flavour.mount()).unwrap_or_default();
+    let rest = uri
+        .path()
+        .strip_prefix(service.flavour.mount())
+        .unwrap_or_default();
     let allowed = match rest {
         "/Bulk" | "/.search" | "/Users/.search" | "/Groups/.search" => "POST",
         "/Users" | "/Groups" => "GET, POST",

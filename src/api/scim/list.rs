@@ -49,7 +49,9 @@ impl Service {
             ResourceType::User => Operation::ListUsers,
         })?;
         let filter = self.resolve(kind, query)?;
-        let (resources, total) = self.page_of(kind, filter, query, query.offset(), query.count).await?;
+        let (resources, total) = self
+            .page_of(kind, filter, query, query.offset(), query.count)
+            .await?;
         Ok(document(query, resources, total))
     }
 
@@ -84,7 +86,11 @@ impl Service {
         kind: ResourceType,
         query: &Query,
     ) -> Result<Option<Filter<Target>>, Problem> {
-        query.filter.as_ref().map(|filter| filter.resolve(kind, self.flavour)).transpose()
+        query
+            .filter
+            .as_ref()
+            .map(|filter| filter.resolve(kind, self.flavour))
+            .transpose()
     }
 
     async fn page_of(
@@ -110,7 +116,10 @@ impl Service {
 
     /// What is no attribute is not sorted by, as the standard lets servers choose.
     fn sort(&self, kind: ResourceType, query: &Query) -> Option<Sort> {
-        let by = query.sort_by.as_ref().filter(|_| self.flavour.has_sort_and_tags())?;
+        let by = query
+            .sort_by
+            .as_ref()
+            .filter(|_| self.flavour.has_sort_and_tags())?;
         let found = place(kind, self.flavour, by).ok()?;
         let attribute = found.attribute?;
         let (outer, leaf) = match found.sub {
@@ -132,10 +141,14 @@ impl Service {
     ) -> Result<Found<Account>, Problem> {
         let mapped = filter.as_ref().map(for_users);
         let exact = mapped.as_ref().is_none_or(|mapped| mapped.exact);
-        let filters: Vec<_> = mapped.and_then(|mapped| mapped.filter).into_iter().collect();
+        let filters: Vec<_> = mapped
+            .and_then(|mapped| mapped.filter)
+            .into_iter()
+            .collect();
         let order = sort.map_or(Some(Vec::new()), Sort::of_store);
         if let Some(order) = order.filter(|_| exact) {
-            let search = AccountSearch { filters, order, offset, limit: count, ..Default::default() };
+            let search =
+                AccountSearch { filters, order, offset, limit: count, ..Default::default() };
             let page = self.admin.search(&self.actor(), search).await?;
             return Ok(Found { page: page.accounts, total: page.total });
         }
@@ -157,8 +170,13 @@ impl Service {
         let (mut found, mut after, mut looked_at) = (Vec::new(), None, 0);
         loop {
             let filters = filters.clone();
-            let search =
-                AccountSearch { filters, after, limit: PAGE, uncounted: true, ..Default::default() };
+            let search = AccountSearch {
+                filters,
+                after,
+                limit: PAGE,
+                uncounted: true,
+                ..Default::default()
+            };
             let page = self.admin.search(&self.actor(), search).await?.accounts;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.id);
@@ -177,11 +195,16 @@ impl Service {
     }
 
     async fn memberships(&self, of: &[Account]) -> Result<Vec<Membership>, Problem> {
-        Ok(self.admin.memberships(of.iter().map(|account| account.id).collect()).await?)
+        Ok(self
+            .admin
+            .memberships(of.iter().map(|account| account.id).collect())
+            .await?)
     }
 
     async fn shown_users(&self, page: &[Account], query: &Query) -> Result<Vec<Value>, Problem> {
-        let wanted = query.select.wants(ResourceType::User, self.flavour, "groups");
+        let wanted = query
+            .select
+            .wants(ResourceType::User, self.flavour, "groups");
         let memberships = if wanted { self.memberships(page).await? } else { Vec::new() };
         let now = self.admin.now();
         let show = |account| {
@@ -215,7 +238,9 @@ impl Service {
             after = Some(last.id);
             looked_at += page.len();
             bounded(looked_at)?;
-            let shown = page.into_iter().map(|group| (Value::Object(plain(&group, self)), group));
+            let shown = page
+                .into_iter()
+                .map(|group| (Value::Object(plain(&group, self)), group));
             let fit = |shown: &Value| rest.as_ref().is_none_or(|rest| rest.takes(shown));
             found.extend(shown.filter(|(shown, _)| fit(shown)));
         }
@@ -257,7 +282,9 @@ impl Sort {
             let Some(outer) = self.target.outer else { return self.target.values(item).pop() };
             let all = item.get(outer.name)?.as_array();
             let one = all.map_or(item.get(outer.name), |all| {
-                all.iter().find(|one| super::value::is_primary(one)).or_else(|| all.first())
+                all.iter()
+                    .find(|one| super::value::is_primary(one))
+                    .or_else(|| all.first())
             });
             one?.get(self.target.leaf.name)
         };

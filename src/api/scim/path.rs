@@ -28,7 +28,10 @@ pub(super) fn path(kind: ResourceType, flavour: Flavour, text: &str) -> Result<P
     let (before, filter, after) = split_path(text).map_err(invalid)?;
     let mut place = place(kind, flavour, before)?;
     let Some(filter) = filter else { return Ok(Path { place, filter: None }) };
-    let Some(attribute) = place.attribute.filter(|one| one.many && place.sub.is_none()) else {
+    let Some(attribute) = place
+        .attribute
+        .filter(|one| one.many && place.sub.is_none())
+    else {
         return Err(Problem::path(format!("{before} has no several values")));
     };
     if let Some(sub) = after {
@@ -50,7 +53,9 @@ pub(super) fn place(kind: ResourceType, flavour: Flavour, text: &str) -> Result<
     }
     let rest = below(text, kind.schema().urn).unwrap_or(text);
     let (name, sub) = parted(rest);
-    let attribute = kind.attribute(name).ok_or_else(|| unknown(kind.name(), name))?;
+    let attribute = kind
+        .attribute(name)
+        .ok_or_else(|| unknown(kind.name(), name))?;
     let sub = sub.map(|sub| part(attribute, sub)).transpose()?;
     Ok(Place { extension: None, attribute: Some(attribute), sub })
 }
@@ -60,7 +65,9 @@ fn in_extension(extension: &'static Schema, rest: &str) -> Result<Place, Problem
         return Ok(Place { extension: Some(extension), attribute: None, sub: None });
     }
     let (name, sub) = parted(rest);
-    let attribute = extension.attribute(name).ok_or_else(|| unknown(extension.name, name))?;
+    let attribute = extension
+        .attribute(name)
+        .ok_or_else(|| unknown(extension.name, name))?;
     let sub = sub.map(|sub| part(attribute, sub)).transpose()?;
     Ok(Place { extension: Some(extension), attribute: Some(attribute), sub })
 }
@@ -75,11 +82,14 @@ fn below<'a>(text: &'a str, urn: &str) -> Option<&'a str> {
 }
 
 fn parted(text: &str) -> (&str, Option<&str>) {
-    text.split_once('.').map_or((text, None), |(name, sub)| (name, Some(sub)))
+    text.split_once('.')
+        .map_or((text, None), |(name, sub)| (name, Some(sub)))
 }
 
 fn part(attribute: &'static Attribute, sub: &str) -> Result<&'static Attribute, Problem> {
-    attribute.sub(sub).ok_or_else(|| unknown(attribute.name, sub))
+    attribute
+        .sub(sub)
+        .ok_or_else(|| unknown(attribute.name, sub))
 }
 
 fn unknown(of: &str, name: &str) -> Problem {
@@ -92,8 +102,12 @@ mod tests {
 
     fn read(text: &str) -> Result<(Option<&'static str>, String, bool), Problem> {
         let Path { place, filter } = path(ResourceType::User, Flavour::Strict, text)?;
-        let names: Vec<_> =
-            place.attribute.into_iter().chain(place.sub).map(|one| one.name).collect();
+        let names: Vec<_> = place
+            .attribute
+            .into_iter()
+            .chain(place.sub)
+            .map(|one| one.name)
+            .collect();
         Ok((place.extension.map(|schema| schema.name), names.join("."), filter.is_some()))
     }
 
@@ -103,10 +117,20 @@ mod tests {
         for (text, extension, names, filter) in [
             ("USERNAME", None, "userName", false),
             ("name.GIVENNAME", None, "name.givenName", false),
-            ("urn:ietf:params:scim:schemas:core:2.0:User:name.givenName", None, "name.givenName", false),
+            (
+                "urn:ietf:params:scim:schemas:core:2.0:User:name.givenName",
+                None,
+                "name.givenName",
+                false,
+            ),
             (enterprise, Some("EnterpriseUser"), "", false),
             (&format!("{enterprise}:department"), Some("EnterpriseUser"), "department", false),
-            (&format!("{enterprise}:manager.value").to_uppercase(), Some("EnterpriseUser"), "manager.value", false),
+            (
+                &format!("{enterprise}:manager.value").to_uppercase(),
+                Some("EnterpriseUser"),
+                "manager.value",
+                false,
+            ),
             ("urn:scim:wso2:schema:accountLocked", Some("AccountState"), "accountLocked", false),
             ("emails[type eq \"work\"]", None, "emails", true),
             ("emails[type eq \"work\" and not (value pr)].value", None, "emails.value", true),
@@ -119,9 +143,21 @@ mod tests {
     #[test]
     fn what_is_nowhere_is_refused() {
         for bad in [
-            "", " ", "nosuch", "name.nosuch", "name.givenName.x", "userName[a pr]", "name[a pr]",
-            "emails[", "emails[]", "emails[type eq \"work\"]x", "emails[type eq \"work\"].",
-            "emails.value[type pr]", "urn:scim:wso2:schema:nosuch", "urn:nosuch:a", "urn:scim:wso2:schemaaccountLocked",
+            "",
+            " ",
+            "nosuch",
+            "name.nosuch",
+            "name.givenName.x",
+            "userName[a pr]",
+            "name[a pr]",
+            "emails[",
+            "emails[]",
+            "emails[type eq \"work\"]x",
+            "emails[type eq \"work\"].",
+            "emails.value[type pr]",
+            "urn:scim:wso2:schema:nosuch",
+            "urn:nosuch:a",
+            "urn:scim:wso2:schemaaccountLocked",
         ] {
             let refused = read(bad).expect_err(bad);
             assert_eq!(refused.kind, Some("invalidPath"), "{bad}: {refused:?}");

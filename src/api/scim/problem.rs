@@ -76,7 +76,10 @@ impl Problem {
     }
 
     pub(super) fn unauthenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "this needs a token that opens it: send one as a bearer")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "this needs a token that opens it: send one as a bearer",
+        )
     }
 
     pub(super) fn unavailable() -> Self {
@@ -106,7 +109,9 @@ impl Problem {
             _ => None,
         };
         if let Some((name, value)) = header {
-            answer.headers_mut().insert(name, HeaderValue::from_static(value));
+            answer
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
         }
         answer
     }
@@ -115,7 +120,9 @@ impl Problem {
     pub(super) fn method(flavour: Flavour, allowed: &'static str) -> Response {
         let words = format!("here is {allowed} and nothing else");
         let mut answer = Self::new(StatusCode::METHOD_NOT_ALLOWED, words).answer(flavour);
-        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+        answer
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(allowed));
         answer
     }
 }
@@ -144,6 +151,7 @@ impl From<AdminError> for Problem {
             | AdminError::DisablingIsOff
             | AdminError::Forbidden { .. }
             | AdminError::LastAdministrator { .. }
+            | AdminError::NoLicence { .. }
             | AdminError::OutOfScope { .. }
             | AdminError::Yourself { .. } => Self::forbidden(words),
             AdminError::Create(_) => Self::taken(words),

@@ -46,7 +46,9 @@ impl Query {
     /// Of a request whose body says it.
     pub(super) fn of_body(body: &Object, flavour: Flavour) -> Result<Self, Problem> {
         let member = |wanted: &str| {
-            body.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+            body.iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+                .map(|(_, value)| value)
         };
         let text = |name: &str| match member(name) {
             None | Some(Value::Null) => Ok(None),
@@ -61,8 +63,10 @@ impl Query {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Select::names(text)),
             Some(Value::Array(all)) => {
-                let names: Option<Vec<_>> =
-                    all.iter().map(|name| name.as_str().map(str::to_owned)).collect();
+                let names: Option<Vec<_>> = all
+                    .iter()
+                    .map(|name| name.as_str().map(str::to_owned))
+                    .collect();
                 let names = names.ok_or_else(|| Problem::value(format!("{name} are strings")))?;
                 Ok((!names.is_empty()).then_some(names))
             }
@@ -99,7 +103,9 @@ fn is_descending(order: &str) -> bool {
 
 /// Less than the first is the first.
 fn start(sent: Option<i64>) -> u64 {
-    sent.and_then(|start| u64::try_from(start).ok()).unwrap_or(1).max(1)
+    sent.and_then(|start| u64::try_from(start).ok())
+        .unwrap_or(1)
+        .max(1)
 }
 
 /// Less than none is none; WSO2 takes that for nothing said.

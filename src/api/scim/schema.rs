@@ -148,7 +148,9 @@ impl Attribute {
 
 /// Names are compared ignoring case.
 fn named(attributes: &'static [Attribute], name: &str) -> Option<&'static Attribute> {
-    attributes.iter().find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+    attributes
+        .iter()
+        .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
 }
 
 impl Schema {
@@ -192,13 +194,16 @@ impl ResourceType {
 
     /// The attribute at the top of this name, also one that all have.
     pub(super) fn attribute(self, name: &str) -> Option<&'static Attribute> {
-        self.schema().attribute(name).or_else(|| named(COMMON, name))
+        self.schema()
+            .attribute(name)
+            .or_else(|| named(COMMON, name))
     }
 
     /// The extension of this URN; URNs are compared ignoring case.
     pub(super) fn extension(self, flavour: Flavour, urn: &str) -> Option<&'static Schema> {
         let mut all = self.extensions(flavour).iter();
-        all.find(|schema| schema.urn.eq_ignore_ascii_case(urn)).copied()
+        all.find(|schema| schema.urn.eq_ignore_ascii_case(urn))
+            .copied()
     }
 }
 

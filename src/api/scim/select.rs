@@ -46,7 +46,10 @@ impl Select {
 
     /// Names that stand in one text.
     pub(super) fn names(text: &str) -> Option<Vec<String>> {
-        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
         let names: Vec<_> = names.map(str::to_owned).collect();
         (!names.is_empty()).then_some(names)
     }
@@ -89,7 +92,10 @@ impl Select {
     /// The places that are named. Names that mean nothing here are passed over.
     fn read(&self, kind: ResourceType, flavour: Flavour) -> Wanted {
         let places = |names: &[String]| {
-            names.iter().filter_map(|name| place(kind, flavour, name).ok()).collect()
+            names
+                .iter()
+                .filter_map(|name| place(kind, flavour, name).ok())
+                .collect()
         };
         match self {
             Self::Default => Wanted::Default,
@@ -118,7 +124,9 @@ fn about(
     extension: Option<&str>,
     attribute: &Attribute,
 ) -> (bool, Vec<&'static str>) {
-    let own = places.iter().filter(|place| place.extension.map(|schema| schema.urn) == extension);
+    let own = places
+        .iter()
+        .filter(|place| place.extension.map(|schema| schema.urn) == extension);
     let (mut whole, mut parts) = (false, Vec::new());
     for place in own {
         match (place.attribute, place.sub) {
@@ -165,7 +173,9 @@ impl Part {
         match value {
             Value::Object(parts) => {
                 let kept = parts.iter().filter(|(name, _)| keeps(name));
-                let kept: Object = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+                let kept: Object = kept
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect();
                 (!kept.is_empty()).then_some(Value::Object(kept))
             }
             Value::Array(all) => {

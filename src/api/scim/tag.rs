@@ -63,7 +63,10 @@ impl Tags {
 fn bare(tag: &str) -> &str {
     let tag = tag.trim();
     let strong = tag.strip_prefix("W/").unwrap_or(tag);
-    strong.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).unwrap_or(strong)
+    strong
+        .strip_prefix('"')
+        .and_then(|tag| tag.strip_suffix('"'))
+        .unwrap_or(strong)
 }
 
 #[cfg(test)]

@@ -37,9 +37,7 @@ impl Service {
                 let account = self.visible(id).await?;
                 self.user(StatusCode::OK, &account, select).await
             }
-            Act::Patch(_) | Act::Replace(_) => {
-                self.change_user(id, operation, tags, select).await
-            }
+            Act::Patch(_) | Act::Replace(_) => self.change_user(id, operation, tags, select).await,
         }
     }
 
@@ -101,7 +99,10 @@ impl Service {
             tags.check(account.version)?;
             let mut change = self.wanted_of(&account, operation)?;
             change.expect(account.version);
-            let updated = self.admin.update(&self.actor(), &account.id.into(), change).await;
+            let updated = self
+                .admin
+                .update(&self.actor(), &account.id.into(), change)
+                .await;
             tries -= 1;
             match updated {
                 Err(AdminError::Outdated { .. }) if tries > 0 => {}
@@ -118,11 +119,7 @@ impl Service {
     }
 
     /// What makes the account what was asked for.
-    fn wanted_of(
-        &self,
-        account: &Account,
-        operation: Act<'_>,
-    ) -> Result<PersonChange, Problem> {
+    fn wanted_of(&self, account: &Account, operation: Act<'_>) -> Result<PersonChange, Problem> {
         let before = shown(account, &[], self.flavour, self.admin.now());
         let (wanted, touched) = match operation {
             Act::Patch(body) => self.patched(before, body)?,
@@ -151,15 +148,23 @@ impl Service {
         tags.check(account.version)?;
         let reason = Reason::try_from(format!("via scim by {}", self.actor().name()));
         let reason = reason.map_err(|error| Problem::value(error.to_string()))?;
-        self.admin.delete(&self.actor(), &account.id.into(), reason).await?;
+        self.admin
+            .delete(&self.actor(), &account.id.into(), reason)
+            .await?;
         Ok(Done::gone())
     }
 }
 
 /// WSO2 says that it removes these, and keeps them.
 fn is_kept_by_wso2(step: &patch::Step) -> bool {
-    let path = step.path.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let flag = path.strip_prefix(WSO2_URN).and_then(|rest| rest.strip_prefix(':'));
+    let path = step
+        .path
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let flag = path
+        .strip_prefix(WSO2_URN)
+        .and_then(|rest| rest.strip_prefix(':'));
     let kept = matches!(flag, Some("accountlocked" | "accountdisabled"));
     step.verb == patch::Verb::Remove && kept
 }

@@ -120,7 +120,12 @@ pub(super) fn resource(
             insert(&mut read, None, attribute, value, flavour)?;
         }
     }
-    for attribute in kind.schema().attributes.iter().filter(|attribute| attribute.required) {
+    for attribute in kind
+        .schema()
+        .attributes
+        .iter()
+        .filter(|attribute| attribute.required)
+    {
         if !read.contains_key(attribute.name) {
             return Err(Problem::value(format!("{} is required", attribute.name)));
         }

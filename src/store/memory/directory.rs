@@ -18,8 +18,8 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
-    FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError, TokenOwner,
+    FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus, NewAccount, NewSession,
+    NewToken, SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -241,8 +241,12 @@ impl Directory for SingleProcessDirectory {
     fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         let state = self.state();
         let id = state.logins.get(login.as_str());
-        let account = id.and_then(|id| state.accounts.get(id)).map(|record| &record.account);
-        now(Ok(account.filter(|a| a.lifecycle == Lifecycle::Deleted).cloned()))
+        let account = id
+            .and_then(|id| state.accounts.get(id))
+            .map(|record| &record.account);
+        now(Ok(account
+            .filter(|a| a.lifecycle == Lifecycle::Deleted)
+            .cloned()))
     }
 
     fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

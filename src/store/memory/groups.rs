@@ -47,8 +47,13 @@ impl Groups {
         let group = &held.group;
         let name = query.name.as_deref().map(folded);
         name.is_none_or(|name| folded(group.name.as_str()) == name)
-            && query.external_id.as_ref().is_none_or(|id| group.external_id.as_ref() == Some(id))
-            && query.member.is_none_or(|member| held.members.contains(&member))
+            && query
+                .external_id
+                .as_ref()
+                .is_none_or(|id| group.external_id.as_ref() == Some(id))
+            && query
+                .member
+                .is_none_or(|member| held.members.contains(&member))
             && query.ids.as_ref().is_none_or(|ids| ids.contains(&group.id))
     }
 }
@@ -82,12 +87,21 @@ impl GroupStore for SingleProcessDirectory {
     }
 
     fn group(&self, id: GroupId) -> Answer<'_, Option<Group>> {
-        now(Ok(self.state().groups.held.get(&id).map(|held| held.group.clone())))
+        now(Ok(self
+            .state()
+            .groups
+            .held
+            .get(&id)
+            .map(|held| held.group.clone())))
     }
 
     fn list_groups(&self, query: GroupQuery) -> Answer<'_, GroupPage> {
         let state = self.state();
-        let fit = state.groups.held.values().filter(|held| Groups::fits(held, &query));
+        let fit = state
+            .groups
+            .held
+            .values()
+            .filter(|held| Groups::fits(held, &query));
         let fit: Vec<&Group> = fit.map(|held| &held.group).collect();
         let total = fit.len() as u64;
         let page = fit
@@ -156,7 +170,10 @@ impl GroupStore for SingleProcessDirectory {
     ) -> Answer<'_, Vec<Member>> {
         let state = self.state();
         let Some(held) = state.groups.held.get(&id) else { return now(Ok(Vec::new())) };
-        let later = held.members.iter().filter(|one| after.is_none_or(|after| **one > after));
+        let later = held
+            .members
+            .iter()
+            .filter(|one| after.is_none_or(|after| **one > after));
         let named = later.take(limit as usize).filter_map(|account| {
             let found = &state.accounts.get(account)?.account;
             let name = if found.name.is_empty() { found.login.as_str() } else { &found.name };
@@ -166,14 +183,23 @@ impl GroupStore for SingleProcessDirectory {
     }
 
     fn count_members(&self, id: GroupId) -> Answer<'_, u64> {
-        now(Ok(self.state().groups.held.get(&id).map_or(0, |held| held.members.len() as u64)))
+        now(Ok(self
+            .state()
+            .groups
+            .held
+            .get(&id)
+            .map_or(0, |held| held.members.len() as u64)))
     }
 
     fn memberships(&self, accounts: Vec<AccountId>) -> Answer<'_, Vec<Membership>> {
         let state = self.state();
         let mut found = Vec::new();
         for account in accounts.into_iter().collect::<BTreeSet<_>>() {
-            let of = state.groups.held.values().filter(|held| held.members.contains(&account));
+            let of = state
+                .groups
+                .held
+                .values()
+                .filter(|held| held.members.contains(&account));
             found.extend(of.map(|held| Membership {
                 account,
                 group: held.group.id,

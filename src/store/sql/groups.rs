@@ -196,10 +196,9 @@ fn bound<'q>(sql: String, query: &GroupQuery) -> Query<'q, Any, AnyArguments> {
 }
 
 async fn next_number(tx: &mut Tx) -> Fallible<GroupId> {
-    let row =
-        sqlx::query("UPDATE group_numbers SET last = last + 1 WHERE id = 1 RETURNING last")
-            .fetch_one(&mut **tx)
-            .await?;
+    let row = sqlx::query("UPDATE group_numbers SET last = last + 1 WHERE id = 1 RETURNING last")
+        .fetch_one(&mut **tx)
+        .await?;
     let number: i64 = row.try_get(0)?;
     GroupId::try_from(number).map_err(|error| Fault::damaged(error.to_string()))
 }

@@ -26,8 +26,10 @@ pub(super) async fn are_accounts(
             listed(some)
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?;
-        let found: BTreeSet<i64> =
-            rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        let found: BTreeSet<i64> = rows
+            .iter()
+            .map(|row| row.try_get(0))
+            .collect::<Result<_, _>>()?;
         if let Some(missing) = some.iter().find(|id| !found.contains(&id.get())) {
             return Ok(Err(NoMember(*missing)));
         }

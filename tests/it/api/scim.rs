@@ -145,13 +145,25 @@ impl Reply {
 
 /// The account behind a user's path.
 pub(super) async fn account(stand: &Stand, path: &str) -> Account {
-    let number: i64 = path.trim_start_matches("/Users/").parse().expect("a number");
+    let number: i64 = path
+        .trim_start_matches("/Users/")
+        .parse()
+        .expect("a number");
     let id = number.try_into().expect("a number");
-    stand.test.directory().account(id).await.expect("a store").expect("an account")
+    stand
+        .test
+        .directory()
+        .account(id)
+        .await
+        .expect("a store")
+        .expect("an account")
 }
 
 /// Whether they may come in now.
 pub(super) async fn may_enter(stand: &Stand, path: &str) -> bool {
     let account = account(stand, path).await;
-    account.standing().sign_in_refusal(stand.test.admin().now()).is_none()
+    account
+        .standing()
+        .sign_in_refusal(stand.test.admin().now())
+        .is_none()
 }

@@ -15,9 +15,9 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, GroupStore, Headcount,
-    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionStore, StoreError,
-    TokenOwner,
+    Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, GroupStore,
+    Headcount, InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionStore,
+    StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 

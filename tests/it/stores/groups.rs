@@ -12,7 +12,7 @@ use portcullis::store::{
 use portcullis::{Account, AccountId};
 use serde_json::{Value, json};
 
-use super::{World, add, edit, person, note};
+use super::{World, add, edit, note, person};
 
 fn new_group(name: &str, members: &[&Account]) -> NewGroup {
     NewGroup {
@@ -25,7 +25,10 @@ fn new_group(name: &str, members: &[&Account]) -> NewGroup {
 }
 
 async fn made(directory: &dyn Directory, new: NewGroup) -> Group {
-    let made = directory.groups().create_group(new, note(Action::GroupCreated)).await;
+    let made = directory
+        .groups()
+        .create_group(new, note(Action::GroupCreated))
+        .await;
     made.expect("a store").expect("members")
 }
 
@@ -39,11 +42,19 @@ async fn change(
         change(&mut group, &mut members);
         Some(GroupEdit { group, members, note: note(Action::GroupUpdated) })
     });
-    directory.groups().change_group(group.id, decide).await.expect("a store")
+    directory
+        .groups()
+        .change_group(group.id, decide)
+        .await
+        .expect("a store")
 }
 
 async fn members(directory: &dyn Directory, group: &Group) -> Vec<AccountId> {
-    let all = directory.groups().members(group.id, None, 100).await.expect("a store");
+    let all = directory
+        .groups()
+        .members(group.id, None, 100)
+        .await
+        .expect("a store");
     all.into_iter().map(|member| member.account).collect()
 }
 
@@ -65,9 +76,15 @@ pub(crate) async fn a_group_is_kept_with_its_members(world: World) {
     assert_eq!(groups.group(staff.id).await.expect("a store"), Some(staff.clone()));
     assert_eq!(members(directory, &staff).await, [ada.id, bob.id]);
     assert_eq!(groups.count_members(staff.id).await.expect("a store"), 2);
-    let page = groups.members(staff.id, Some(ada.id), 1).await.expect("a store");
+    let page = groups
+        .members(staff.id, Some(ada.id), 1)
+        .await
+        .expect("a store");
     assert_eq!(page[0].account, bob.id);
-    let of = groups.memberships(vec![bob.id, ada.id]).await.expect("a store");
+    let of = groups
+        .memberships(vec![bob.id, ada.id])
+        .await
+        .expect("a store");
     let pairs: Vec<_> = of.iter().map(|one| (one.account, one.group)).collect();
     assert_eq!(pairs, [(ada.id, staff.id), (bob.id, staff.id)]);
     assert_eq!((of[0].name.as_str(), &of[0].permissions), ("Staff", &permissions));
@@ -115,7 +132,12 @@ pub(crate) async fn only_the_living_are_in_groups(world: World) {
     let staff = made(directory, new_group("Staff", &[&ada, &bob])).await;
     edit(directory, ada.id, |account| account.lifecycle = Lifecycle::Deleted).await;
     assert_eq!(members(directory, &staff).await, [bob.id]);
-    let now = directory.groups().group(staff.id).await.expect("a store").expect("a group");
+    let now = directory
+        .groups()
+        .group(staff.id)
+        .await
+        .expect("a store")
+        .expect("a group");
     assert_eq!(now.version, staff.version.next(), "it is another group now");
     let nobody = AccountId::try_from(999).expect("a number");
     let before = records(directory).await;
@@ -127,7 +149,10 @@ pub(crate) async fn only_the_living_are_in_groups(world: World) {
         assert_eq!(refused.await.expect_err("nobody"), NoMember(missing));
         let mut new = new_group("Others", &[&bob]);
         new.members.insert(missing);
-        let refused = directory.groups().create_group(new, note(Action::GroupCreated)).await;
+        let refused = directory
+            .groups()
+            .create_group(new, note(Action::GroupCreated))
+            .await;
         assert_eq!(refused.expect("a store").expect_err("nobody"), NoMember(missing));
     }
     assert_eq!(records(directory).await, before, "nothing was written");
@@ -137,9 +162,11 @@ pub(crate) async fn groups_are_found(world: World) {
     let directory = &*world.directory;
     let ada = add(directory, person("ada")).await;
     let mut ids = Vec::new();
-    for (name, external, members) in
-        [("Staff", Some("a"), vec![&ada]), ("staff", None, vec![]), ("Board", Some("A"), vec![&ada])]
-    {
+    for (name, external, members) in [
+        ("Staff", Some("a"), vec![&ada]),
+        ("staff", None, vec![]),
+        ("Board", Some("A"), vec![&ada]),
+    ] {
         let external_id = external.map(str::to_owned);
         let new = NewGroup { external_id, ..new_group(name, &members) };
         ids.push(made(directory, new).await.id);
@@ -155,7 +182,11 @@ pub(crate) async fn groups_are_found(world: World) {
         (GroupQuery { ids: Some(Vec::new()), ..query() }, vec![]),
         (GroupQuery { after: Some(ids[1]), ..query() }, vec![ids[2]]),
     ] {
-        let page = directory.groups().list_groups(query.clone()).await.expect("a store");
+        let page = directory
+            .groups()
+            .list_groups(query.clone())
+            .await
+            .expect("a store");
         let found: Vec<_> = page.groups.iter().map(|group| group.id).collect();
         assert_eq!(found, expected, "{query:?}");
         let total = if query.after.is_some() { 3 } else { expected.len() as u64 };
@@ -171,31 +202,54 @@ pub(crate) async fn a_deleted_group_leaves_its_number(world: World) {
     let ada = add(directory, person("ada")).await;
     let staff = made(directory, new_group("Staff", &[&ada])).await;
     let groups = directory.groups();
-    let kept = groups.delete_group(staff.id, Box::new(|_| None)).await.expect("a store");
+    let kept = groups
+        .delete_group(staff.id, Box::new(|_| None))
+        .await
+        .expect("a store");
     assert_eq!(kept, Some(false));
-    let gone = groups.delete_group(staff.id, Box::new(|_| Some(note(Action::GroupDeleted)))).await;
+    let gone = groups
+        .delete_group(staff.id, Box::new(|_| Some(note(Action::GroupDeleted))))
+        .await;
     assert_eq!(gone.expect("a store"), Some(true));
     assert_eq!(groups.group(staff.id).await.expect("a store"), None);
     assert_eq!(groups.memberships(vec![ada.id]).await.expect("a store"), []);
-    let again = groups.delete_group(staff.id, Box::new(|_| None)).await.expect("a store");
+    let again = groups
+        .delete_group(staff.id, Box::new(|_| None))
+        .await
+        .expect("a store");
     assert_eq!(again, None);
     let others = made(directory, NewGroup { members: BTreeSet::new(), ..new_group("Others", &[]) });
     assert!(others.await.id > staff.id);
-    assert!(change(directory, &staff, |_, _| ()).await.expect("members").is_none());
+    assert!(
+        change(directory, &staff, |_, _| ())
+            .await
+            .expect("members")
+            .is_none()
+    );
 }
 
 pub(crate) async fn a_tombstone_gives_its_login_up(world: World) {
     let directory = &*world.directory;
     let bob = add(directory, person("bob")).await;
     let login = bob.login.clone();
-    assert!(directory.tombstone(login.clone()).await.expect("a store").is_none());
+    assert!(
+        directory
+            .tombstone(login.clone())
+            .await
+            .expect("a store")
+            .is_none()
+    );
     edit(directory, bob.id, |account| account.lifecycle = Lifecycle::Deleted).await;
     let tombstone = directory.tombstone(login.clone()).await.expect("a store");
     assert_eq!(tombstone.map(|account| account.id), Some(bob.id));
     let aside = login.set_aside(bob.id.get());
     edit(directory, bob.id, |account| account.login = aside.clone()).await;
     assert!(directory.tombstone(login).await.expect("a store").is_none());
-    let found = directory.account(bob.id).await.expect("a store").expect("a record");
+    let found = directory
+        .account(bob.id)
+        .await
+        .expect("a store")
+        .expect("a record");
     assert_eq!((found.login, found.lifecycle), (aside, Lifecycle::Deleted));
     let new = add(directory, person("bob")).await;
     assert_ne!(new.id, bob.id);

@@ -26,7 +26,10 @@ pub(super) fn order(all: &[One], flavour: Flavour) -> Vec<(usize, bool)> {
     }
     let needs: Vec<HashSet<String>> = all.iter().map(needed).collect();
     let mut made: HashSet<&str> = HashSet::new();
-    let makers: HashSet<&str> = all.iter().filter_map(|one| one.bulk_id.as_deref()).collect();
+    let makers: HashSet<&str> = all
+        .iter()
+        .filter_map(|one| one.bulk_id.as_deref())
+        .collect();
     let mut order = Vec::with_capacity(all.len());
     while !waiting.is_empty() {
         let ready = |at: &usize| {
@@ -71,15 +74,23 @@ fn collect(value: &Value, ids: &mut HashSet<String>) {
 pub(super) fn resolved(value: &Value, made: &References) -> Result<Value, Problem> {
     Ok(match value {
         Value::String(text) => match text.strip_prefix(PREFIX) {
-            Some(id) => made.get(id).map(|new| Value::from(new.as_str())).ok_or_else(|| {
-                let words = format!("nothing was made as {text:?}");
-                Problem { kind: Some("invalidValue"), ..Problem::new(StatusCode::CONFLICT, words) }
-            })?,
+            Some(id) => made
+                .get(id)
+                .map(|new| Value::from(new.as_str()))
+                .ok_or_else(|| {
+                    let words = format!("nothing was made as {text:?}");
+                    Problem {
+                        kind: Some("invalidValue"),
+                        ..Problem::new(StatusCode::CONFLICT, words)
+                    }
+                })?,
             None => value.clone(),
         },
-        Value::Array(all) => {
-            all.iter().map(|value| resolved(value, made)).collect::<Result<Vec<_>, _>>()?.into()
-        }
+        Value::Array(all) => all
+            .iter()
+            .map(|value| resolved(value, made))
+            .collect::<Result<Vec<_>, _>>()?
+            .into(),
         Value::Object(parts) => {
             let each = parts.iter();
             let each = each.map(|(name, value)| Ok((name.clone(), resolved(value, made)?)));

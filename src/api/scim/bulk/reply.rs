@@ -8,7 +8,10 @@ use crate::api::scim::flavour::Flavour;
 const URN: &str = "urn:ietf:params:scim:api:messages:2.0:BulkResponse";
 
 pub(super) fn document(flavour: Flavour, outcomes: &[Outcome]) -> Value {
-    let each: Vec<Value> = outcomes.iter().map(|outcome| said(flavour, outcome)).collect();
+    let each: Vec<Value> = outcomes
+        .iter()
+        .map(|outcome| said(flavour, outcome))
+        .collect();
     json!({ "schemas": [URN], "Operations": each })
 }
 
@@ -23,7 +26,13 @@ fn said(flavour: Flavour, outcome: &Outcome) -> Value {
     let (status, response) = match &outcome.result {
         Ok(done) => {
             set("location", done.location.clone().map(Value::from));
-            set("version", done.version.clone().filter(|_| !flavour.is_wso2()).map(Value::from));
+            set(
+                "version",
+                done.version
+                    .clone()
+                    .filter(|_| !flavour.is_wso2())
+                    .map(Value::from),
+            );
             (done.status, None)
         }
         Err(problem) => (problem.status, Some(problem.document(flavour))),

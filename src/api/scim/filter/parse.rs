@@ -32,7 +32,10 @@ pub(in crate::api::scim) fn split_path(
     let mut reader = Reader { rest: &text[before.len() + 1..], terms: 0, depth: 0, inside: true };
     let filter = reader.any()?;
     reader.space();
-    let after = reader.rest.strip_prefix(']').ok_or_else(|| unexpected(reader.rest))?;
+    let after = reader
+        .rest
+        .strip_prefix(']')
+        .ok_or_else(|| unexpected(reader.rest))?;
     match (after, after.strip_prefix('.')) {
         ("", _) => Ok((before, Some(filter), None)),
         (_, Some(sub)) if !sub.is_empty() => Ok((before, Some(filter), Some(sub))),
@@ -70,7 +73,10 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self) -> &'a str {
         self.space();
-        let end = self.rest.find([' ', '(', ')', '[', ']', '"']).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find([' ', '(', ')', '[', ']', '"'])
+            .unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -88,7 +94,10 @@ impl<'a> Reader<'a> {
 
     fn sign(&mut self, sign: char) -> Result<(), Problem> {
         self.space();
-        self.rest = self.rest.strip_prefix(sign).ok_or_else(|| unexpected(self.rest))?;
+        self.rest = self
+            .rest
+            .strip_prefix(sign)
+            .ok_or_else(|| unexpected(self.rest))?;
         Ok(())
     }
 
@@ -189,14 +198,19 @@ impl<'a> Reader<'a> {
         self.space();
         let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
         if self.rest.starts_with('"') {
-            let value = values.next().and_then(Result::ok).ok_or_else(|| unexpected(self.rest))?;
+            let value = values
+                .next()
+                .and_then(Result::ok)
+                .ok_or_else(|| unexpected(self.rest))?;
             self.rest = &self.rest[values.byte_offset()..];
             return Ok(value);
         }
         let before = self.rest;
         let word = self.word();
         let plain = |value: &Value| value.is_null() || value.is_boolean() || value.is_number();
-        let known = ["true", "false", "null"].into_iter().find(|own| own.eq_ignore_ascii_case(word));
+        let known = ["true", "false", "null"]
+            .into_iter()
+            .find(|own| own.eq_ignore_ascii_case(word));
         let value: Option<Value> = serde_json::from_str(known.unwrap_or(word)).ok();
         value.filter(plain).ok_or_else(|| unexpected(before))
     }
@@ -234,13 +248,15 @@ mod tests {
         let grow = |inner: BoxedStrategy<Filter<String>>| {
             let pair = (inner.clone(), inner.clone());
             prop_oneof![
-                pair.clone().prop_map(|(a, b)| Filter::And(Box::new(a), Box::new(b))),
+                pair.clone()
+                    .prop_map(|(a, b)| Filter::And(Box::new(a), Box::new(b))),
                 pair.prop_map(|(a, b)| Filter::Or(Box::new(a), Box::new(b))),
                 inner.prop_map(|filter| Filter::Not(Box::new(filter))),
             ]
             .boxed()
         };
-        leaf.prop_recursive(3, 10, 2, move |inner| grow(inner.boxed())).boxed()
+        leaf.prop_recursive(3, 10, 2, move |inner| grow(inner.boxed()))
+            .boxed()
     }
 
     fn filter() -> impl Strategy<Value = Filter<String>> {
@@ -295,14 +311,38 @@ mod tests {
         let many = vec!["a pr"; MAX_TERMS + 1].join(" and ");
         let deep = format!("{}a pr{}", "(".repeat(MAX_DEPTH + 1), ")".repeat(MAX_DEPTH + 1));
         for bad in [
-            "", " ", "a", "bad ((", "a eq", "a eq b", "a eq 'b'", "a is \"b\"", "a pr b pr",
-            "(a pr", "a pr)", "a[b pr", "a[b[c pr]]", "a eq {}", "a eq [1]", "1 pr", "a pr and",
-            "ä pr", "a eq \"b", "a eq \"\\ud800\"", "a[b pr].", &long, &many, &deep,
+            "",
+            " ",
+            "a",
+            "bad ((",
+            "a eq",
+            "a eq b",
+            "a eq 'b'",
+            "a is \"b\"",
+            "a pr b pr",
+            "(a pr",
+            "a pr)",
+            "a[b pr",
+            "a[b[c pr]]",
+            "a eq {}",
+            "a eq [1]",
+            "1 pr",
+            "a pr and",
+            "ä pr",
+            "a eq \"b",
+            "a eq \"\\ud800\"",
+            "a[b pr].",
+            &long,
+            &many,
+            &deep,
         ] {
             let refused = parse(bad).expect_err(bad);
             assert_eq!(refused.kind, Some("invalidFilter"), "{bad:.40}");
         }
         assert!(parse(&deep.replacen('(', "", 1).replacen(')', "", 1)).is_ok());
-        assert_eq!(parse("a EQ True"), Ok(Filter::Compare("a".to_owned(), Operator::Equal, json!(true))));
+        assert_eq!(
+            parse("a EQ True"),
+            Ok(Filter::Compare("a".to_owned(), Operator::Equal, json!(true)))
+        );
     }
 }

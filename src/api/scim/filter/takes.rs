@@ -15,9 +15,10 @@ impl Filter<Target> {
             Self::Or(a, b) => a.takes(item) || b.takes(item),
             Self::Not(inner) => !inner.takes(item),
             Self::Present(target) => target.values(item).iter().any(|value| is_there(value)),
-            Self::Within(target, inner) => {
-                target.values(item).iter().any(|element| inner.takes(element))
-            }
+            Self::Within(target, inner) => target
+                .values(item)
+                .iter()
+                .any(|element| inner.takes(element)),
             Self::Compare(target, operator, wanted) => compares(target, *operator, wanted, item),
         }
     }
@@ -128,7 +129,10 @@ mod tests {
 
     fn takes(filter: &str, user: &Value) -> bool {
         let filter = parse(filter).expect(filter);
-        filter.resolve(ResourceType::User, Flavour::Strict).expect("known").takes(user)
+        filter
+            .resolve(ResourceType::User, Flavour::Strict)
+            .expect("known")
+            .takes(user)
     }
 
     proptest! {
@@ -227,7 +231,9 @@ mod tests {
             "meta.created co \"2026\"",
             "urn:scim:wso2:schema:failedLoginLockoutCount eq \"3\"",
         ] {
-            let refused = parse(bad).expect(bad).resolve(ResourceType::User, Flavour::Strict);
+            let refused = parse(bad)
+                .expect(bad)
+                .resolve(ResourceType::User, Flavour::Strict);
             assert_eq!(refused.expect_err(bad).kind, Some("invalidFilter"), "{bad}");
         }
     }

@@ -50,14 +50,18 @@ fn ids(value: &Value) -> Result<Vec<AccountId>, Problem> {
 fn id(member: &Value) -> Result<Option<AccountId>, Problem> {
     let part = |wanted: &str| {
         let parts = member.as_object()?;
-        let (_, value) = parts.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+        let (_, value) = parts
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
         value.as_str()
     };
     if part("type").is_some_and(|kind| !kind.eq_ignore_ascii_case("User")) {
         return Err(Problem::value("members are users: groups in groups are not kept here"));
     }
     let link = part("$ref").and_then(|link| link.rsplit('/').next());
-    let named = part("value").or(link).ok_or_else(|| Problem::value("a member has a value"))?;
+    let named = part("value")
+        .or(link)
+        .ok_or_else(|| Problem::value("a member has a value"))?;
     Ok(id_of(named))
 }
 
@@ -76,7 +80,11 @@ pub(super) fn parted(
             continue;
         };
         let path = path(ResourceType::Group, flavour, text)?;
-        if path.place.attribute.is_none_or(|attribute| attribute.name != "members") {
+        if path
+            .place
+            .attribute
+            .is_none_or(|attribute| attribute.name != "members")
+        {
             rest.push(step);
             continue;
         }
@@ -147,7 +155,10 @@ async fn fitting(
     let Some(group) = group else { return Ok(Vec::new()) };
     let (mut found, mut after, mut tried) = (Vec::new(), None, 0);
     loop {
-        let page = service.admin.members(&service.actor(), group, after, PAGE).await?;
+        let page = service
+            .admin
+            .members(&service.actor(), group, after, PAGE)
+            .await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = Some(last.account);
         tried += page.len();
@@ -155,7 +166,9 @@ async fn fitting(
             let words = "there are too many members to try a filter on: name them by value";
             return Err(Problem::too_many(words));
         }
-        let fit = page.iter().filter(|one| filter.takes(&super::member(one, service)));
+        let fit = page
+            .iter()
+            .filter(|one| filter.takes(&super::member(one, service)));
         found.extend(fit.map(|one| one.account));
     }
 }

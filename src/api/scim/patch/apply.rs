@@ -46,7 +46,8 @@ impl Work {
             Value::Array(all) if all.len() == 1 => all[0].as_object(),
             _ => None,
         };
-        let named = named.ok_or_else(|| Problem::value("without a path, the value is an object"))?;
+        let named =
+            named.ok_or_else(|| Problem::value("without a path, the value is an object"))?;
         for (name, value) in named {
             self.at(name, verb, value)?;
         }
@@ -64,7 +65,8 @@ impl Work {
         if attribute.is_read_only() || target.is_read_only() {
             return Err(Problem::mutability(format!("{text} can't be written")));
         }
-        self.touched.touch(place.extension.map(|schema| schema.urn), attribute.name);
+        self.touched
+            .touch(place.extension.map(|schema| schema.urn), attribute.name);
         match filter {
             Some(filter) => self.some(place, attribute, &filter, verb, value),
             None if attribute.many => self.several(place, attribute, verb, value),
@@ -76,14 +78,19 @@ impl Work {
     fn extension(&mut self, place: Place, verb: Verb, value: &Value) -> Result<(), Problem> {
         let Some(extension) = place.extension else { return Ok(()) };
         if verb == Verb::Remove || value.is_null() {
-            for attribute in extension.attributes.iter().filter(|one| !one.is_read_only()) {
+            for attribute in extension
+                .attributes
+                .iter()
+                .filter(|one| !one.is_read_only())
+            {
                 self.touched.touch(Some(extension.urn), attribute.name);
                 value::set(&mut self.resource, Some(extension.urn), attribute.name, None);
             }
             return Ok(());
         }
         let named = value.as_object();
-        let named = named.ok_or_else(|| Problem::value(format!("{} is an object", extension.urn)))?;
+        let named =
+            named.ok_or_else(|| Problem::value(format!("{} is an object", extension.urn)))?;
         for (name, value) in named.iter().filter(|(name, _)| *name != "schemas") {
             self.at(&format!("{}:{name}", extension.urn), verb, value)?;
         }
@@ -207,9 +214,13 @@ impl Work {
             return Err(Problem::no_target(format!("no value of {} fits", attribute.name)));
         }
         if !found && verb == Verb::Add {
-            let new = made_by(filter)
-                .ok_or_else(|| Problem::no_target(format!("no value of {} fits", attribute.name)))?;
-            all.push(self.changed(Some(new), attribute, place.sub, verb, value)?.unwrap_or_default());
+            let new = made_by(filter).ok_or_else(|| {
+                Problem::no_target(format!("no value of {} fits", attribute.name))
+            })?;
+            all.push(
+                self.changed(Some(new), attribute, place.sub, verb, value)?
+                    .unwrap_or_default(),
+            );
         } else {
             let mut changed = Vec::new();
             for (one, meant) in all.into_iter().zip(meant) {
@@ -288,9 +299,9 @@ fn listed(all: Vec<Value>) -> Option<Value> {
 /// Whether a client that names a value means this one: by what it is, or by its parts.
 fn is_meant(one: &Value, named: &Value) -> bool {
     match (one, named) {
-        (Value::Object(one), Value::Object(named)) => {
-            named.iter().all(|(name, value)| one.get(name) == Some(value))
-        }
+        (Value::Object(one), Value::Object(named)) => named
+            .iter()
+            .all(|(name, value)| one.get(name) == Some(value)),
         (one, named) => one == named,
     }
 }

@@ -17,7 +17,10 @@ pub(in crate::api::scim) fn read(body: &Object, flavour: Flavour) -> Result<Vec<
     let named = |name: &str| {
         name == "Operations" || !flavour.is_wso2() && name.eq_ignore_ascii_case("operations")
     };
-    let all = body.iter().find(|(name, _)| named(name)).map(|(_, value)| value);
+    let all = body
+        .iter()
+        .find(|(name, _)| named(name))
+        .map(|(_, value)| value);
     let all = all.and_then(Value::as_array).filter(|all| !all.is_empty());
     let all = all.ok_or_else(|| Problem::syntax("a change has a member Operations, a list"))?;
     if all.len() > MAX_STEPS {
@@ -27,9 +30,13 @@ pub(in crate::api::scim) fn read(body: &Object, flavour: Flavour) -> Result<Vec<
 }
 
 fn step(sent: &Value) -> Result<Step, Problem> {
-    let sent = sent.as_object().ok_or_else(|| Problem::syntax("an operation is an object"))?;
+    let sent = sent
+        .as_object()
+        .ok_or_else(|| Problem::syntax("an operation is an object"))?;
     let member = |wanted: &str| {
-        sent.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value)
+        sent.iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map(|(_, value)| value)
     };
     let verb = member("op").and_then(Value::as_str).unwrap_or_default();
     let verb = match verb.to_ascii_lowercase().as_str() {
@@ -57,6 +64,9 @@ fn step(sent: &Value) -> Result<Step, Problem> {
 /// The members that a step without a path names, and the step without them.
 pub(in crate::api::scim) fn takes_members(step: &mut Step) -> Option<Value> {
     let Value::Object(named) = &mut step.value else { return None };
-    let name = named.keys().find(|name| name.eq_ignore_ascii_case("members"))?.clone();
+    let name = named
+        .keys()
+        .find(|name| name.eq_ignore_ascii_case("members"))?
+        .clone();
     named.remove(&name)
 }

@@ -66,7 +66,11 @@ fn active_is_false_in_every_way_that_clients_say_it() {
         becomes(bob(), step, wanted.clone());
     }
     becomes(wanted, json!({ "op": "remove", "path": "active" }), bob());
-    refused(&bob(), json!([{ "op": "replace", "path": "active", "value": "maybe" }]), "invalidValue");
+    refused(
+        &bob(),
+        json!([{ "op": "replace", "path": "active", "value": "maybe" }]),
+        "invalidValue",
+    );
 }
 
 #[test]
@@ -116,7 +120,11 @@ fn of_several_values_a_filter_says_which() {
     let mut wanted = emails();
     wanted["emails"][1] = json!({ "value": "n@x" });
     let whole = json!({ "value": "n@x" });
-    becomes(emails(), json!({ "op": "replace", "path": "emails[type eq \"home\"]", "value": whole }), wanted);
+    becomes(
+        emails(),
+        json!({ "op": "replace", "path": "emails[type eq \"home\"]", "value": whole }),
+        wanted,
+    );
 }
 
 #[test]
@@ -156,7 +164,10 @@ fn what_can_not_be_done_is_refused() {
         (json!([{ "op": "replace", "path": "id", "value": "x" }]), "mutability"),
         (json!([{ "op": "replace", "path": "meta.created", "value": "x" }]), "mutability"),
         (json!([{ "op": "replace", "path": "groups", "value": [] }]), "mutability"),
-        (json!([{ "op": "replace", "path": format!("{WSO2}:lockedReason"), "value": "x" }]), "mutability"),
+        (
+            json!([{ "op": "replace", "path": format!("{WSO2}:lockedReason"), "value": "x" }]),
+            "mutability",
+        ),
         (json!([{ "op": "remove", "path": "userName" }]), "mutability"),
         (json!([{ "op": "replace", "path": "userName", "value": null }]), "mutability"),
         (json!([{ "op": "replace", "path": "nosuch", "value": "x" }]), "invalidPath"),
@@ -189,9 +200,17 @@ fn nothing_said_is_nothing_there() {
     }
     let after = with(json!({ "nickName": "b" }));
     for value in [json!([]), json!(null)] {
-        becomes(before.clone(), json!({ "op": "replace", "path": "emails", "value": value }), after.clone());
+        becomes(
+            before.clone(),
+            json!({ "op": "replace", "path": "emails", "value": value }),
+            after.clone(),
+        );
     }
-    becomes(before.clone(), json!({ "op": "remove", "path": "emails[value eq \"a\"].value" }), after);
+    becomes(
+        before.clone(),
+        json!({ "op": "remove", "path": "emails[value eq \"a\"].value" }),
+        after,
+    );
     becomes(bob(), json!({ "op": "add", "path": "schemas", "value": ["x"] }), bob());
 }
 
@@ -202,7 +221,9 @@ fn what_is_named_is_known() {
         Step { verb: Verb::Remove, path: Some(WSO2.to_owned()), value: Value::Null },
     ];
     let user = bob().as_object().cloned().expect("one");
-    let touched = apply(ResourceType::User, Flavour::Strict, user, &steps).expect("done").touched;
+    let touched = apply(ResourceType::User, Flavour::Strict, user, &steps)
+        .expect("done")
+        .touched;
     assert!(touched.has(None, "name") && touched.has(Some(WSO2), "accountLocked"));
     assert!(!touched.has(None, "active") && !touched.has(Some(WSO2), "accountState"));
 }
@@ -216,27 +237,55 @@ fn value() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         let name = select(vec![
-            "value", "type", "primary", "active", "nickName", "emails", "name", "givenName",
-            "name.familyName", "nosuch", "id", ENTERPRISE, "department",
+            "value",
+            "type",
+            "primary",
+            "active",
+            "nickName",
+            "emails",
+            "name",
+            "givenName",
+            "name.familyName",
+            "nosuch",
+            "id",
+            ENTERPRISE,
+            "department",
         ]);
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
             proptest::collection::hash_map(name, inner, 0..3).prop_map(|parts| {
-                parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+                parts
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect()
             }),
         ]
     })
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let path = proptest::option::weighted(0.8, select(vec![
-        "nickName", "name", "name.givenName", "emails", "emails.type", "active", "userName", "id",
-        "emails[type eq \"work\"]", "emails[type eq \"work\"].value", "emails[primary eq true].primary",
-        "emails[value pr and not (type eq \"home\")].type", "nosuch", ENTERPRISE, "schemas",
-    ]));
-    (select(vec![Verb::Add, Verb::Remove, Verb::Replace]), path, value()).prop_map(
-        |(verb, path, value)| Step { verb, path: path.map(str::to_owned), value },
-    )
+    let path = proptest::option::weighted(
+        0.8,
+        select(vec![
+            "nickName",
+            "name",
+            "name.givenName",
+            "emails",
+            "emails.type",
+            "active",
+            "userName",
+            "id",
+            "emails[type eq \"work\"]",
+            "emails[type eq \"work\"].value",
+            "emails[primary eq true].primary",
+            "emails[value pr and not (type eq \"home\")].type",
+            "nosuch",
+            ENTERPRISE,
+            "schemas",
+        ]),
+    );
+    (select(vec![Verb::Add, Verb::Remove, Verb::Replace]), path, value())
+        .prop_map(|(verb, path, value)| Step { verb, path: path.map(str::to_owned), value })
 }
 
 proptest! {

@@ -18,11 +18,15 @@ pub(in crate::api::scim) const COMMON: &[Attribute] = &[
 ];
 
 const META: &[Attribute] = &[
-    Attribute::text("resourceType", "What it is").exact().read_only(),
+    Attribute::text("resourceType", "What it is")
+        .exact()
+        .read_only(),
     Attribute::new("created", "When it was made", Kind::DateTime).read_only(),
     Attribute::new("lastModified", "When it was last changed", Kind::DateTime).read_only(),
     Attribute::new("location", "Where it is", Kind::Reference(&["uri"])).read_only(),
-    Attribute::text("version", "Its version, as an entity tag").exact().read_only(),
+    Attribute::text("version", "Its version, as an entity tag")
+        .exact()
+        .read_only(),
 ];
 
 const DISPLAY: Attribute = Attribute::text("display", "What people read");
@@ -57,12 +61,8 @@ pub(super) const PHOTOS: &[Attribute] = plural!(
     &["photo", "thumbnail"]
 );
 
-pub(super) const CERTIFICATES: &[Attribute] = &[
-    Attribute::new("value", "The certificate, in base64", Kind::Binary),
-    DISPLAY,
-    TYPE,
-    PRIMARY,
-];
+pub(super) const CERTIFICATES: &[Attribute] =
+    &[Attribute::new("value", "The certificate, in base64", Kind::Binary), DISPLAY, TYPE, PRIMARY];
 
 pub(super) const ADDRESSES: &[Attribute] = &[
     Attribute::text("formatted", "The address as it is written"),

@@ -4,7 +4,9 @@ use super::core::link;
 use super::{Attribute, Mutability, Returned, Schema};
 
 const MEMBERS: &[Attribute] = &[
-    Attribute::text("value", "The member's id").exact().mutability(Mutability::Immutable),
+    Attribute::text("value", "The member's id")
+        .exact()
+        .mutability(Mutability::Immutable),
     link("$ref", &["User"]),
     Attribute::text("type", "What the member is")
         .mutability(Mutability::Immutable)

@@ -74,8 +74,7 @@ impl Schema {
 
 impl ResourceType {
     pub(in crate::api::scim) fn to_json(self, flavour: Flavour) -> Value {
-        let extension =
-            |schema: &&Schema| json!({ "schema": schema.urn, "required": false });
+        let extension = |schema: &&Schema| json!({ "schema": schema.urn, "required": false });
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"],
             "id": self.name(),

@@ -13,10 +13,14 @@ const NAME: &[Attribute] = &[
 ];
 
 const GROUPS: &[Attribute] = &[
-    Attribute::text("value", "The group's id").exact().read_only(),
+    Attribute::text("value", "The group's id")
+        .exact()
+        .read_only(),
     Attribute::new("$ref", "Where it is", Kind::Reference(&["Group"])).read_only(),
     Attribute::text("display", "What it is called").read_only(),
-    Attribute::text("type", "How they are in it").read_only().canonical(&["direct"]),
+    Attribute::text("type", "How they are in it")
+        .read_only()
+        .canonical(&["direct"]),
 ];
 
 pub(super) const USER: Schema = Schema {
@@ -24,7 +28,9 @@ pub(super) const USER: Schema = Schema {
     name: "User",
     words: "People",
     attributes: &[
-        Attribute::text("userName", "What the person types to sign in").required().unique(),
+        Attribute::text("userName", "What the person types to sign in")
+            .required()
+            .unique(),
         Attribute::complex("name", "The parts of the name", NAME),
         Attribute::text("displayName", "The name as it is shown"),
         Attribute::text("nickName", "What friends call them"),
@@ -44,7 +50,9 @@ pub(super) const USER: Schema = Schema {
         Attribute::complex("ims", "Addresses for messages", IMS).many(),
         Attribute::complex("photos", "Pictures", PHOTOS).many(),
         Attribute::complex("addresses", "Postal addresses", ADDRESSES).many(),
-        Attribute::complex("groups", "The groups that they are in", GROUPS).many().read_only(),
+        Attribute::complex("groups", "The groups that they are in", GROUPS)
+            .many()
+            .read_only(),
         Attribute::complex("entitlements", "What they are entitled to", PLURAL).many(),
         Attribute::complex("roles", "Their roles elsewhere", PLURAL).many(),
         Attribute::complex("x509Certificates", "Their certificates", CERTIFICATES).many(),

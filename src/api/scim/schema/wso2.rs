@@ -8,8 +8,10 @@ const LOCKED: Attribute =
     Attribute::flag("accountLocked", "Whether the account is locked; to write it locks or unlocks");
 const DISABLED: Attribute =
     Attribute::flag("accountDisabled", "Whether the account is disabled; the opposite of active");
-const UNLOCK_TIME: Attribute =
-    Attribute::text("unlockTime", "When the lock ends, in milliseconds since 1970; 0: not by itself");
+const UNLOCK_TIME: Attribute = Attribute::text(
+    "unlockTime",
+    "When the lock ends, in milliseconds since 1970; 0: not by itself",
+);
 const REASON: Attribute = Attribute::text("lockedReason", "What laid the lock")
     .read_only()
     .canonical(&["ADMIN_INITIATED", "MAX_ATTEMPTS_EXCEEDED"]);

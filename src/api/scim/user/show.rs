@@ -22,7 +22,11 @@ pub(in crate::api::scim) fn shown(
     flavour: Flavour,
     now: Timestamp,
 ) -> Object {
-    let kept = account.details.documents.get(INTERFACE).and_then(Value::as_object);
+    let kept = account
+        .details
+        .documents
+        .get(INTERFACE)
+        .and_then(Value::as_object);
     let mut user = kept.cloned().unwrap_or_else(|| first_document(account));
     user.insert("id".to_owned(), account.id.to_string().into());
     let external_id = account.details.external_id.clone().map(Value::from);
@@ -40,7 +44,11 @@ pub(in crate::api::scim) fn shown(
 }
 
 /// The same for filters: what was never said is what follows from that.
-pub(in crate::api::scim) fn for_filters(mut user: Object, account: &Account, now: Timestamp) -> Value {
+pub(in crate::api::scim) fn for_filters(
+    mut user: Object,
+    account: &Account,
+    now: Timestamp,
+) -> Value {
     let disabled = account.locks.disablement.is_some();
     value::set(&mut user, None, "active", Some((!disabled).into()));
     value::set(&mut user, Some(WSO2_URN), "accountDisabled", Some(disabled.into()));
@@ -68,13 +76,19 @@ fn set_login(user: &mut Object, account: &Account) {
 }
 
 fn text<'a>(user: &'a Object, outer: &str, name: &str) -> &'a str {
-    user.get(outer).and_then(|outer| outer.get(name)).and_then(Value::as_str).unwrap_or_default()
+    user.get(outer)
+        .and_then(|outer| outer.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// What the whole name is, where its parts are not said.
 pub(super) fn whole_name(user: &Object) -> String {
     let formatted = text(user, "name", "formatted");
-    let display = user.get("displayName").and_then(Value::as_str).unwrap_or_default();
+    let display = user
+        .get("displayName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let whole = if formatted.is_empty() { display } else { formatted };
     whole.trim().to_owned()
 }
@@ -120,7 +134,9 @@ fn set_email(user: &mut Object, account: &Account) {
         _ => Vec::new(),
     };
     let own = preferred(&emails);
-    let kept = own.and_then(|own| emails[own].get("value")).and_then(Value::as_str);
+    let kept = own
+        .and_then(|own| emails[own].get("value"))
+        .and_then(Value::as_str);
     if kept.map(str::trim) != account.email.as_deref() {
         match (own, &account.email) {
             (Some(own), Some(email)) => emails[own]["value"] = email.as_str().into(),
@@ -161,7 +177,11 @@ fn set_standing(user: &mut Object, account: &Account, flavour: Flavour, now: Tim
         .details
         .documents
         .get(INTERFACE)
-        .is_some_and(|kept| kept.get(WSO2_URN).and_then(|own| own.get("accountLocked")).is_some());
+        .is_some_and(|kept| {
+            kept.get(WSO2_URN)
+                .and_then(|own| own.get("accountLocked"))
+                .is_some()
+        });
     own("accountLocked", (lock_was_said || locked).then(|| locked.into()));
     let admin_lock = locks.admin_lock_at(now);
     let lockout = locks.lockout_at(now);
@@ -177,7 +197,9 @@ fn set_standing(user: &mut Object, account: &Account, flavour: Flavour, now: Tim
     own("accountState", Some(state(account, disabled, locked).into()));
     let lockouts = locks.lockout.as_ref().map(|lockout| lockout.id.n.into());
     own("failedLoginLockoutCount", lockouts);
-    let last = account.last_sign_in_at.map(|at| milliseconds(Some(at)).into());
+    let last = account
+        .last_sign_in_at
+        .map(|at| milliseconds(Some(at)).into());
     own("lastLogonTime", last);
     own("isReadOnlyUser", Some(false.into()));
 }

@@ -42,7 +42,11 @@ fn document_of(wanted: &Object, flavour: Flavour) -> Object {
         }
     }
     for extension in kind.extensions(flavour) {
-        for attribute in extension.attributes.iter().filter(|one| !one.is_read_only()) {
+        for attribute in extension
+            .attributes
+            .iter()
+            .filter(|one| !one.is_read_only())
+        {
             let computed = matches!(attribute.name, "accountDisabled" | "unlockTime");
             let found = value::get(wanted, Some(extension.urn), attribute.name);
             if let Some(value) = found.filter(|_| !computed) {
@@ -118,14 +122,19 @@ impl Writer<'_> {
         change: &mut PersonChange,
         wanted: &Object,
     ) -> Result<Option<bool>, Problem> {
-        let disabled = self.account.is_some_and(|account| account.locks.disablement.is_some());
+        let disabled = self
+            .account
+            .is_some_and(|account| account.locks.disablement.is_some());
         let active = flag(wanted, None, "active");
         if !self.touched.has(None, "active") && !self.touched.has(Some(WSO2_URN), "accountDisabled")
         {
             return Ok(active);
         }
         // Unsaid, one is active.
-        let by_active = self.touched.has(None, "active").then(|| active == Some(false));
+        let by_active = self
+            .touched
+            .has(None, "active")
+            .then(|| active == Some(false));
         let by_flag = flag(wanted, Some(WSO2_URN), "accountDisabled")
             .filter(|_| self.touched.has(Some(WSO2_URN), "accountDisabled"));
         let (wanted, switch) = match (by_active, by_flag) {
@@ -165,7 +174,9 @@ impl Writer<'_> {
         change: &mut PersonChange,
         wanted: &Object,
     ) -> Result<Option<bool>, Problem> {
-        let is_locked = self.account.is_some_and(|account| is_locked(account, self.now));
+        let is_locked = self
+            .account
+            .is_some_and(|account| is_locked(account, self.now));
         let named = |name| self.touched.has(Some(WSO2_URN), name);
         let said = flag(wanted, Some(WSO2_URN), "accountLocked");
         let end = value::get(wanted, Some(WSO2_URN), "unlockTime").and_then(Value::as_str);
@@ -191,12 +202,18 @@ impl Writer<'_> {
 }
 
 fn login_of(wanted: &Object) -> Result<Login, Problem> {
-    let typed = wanted.get("userName").and_then(Value::as_str).unwrap_or_default();
+    let typed = wanted
+        .get("userName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     Login::new(typed).map_err(|error| Problem::value(format!("userName can't be so: {error}")))
 }
 
 fn set_email(change: &mut PersonChange, wanted: &Object) -> Result<(), Problem> {
-    let emails = wanted.get("emails").and_then(Value::as_array).map(Vec::as_slice);
+    let emails = wanted
+        .get("emails")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice);
     let own = emails.and_then(|emails| preferred(emails).map(|own| &emails[own]));
     match own.and_then(|own| own.get("value")).and_then(Value::as_str) {
         Some(email) => Ok(change.email(email)?),

@@ -14,7 +14,9 @@ async fn bulk(scim: &Scim<'_>, stop: u64, operations: Value) -> super::Reply {
 fn statuses(reply: &super::Reply) -> Vec<String> {
     reply.is(200);
     let all = reply.body["Operations"].as_array().expect("operations");
-    all.iter().map(|one| one["status"].as_str().unwrap_or("an object").to_owned()).collect()
+    all.iter()
+        .map(|one| one["status"].as_str().unwrap_or("an object").to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -44,9 +46,7 @@ async fn v30_operations_name_what_others_make() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, STRICT);
     let members = |id: &str| json!({ "displayName": "G", "members": [{ "value": id }] });
-    let manager = |id: &str| {
-        json!({ "userName": id, super::ENTERPRISE: { "manager": { "value": format!("bulkId:{id}") } } })
-    };
+    let manager = |id: &str| json!({ "userName": id, super::ENTERPRISE: { "manager": { "value": format!("bulkId:{id}") } } });
     // Also where the name comes before what it stands for.
     let done = bulk(&scim, 0, json!([
         { "method": "POST", "path": "/Groups", "bulkId": "g", "data": members("bulkId:q1") },
@@ -61,13 +61,17 @@ async fn v30_operations_name_what_others_make() {
     .await;
     assert_eq!(statuses(&done), ["201", "201", "200", "409", "409", "404", "400"]);
     let path = |at: usize| {
-        let location = done.body["Operations"][at]["location"].as_str().expect("a place");
+        let location = done.body["Operations"][at]["location"]
+            .as_str()
+            .expect("a place");
         location.trim_start_matches(STRICT).to_owned()
     };
     let user = scim.get(&path(1)).await.body;
     assert_eq!(user["title"], "T");
     assert_eq!(scim.get(&path(0)).await.body["members"][0]["value"], user["id"]);
-    let words = done.body["Operations"][3]["response"]["detail"].as_str().expect("words");
+    let words = done.body["Operations"][3]["response"]["detail"]
+        .as_str()
+        .expect("words");
     assert!(words.contains("circle"), "{words}");
 }
 
@@ -78,13 +82,18 @@ async fn v31_there_are_only_so_many() {
     let one = json!({ "method": "DELETE", "path": "/Users/99999" });
     let most = bulk(&scim, 1, vec![one.clone(); 1_000].into()).await;
     assert_eq!(statuses(&most), ["404"]);
-    bulk(&scim, 0, vec![one.clone(); 1_001].into()).await.is_scim_problem(413, None);
+    bulk(&scim, 0, vec![one.clone(); 1_001].into())
+        .await
+        .is_scim_problem(413, None);
     let long = json!([{ "method": "DELETE", "path": "x".repeat(1024 * 1024) }]);
     bulk(&scim, 0, long).await.is_scim_problem(413, None);
     for (bad, kind) in [
         (json!([{ "method": "POST", "path": "/Users", "data": {} }]), "invalidValue"),
-        (json!([one, { "method": "POST", "path": "/Users", "bulkId": "a", "data": {} },
-            { "method": "POST", "path": "/Users", "bulkId": "a", "data": {} }]), "invalidValue"),
+        (
+            json!([one, { "method": "POST", "path": "/Users", "bulkId": "a", "data": {} },
+            { "method": "POST", "path": "/Users", "bulkId": "a", "data": {} }]),
+            "invalidValue",
+        ),
         (json!([1]), "invalidSyntax"),
         (json!({}), "invalidSyntax"),
     ] {
@@ -98,12 +107,16 @@ async fn s8_wso2_says_a_status_as_an_object() {
     let scim = Scim::at(&stand, WSO2);
     let (ada, bob) = (scim.user("ada", json!({})).await, scim.user("bob", json!({})).await);
     let lock = json!({ "Operations": [{ "op": "replace", "value": { WSO2_URN: { "accountLocked": true } } }] });
-    let done = bulk(&scim, 0, json!([
-        { "method": "POST", "path": "/Groups", "bulkId": "g", "data": { "displayName": "G" } },
-        { "method": "PATCH", "path": ada, "data": lock },
-        { "method": "PATCH", "path": bob, "data": lock },
-        { "method": "POST", "path": "/Users", "bulkId": "x", "data": { "userName": "bob" } },
-    ]))
+    let done = bulk(
+        &scim,
+        0,
+        json!([
+            { "method": "POST", "path": "/Groups", "bulkId": "g", "data": { "displayName": "G" } },
+            { "method": "PATCH", "path": ada, "data": lock },
+            { "method": "PATCH", "path": bob, "data": lock },
+            { "method": "POST", "path": "/Users", "bulkId": "x", "data": { "userName": "bob" } },
+        ]),
+    )
     .await;
     done.is(200);
     let said: Vec<_> = done.body["Operations"]
@@ -136,7 +149,12 @@ async fn each_operation_asks_whether_it_may() {
         scim.token = token(&stand.test, &stand.root, &scopes).await;
         let done = bulk(&scim, 0, all.clone()).await;
         done.is(200);
-        for (one, code) in done.body["Operations"].as_array().expect("some").iter().zip(codes) {
+        for (one, code) in done.body["Operations"]
+            .as_array()
+            .expect("some")
+            .iter()
+            .zip(codes)
+        {
             assert_eq!(one["status"]["code"], code, "{scopes:?}: {one}");
         }
     }

@@ -7,9 +7,15 @@ use super::{ENTERPRISE, STRICT, Scim, WSO2, WSO2_URN};
 
 async fn three(scim: &Scim<'_>) {
     for (name, more) in [
-        ("bob", json!({ "active": false, "title": "b", "emails": [{ "value": "bob@x.org", "type": "work" },
-            { "value": "robert@y.org", "type": "home" }], "externalId": "Ext-1" })),
-        ("ada", json!({ "active": true, "title": "C", "name": { "givenName": "Ada", "familyName": "King" } })),
+        (
+            "bob",
+            json!({ "active": false, "title": "b", "emails": [{ "value": "bob@x.org", "type": "work" },
+            { "value": "robert@y.org", "type": "home" }], "externalId": "Ext-1" }),
+        ),
+        (
+            "ada",
+            json!({ "active": true, "title": "C", "name": { "givenName": "Ada", "familyName": "King" } }),
+        ),
         ("cyd", json!({ ENTERPRISE: { "department": "Works" } })),
     ] {
         scim.user(name, more).await;
@@ -68,9 +74,14 @@ async fn v18_v19_filters_find_whom_they_mean() {
     ] {
         assert_eq!(scim.found(filter).await, names, "{filter}");
     }
-    let id = scim.list(&[("filter", "userName eq \"cyd\"")]).await.body["Resources"][0]["id"].clone();
+    let id =
+        scim.list(&[("filter", "userName eq \"cyd\"")]).await.body["Resources"][0]["id"].clone();
     assert_eq!(scim.found(&format!("id eq {id}")).await, ["cyd"]);
-    assert_eq!(scim.found(&format!("not (id eq {id}) and userName ne \"root\"")).await, ["bob", "ada"]);
+    assert_eq!(
+        scim.found(&format!("not (id eq {id}) and userName ne \"root\""))
+            .await,
+        ["bob", "ada"]
+    );
 }
 
 #[tokio::test]
@@ -79,7 +90,9 @@ async fn v20_what_makes_no_sense_is_refused() {
     for (mount, kind) in [(STRICT, "invalidFilter"), (WSO2, "InvalidFilter")] {
         let scim = Scim::at(&stand, mount);
         for bad in ["bad ((", "active gt true", "nosuch eq \"x\"", "userName eq"] {
-            scim.list(&[("filter", bad)]).await.is_scim_problem(400, Some(kind));
+            scim.list(&[("filter", bad)])
+                .await
+                .is_scim_problem(400, Some(kind));
         }
     }
 }
@@ -99,7 +112,9 @@ async fn lists_are_sorted() {
         ("emails", "ascending", vec!["bob", "ada", "cyd"]),
         ("nosuch", "ascending", vec!["bob", "ada", "cyd"]),
     ] {
-        let list = scim.list(&[filter, ("sortBy", by), ("sortOrder", order)]).await;
+        let list = scim
+            .list(&[filter, ("sortBy", by), ("sortOrder", order)])
+            .await;
         assert_eq!(list.names(), names, "{by} {order}");
     }
 }
@@ -115,14 +130,22 @@ async fn searches_ask_in_their_body() {
     let found = scim.post("/Users/.search", asked).await;
     found.is(200);
     assert_eq!(found.names(), ["ada"]);
-    let all = scim.post("/.search", json!({ "count": 4, "startIndex": 2 })).await;
+    let all = scim
+        .post("/.search", json!({ "count": 4, "startIndex": 2 }))
+        .await;
     assert_eq!(all.names(), ["bob", "ada", "cyd", "Adas"]);
     assert_eq!(all.body["totalResults"], 5);
-    let groups = scim.post("/.search", json!({ "filter": "meta.resourceType eq \"Group\"" })).await;
+    let groups = scim
+        .post("/.search", json!({ "filter": "meta.resourceType eq \"Group\"" }))
+        .await;
     assert_eq!(groups.names(), ["Adas"]);
-    let only = scim.post("/.search", json!({ "filter": "userName eq \"bob\"" })).await;
+    let only = scim
+        .post("/.search", json!({ "filter": "userName eq \"bob\"" }))
+        .await;
     assert_eq!((only.names(), &only.body["totalResults"]), (vec!["bob".to_owned()], &json!(1)));
-    let bad = scim.post("/.search", json!({ "filter": "nosuch pr" })).await;
+    let bad = scim
+        .post("/.search", json!({ "filter": "nosuch pr" }))
+        .await;
     bad.is_scim_problem(400, Some("invalidFilter"));
 }
 
@@ -131,7 +154,8 @@ async fn v24_v25_what_there_is_is_only_read() {
     let stand = Stand::new().await;
     for mount in [STRICT, WSO2] {
         let scim = Scim::at(&stand, mount);
-        for path in ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/ResourceTypes/User"] {
+        for path in ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/ResourceTypes/User"]
+        {
             scim.get(path).await.is(200);
             for method in ["POST", "PUT", "PATCH", "DELETE"] {
                 let body = if method == "DELETE" { "" } else { "{}" };
@@ -150,7 +174,10 @@ async fn v24_v25_what_there_is_is_only_read() {
             assert_eq!(scim.get(&format!("/Schemas/{id}")).await.body, *schema);
         }
     }
-    let config = Scim::at(&stand, WSO2).get("/ServiceProviderConfig").await.body;
+    let config = Scim::at(&stand, WSO2)
+        .get("/ServiceProviderConfig")
+        .await
+        .body;
     for (path, wanted) in [
         ("/bulk/maxOperations", json!(1000)),
         ("/bulk/maxPayloadSize", json!(1_048_576)),

@@ -13,11 +13,17 @@ use super::{STRICT, Scim, WSO2, WSO2_URN, account, may_enter};
 
 async fn wrote(scim: &Scim<'_>, path: &str, name: &str, value: Value) -> super::Reply {
     let path_of = format!("{WSO2_URN}:{name}");
-    scim.patch(path, json!([{ "op": "replace", "path": path_of, "value": value }])).await
+    scim.patch(path, json!([{ "op": "replace", "path": path_of, "value": value }]))
+        .await
 }
 
 async fn allow_disabling(stand: &Stand) {
-    stand.test.admin().allow_disabling(&Actor::System, true).await.expect("set");
+    stand
+        .test
+        .admin()
+        .allow_disabling(&Actor::System, true)
+        .await
+        .expect("set");
 }
 
 #[tokio::test]
@@ -41,7 +47,10 @@ async fn a_lock_bites_on_the_next_request_and_is_one_record() {
     assert_eq!(locked.headers["location"], format!("{WSO2}{path}"));
     let own = &locked.body[WSO2_URN];
     assert_eq!(own["accountLocked"], true);
-    assert_eq!((&own["accountState"], &own["lockedReason"]), (&json!("LOCKED"), &json!("ADMIN_INITIATED")));
+    assert_eq!(
+        (&own["accountState"], &own["lockedReason"]),
+        (&json!("LOCKED"), &json!("ADMIN_INITIATED"))
+    );
     assert!(locked.body["schemas"].to_string().contains(WSO2_URN));
     assert_eq!(records(&stand).await, before + 1);
     assert_done_by(&stand.last_record().await, Action::AccountLocked, stand.root.id.get());
@@ -49,7 +58,11 @@ async fn a_lock_bites_on_the_next_request_and_is_one_record() {
     let again = scim.send("PATCH", &path, &json, &body.to_string()).await;
     assert_eq!((again.status, &again.body), (200, &locked.body));
     assert_eq!(records(&stand).await, before + 1);
-    assert_eq!(scim.found(&format!("{WSO2_URN}:accountLocked eq true")).await, ["bob"]);
+    assert_eq!(
+        scim.found(&format!("{WSO2_URN}:accountLocked eq true"))
+            .await,
+        ["bob"]
+    );
     let free = wrote(&scim, &path, "accountLocked", json!(false)).await;
     assert_eq!(free.body[WSO2_URN]["accountState"], "UNLOCKED");
     assert_eq!(free.body[WSO2_URN].get("lockedReason"), None);
@@ -67,12 +80,18 @@ async fn s1_to_s5_flags_are_read_as_wso2_reads_them() {
     let scim = Scim::at(&stand, WSO2);
     let bob = scim.user("bob", json!({})).await;
     let path = format!("{WSO2_URN}:accountLocked");
-    let on = scim.patch(&bob, json!([{ "op": "Replace", "path": path, "value": "True" }])).await;
+    let on = scim
+        .patch(&bob, json!([{ "op": "Replace", "path": path, "value": "True" }]))
+        .await;
     assert_eq!(on.body[WSO2_URN]["accountLocked"], true);
-    let kept = scim.patch(&bob, json!([{ "op": "remove", "path": path }])).await;
+    let kept = scim
+        .patch(&bob, json!([{ "op": "remove", "path": path }]))
+        .await;
     kept.is(200);
     assert_eq!(kept.body[WSO2_URN]["accountLocked"], true);
-    let off = scim.patch(&bob, json!([{ "op": "replace", "path": path, "value": "yes" }])).await;
+    let off = scim
+        .patch(&bob, json!([{ "op": "replace", "path": path, "value": "yes" }]))
+        .await;
     assert_eq!(off.body[WSO2_URN]["accountLocked"], false);
     assert!(may_enter(&stand, &bob).await);
     for name in ["lockedReason", "accountState"] {
@@ -85,10 +104,16 @@ async fn s1_to_s5_flags_are_read_as_wso2_reads_them() {
     lower.is_scim_problem(400, Some("invalidSyntax"));
     // The other mount follows the standard.
     let strict = Scim::at(&stand, STRICT);
-    let wrong = strict.patch(&bob, json!([{ "op": "replace", "path": path, "value": "yes" }])).await;
+    let wrong = strict
+        .patch(&bob, json!([{ "op": "replace", "path": path, "value": "yes" }]))
+        .await;
     wrong.is_scim_problem(400, Some("invalidValue"));
-    wrote(&strict, &bob, "accountLocked", json!(true)).await.is(200);
-    let gone = strict.patch(&bob, json!([{ "op": "remove", "path": path }])).await;
+    wrote(&strict, &bob, "accountLocked", json!(true))
+        .await
+        .is(200);
+    let gone = strict
+        .patch(&bob, json!([{ "op": "remove", "path": path }]))
+        .await;
     assert_eq!(gone.body.get(WSO2_URN), None, "{}", gone.text);
     assert!(may_enter(&stand, &bob).await);
 }
@@ -99,23 +124,34 @@ async fn s6_s7_v23_v28_types_and_rights_are_asked_for() {
     for (mount, status) in [(STRICT, 415), (WSO2, 406)] {
         let mut scim = Scim::at(&stand, mount);
         let bob = scim.user(&format!("bob{status}"), json!({})).await;
-        for (method, path) in [("POST", "/Users"), ("PATCH", &*bob), ("PUT", &*bob), ("POST", "/Bulk")] {
+        for (method, path) in
+            [("POST", "/Users"), ("PATCH", &*bob), ("PUT", &*bob), ("POST", "/Bulk")]
+        {
             for headers in [vec![("content-type", "text/plain")], vec![("content-type", "")]] {
-                scim.send(method, path, &headers, "{}").await.is_scim_problem(status, None);
+                scim.send(method, path, &headers, "{}")
+                    .await
+                    .is_scim_problem(status, None);
             }
         }
         scim.token = token(&stand.test, &stand.root, &["internal_user_mgt_view"]).await;
-        wrote(&scim, &bob, "accountLocked", json!(true)).await.is_scim_problem(403, None);
+        wrote(&scim, &bob, "accountLocked", json!(true))
+            .await
+            .is_scim_problem(403, None);
         scim.get(&bob).await.is(200);
         scim.delete(&bob).await.is_scim_problem(403, None);
-        scim.post("/Users", json!({ "userName": "x" })).await.is_scim_problem(403, None);
+        scim.post("/Users", json!({ "userName": "x" }))
+            .await
+            .is_scim_problem(403, None);
         scim.get("/Users").await.is_scim_problem(403, None);
     }
 }
 
 #[tokio::test]
 async fn l10_an_admin_lock_over_a_lockout_stands_on_its_own() {
-    let policy = LockoutPolicy::after(3).lasting(Duration::from_secs(300)).build().expect("a policy");
+    let policy = LockoutPolicy::after(3)
+        .lasting(Duration::from_secs(300))
+        .build()
+        .expect("a policy");
     let stand = Stand::with(policy).await;
     let scim = Scim::at(&stand, WSO2);
     let bob = stand.person("bob").await;
@@ -125,7 +161,10 @@ async fn l10_an_admin_lock_over_a_lockout_stands_on_its_own() {
     }
     let shown = scim.get(&path).await;
     let own = &shown.body[WSO2_URN];
-    assert_eq!((&own["accountLocked"], &own["lockedReason"]), (&json!(true), &json!("MAX_ATTEMPTS_EXCEEDED")));
+    assert_eq!(
+        (&own["accountLocked"], &own["lockedReason"]),
+        (&json!(true), &json!("MAX_ATTEMPTS_EXCEEDED"))
+    );
     assert_ne!(own["unlockTime"], "0");
     // Whoever sends back what they read locks nobody for good.
     let put = scim.put(&path, shown.body.clone()).await;
@@ -139,7 +178,9 @@ async fn l10_an_admin_lock_over_a_lockout_stands_on_its_own() {
     // And one that knows nothing of locks lifts none.
     scim.put(&path, json!({ "userName": "bob" })).await.is(200);
     assert!(!may_enter(&stand, &path).await);
-    wrote(&scim, &path, "accountLocked", json!(false)).await.is(200);
+    wrote(&scim, &path, "accountLocked", json!(false))
+        .await
+        .is(200);
     assert_eq!(stand.sign_in("bob", PASSWORD).await, 303);
 }
 
@@ -154,10 +195,16 @@ async fn a_lock_may_have_an_end() {
     let locked = scim.patch(&bob, lock(json!(milliseconds))).await;
     locked.is(200);
     assert_eq!(locked.body[WSO2_URN]["unlockTime"], *milliseconds);
-    let laid = account(&stand, &bob).await.locks.admin_lock.expect("a lock");
+    let laid = account(&stand, &bob)
+        .await
+        .locks
+        .admin_lock
+        .expect("a lock");
     assert_eq!(laid.end, End::At(end));
     for bad in [json!("soon"), json!("-1"), json!("1")] {
-        scim.patch(&bob, lock(bad)).await.is_scim_problem(400, Some("invalidValue"));
+        scim.patch(&bob, lock(bad))
+            .await
+            .is_scim_problem(400, Some("invalidValue"));
     }
     stand.test.clock().advance(Duration::from_secs(3_600));
     assert!(may_enter(&stand, &bob).await);
@@ -187,9 +234,16 @@ async fn d1_to_d5_disabling_has_to_be_switched_on() {
     allow_disabling(&stand).await;
     let disabled = wrote(&scim, &bob, "accountDisabled", json!(true)).await;
     disabled.is(200);
-    assert_eq!((&disabled.body["active"], &disabled.body[WSO2_URN]["accountDisabled"]), (&json!(false), &json!(true)));
+    assert_eq!(
+        (&disabled.body["active"], &disabled.body[WSO2_URN]["accountDisabled"]),
+        (&json!(false), &json!(true))
+    );
     assert_eq!(stand.sign_in("bob", PASSWORD).await, 403);
-    assert_eq!(scim.found(&format!("{WSO2_URN}:accountDisabled eq true")).await, ["bob"]);
+    assert_eq!(
+        scim.found(&format!("{WSO2_URN}:accountDisabled eq true"))
+            .await,
+        ["bob"]
+    );
     let both = wrote(&scim, &bob, "accountLocked", json!(true)).await;
     assert_eq!(both.body[WSO2_URN]["accountState"], "DISABLED");
     let locked = wrote(&scim, &bob, "accountDisabled", json!(false)).await;
@@ -202,12 +256,21 @@ async fn active_and_disabled_are_one_fact() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, WSO2);
     let bob = scim.user("bob", json!({})).await;
-    let off = scim.patch(&bob, json!([{ "op": "replace", "path": "active", "value": false }])).await;
+    let off = scim
+        .patch(&bob, json!([{ "op": "replace", "path": "active", "value": false }]))
+        .await;
     assert_eq!(off.body[WSO2_URN]["accountDisabled"], true);
     // Earlier disablements stay while the switch is off, and active still lifts them.
-    wrote(&scim, &bob, "accountDisabled", json!(false)).await.is_scim_problem(403, None);
-    let on = scim.patch(&bob, json!([{ "op": "replace", "path": "active", "value": true }])).await;
-    assert_eq!((&on.body["active"], &on.body[WSO2_URN]["accountDisabled"]), (&json!(true), &json!(false)));
+    wrote(&scim, &bob, "accountDisabled", json!(false))
+        .await
+        .is_scim_problem(403, None);
+    let on = scim
+        .patch(&bob, json!([{ "op": "replace", "path": "active", "value": true }]))
+        .await;
+    assert_eq!(
+        (&on.body["active"], &on.body[WSO2_URN]["accountDisabled"]),
+        (&json!(true), &json!(false))
+    );
     allow_disabling(&stand).await;
     // Of two that differ, one says what is so already, and the other is meant.
     let differ = json!([{ "op": "replace", "value": { "active": true, WSO2_URN: { "accountDisabled": true } } }]);
@@ -215,9 +278,14 @@ async fn active_and_disabled_are_one_fact() {
     assert_eq!(off.body["active"], false, "{}", off.text);
     let on = scim.patch(&bob, differ).await;
     assert_eq!(on.body["active"], true, "{}", on.text);
-    let contradiction = json!({ "userName": "eve", "active": true, WSO2_URN: { "accountDisabled": true } });
-    scim.post("/Users", contradiction).await.is_scim_problem(400, Some("invalidValue"));
-    let born = scim.user("eve", json!({ "active": false, WSO2_URN: { "accountLocked": true } })).await;
+    let contradiction =
+        json!({ "userName": "eve", "active": true, WSO2_URN: { "accountDisabled": true } });
+    scim.post("/Users", contradiction)
+        .await
+        .is_scim_problem(400, Some("invalidValue"));
+    let born = scim
+        .user("eve", json!({ "active": false, WSO2_URN: { "accountLocked": true } }))
+        .await;
     let born = account(&stand, &born).await.locks;
     assert!(born.disablement.is_some() && born.admin_lock.is_some());
 }
@@ -230,16 +298,17 @@ async fn nobody_shuts_out_themselves_or_the_last_administrator() {
         let mut scim = Scim::at(&stand, mount);
         let root = format!("/Users/{}", stand.root.id);
         let manager = stand.person(&format!("m{}", mount.len())).await;
-        for (path, token) in [
-            (root.clone(), stand.a.clone()),
-            (root, token(&stand.test, &manager, &[]).await),
-        ] {
+        for (path, token) in
+            [(root.clone(), stand.a.clone()), (root, token(&stand.test, &manager, &[]).await)]
+        {
             scim.token = token;
             for step in [
                 json!({ "op": "replace", "path": "active", "value": false }),
                 json!({ "op": "replace", "path": format!("{WSO2_URN}:accountLocked"), "value": true }),
             ] {
-                scim.patch(&path, json!([step])).await.is_scim_problem(403, None);
+                scim.patch(&path, json!([step]))
+                    .await
+                    .is_scim_problem(403, None);
             }
             scim.delete(&path).await.is_scim_problem(403, None);
         }
@@ -259,6 +328,8 @@ async fn what_a_file_pins_is_a_conflict() {
         .header("content-type", "application/json")
         .body(axum::body::Body::from(body.to_string()))
         .expect("a request");
-    let answer = tower::ServiceExt::oneshot(router, request).await.expect("an answer");
+    let answer = tower::ServiceExt::oneshot(router, request)
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), 409);
 }

@@ -28,7 +28,9 @@ async fn a3_okta_finds_what_it_looks_for() {
     scim.post("/Users", user("first@example.org")).await.is(201);
     // (1) The first user is complete, and the page's numbers are numbers.
     let filter = "filter=userName+ne+%22root%22";
-    let list = scim.get(&format!("/Users?count=1&startIndex=1&{filter}")).await;
+    let list = scim
+        .get(&format!("/Users?count=1&startIndex=1&{filter}"))
+        .await;
     list.is(200);
     complete(&list.body["Resources"][0]);
     for number in ["itemsPerPage", "startIndex", "totalResults"] {
@@ -39,10 +41,14 @@ async fn a3_okta_finds_what_it_looks_for() {
     let one = scim.get(&format!("/Users/{id}")).await;
     complete(&one.body);
     // (3) Nobody is found where nobody is.
-    let none = scim.list(&[("filter", "userName eq \"nobody@example.org\"")]).await;
+    let none = scim
+        .list(&[("filter", "userName eq \"nobody@example.org\"")])
+        .await;
     assert_eq!((none.status, &none.body["totalResults"]), (200, &json!(0)));
     // (4) An id that nobody has.
-    scim.get("/Users/010101001010101011001010101011").await.is_scim_problem(404, None);
+    scim.get("/Users/010101001010101011001010101011")
+        .await
+        .is_scim_problem(404, None);
     // (5) A user is made, also from plain JSON.
     let plain = [("content-type", "application/json")];
     let sent = user("Second@example.org").to_string();
@@ -51,7 +57,9 @@ async fn a3_okta_finds_what_it_looks_for() {
     assert_eq!(made.body["active"], true);
     complete(&made.body);
     // (6) And only once.
-    scim.send("POST", "/Users", &plain, &sent).await.is_scim_problem(409, Some("uniqueness"));
+    scim.send("POST", "/Users", &plain, &sent)
+        .await
+        .is_scim_problem(409, Some("uniqueness"));
     // (7) The case of a name does not matter.
     assert_eq!(scim.found("userName eq \"SECOND@EXAMPLE.ORG\"").await, ["Second@example.org"]);
     // (8) Groups are listed.
@@ -71,5 +79,10 @@ async fn a3_okta_finds_what_it_looks_for() {
     scim.token = "wrong".to_owned();
     let refused = scim.get("/Users").await;
     refused.is_scim_problem(401, None);
-    assert!(refused.headers["www-authenticate"].to_str().expect("text").starts_with("Bearer"));
+    assert!(
+        refused.headers["www-authenticate"]
+            .to_str()
+            .expect("text")
+            .starts_with("Bearer")
+    );
 }

@@ -27,13 +27,17 @@ async fn v1_to_v6_active_is_said_in_many_ways() {
         let record = stand.last_record().await;
         let actor = format!("user:{}", stand.root.id);
         assert_eq!(record.reason.as_deref(), Some(&*format!("via scim by {actor}")));
-        let on = scim.patch(&bob, json!([{ "op": "remove", "path": "active" }])).await;
+        let on = scim
+            .patch(&bob, json!([{ "op": "remove", "path": "active" }]))
+            .await;
         on.is(200);
         assert_eq!(on.body.get("active"), None, "{}", on.text);
         assert!(may_enter(&stand, &bob).await);
         let before = account(&stand, &bob).await;
         let wrong = json!([{ "op": "replace", "path": "active", "value": "maybe" }]);
-        scim.patch(&bob, wrong).await.is_scim_problem(400, Some("invalidValue"));
+        scim.patch(&bob, wrong)
+            .await
+            .is_scim_problem(400, Some("invalidValue"));
         assert_eq!(account(&stand, &bob).await, before);
     }
 }
@@ -47,24 +51,36 @@ async fn v7_to_v12_steps_are_done_all_or_none() {
         { "op": "replace", "path": "displayName", "value": "x" },
         { "op": "replace", "path": "nosuch", "value": "y" },
     ]);
-    scim.patch(&bob, half).await.is_scim_problem(400, Some("invalidPath"));
+    scim.patch(&bob, half)
+        .await
+        .is_scim_problem(400, Some("invalidPath"));
     assert_eq!(scim.get(&bob).await.body["displayName"], "Bob");
     let dotted = json!({ "name.givenName": "A", format!("{ENTERPRISE}:department"): "D" });
-    let done = scim.patch(&bob, json!([{ "op": "replace", "value": dotted }])).await;
+    let done = scim
+        .patch(&bob, json!([{ "op": "replace", "value": dotted }]))
+        .await;
     done.is(200);
     assert_eq!(done.body["name"], json!({ "givenName": "A" }));
     assert_eq!(done.body[ENTERPRISE], json!({ "department": "D" }));
     assert_eq!(account(&stand, &bob).await.names().0, "A");
     let path = "emails[type eq \"work\"].value";
     let none = json!([{ "op": "replace", "path": path, "value": "a@b.c" }]);
-    scim.patch(&bob, none).await.is_scim_problem(400, Some("noTarget"));
-    let made = scim.patch(&bob, json!([{ "op": "Add", "path": path, "value": "a@b.c" }])).await;
+    scim.patch(&bob, none)
+        .await
+        .is_scim_problem(400, Some("noTarget"));
+    let made = scim
+        .patch(&bob, json!([{ "op": "Add", "path": path, "value": "a@b.c" }]))
+        .await;
     assert_eq!(made.body["emails"], json!([{ "type": "work", "value": "a@b.c" }]));
     assert_eq!(account(&stand, &bob).await.email.as_deref(), Some("a@b.c"));
-    scim.patch(&bob, json!([{ "op": "remove" }])).await.is_scim_problem(400, Some("noTarget"));
+    scim.patch(&bob, json!([{ "op": "remove" }]))
+        .await
+        .is_scim_problem(400, Some("noTarget"));
     for path in ["id", "meta.created"] {
         let step = json!([{ "op": "replace", "path": path, "value": "x" }]);
-        scim.patch(&bob, step).await.is_scim_problem(400, Some("mutability"));
+        scim.patch(&bob, step)
+            .await
+            .is_scim_problem(400, Some("mutability"));
     }
 }
 
@@ -81,10 +97,14 @@ async fn v13_v14_versions_are_heeded() {
     let old = [("if-match", "W/\"99\"")];
     for method in ["PATCH", "DELETE"] {
         let sent = if method == "PATCH" { &body } else { "" };
-        scim.send(method, &bob, &old, sent).await.is_scim_problem(412, None);
+        scim.send(method, &bob, &old, sent)
+            .await
+            .is_scim_problem(412, None);
     }
     let whole = json!({ "userName": "bob" }).to_string();
-    scim.send("PUT", &bob, &old, &whole).await.is_scim_problem(412, None);
+    scim.send("PUT", &bob, &old, &whole)
+        .await
+        .is_scim_problem(412, None);
     let seen = scim.send("GET", &bob, &[("if-none-match", &tag)], "").await;
     assert_eq!((seen.status, seen.text.as_str()), (304, ""));
     let done = scim.send("PATCH", &bob, &[("if-match", &tag)], &body).await;
@@ -101,18 +121,26 @@ async fn v13_v14_versions_are_heeded() {
 async fn v15_a_name_is_one_persons_whatever_its_case() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, STRICT);
-    let bob = scim.user("bob", json!({ "externalId": "HR-1", "emails": [{ "value": "b@x.org" }] })).await;
-    scim.post("/Users", json!({ "userName": "BOB" })).await.is_scim_problem(409, Some("uniqueness"));
+    let bob = scim
+        .user("bob", json!({ "externalId": "HR-1", "emails": [{ "value": "b@x.org" }] }))
+        .await;
+    scim.post("/Users", json!({ "userName": "BOB" }))
+        .await
+        .is_scim_problem(409, Some("uniqueness"));
     for taken in [
         json!({ "userName": "x", "externalId": "HR-1" }),
         json!({ "userName": "x", "emails": [{ "value": "B@X.org" }] }),
     ] {
-        scim.post("/Users", taken).await.is_scim_problem(409, Some("uniqueness"));
+        scim.post("/Users", taken)
+            .await
+            .is_scim_problem(409, Some("uniqueness"));
     }
     let eve = scim.user("Eve", json!({})).await;
     assert_eq!(scim.get(&eve).await.body["userName"], "Eve", "as it was sent");
     let step = json!([{ "op": "replace", "path": "userName", "value": "Bob" }]);
-    scim.patch(&eve, step).await.is_scim_problem(409, Some("uniqueness"));
+    scim.patch(&eve, step)
+        .await
+        .is_scim_problem(409, Some("uniqueness"));
     let step = json!([{ "op": "replace", "path": "userName", "value": "robert" }]);
     scim.patch(&bob, step).await.is(200);
     assert_eq!(account(&stand, &bob).await.login.as_str(), "robert");
@@ -122,20 +150,29 @@ async fn v15_a_name_is_one_persons_whatever_its_case() {
 async fn v21_v22_who_asks_chooses_what_is_shown() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, STRICT);
-    let bob = scim.user("bob", json!({ "title": "T", "emails": [{ "value": "b@x.org" }] })).await;
+    let bob = scim
+        .user("bob", json!({ "title": "T", "emails": [{ "value": "b@x.org" }] }))
+        .await;
     let only = scim.get(&format!("{bob}?attributes=userName")).await.body;
     let mut names: Vec<_> = only.as_object().expect("one").keys().collect();
     names.sort();
     assert_eq!(names, ["id", "schemas", "userName"]);
-    let without = scim.get(&format!("{bob}?excludedAttributes=emails,id")).await.body;
+    let without = scim
+        .get(&format!("{bob}?excludedAttributes=emails,id"))
+        .await
+        .body;
     assert_eq!(without.get("emails"), None);
     assert!(without.get("id").is_some() && without.get("title").is_some());
-    let both = scim.get(&format!("{bob}?attributes=id&excludedAttributes=id")).await;
+    let both = scim
+        .get(&format!("{bob}?attributes=id&excludedAttributes=id"))
+        .await;
     both.is_scim_problem(400, Some("invalidValue"));
     let list = scim.list(&[("attributes", "title")]).await;
     assert_eq!(list.body["Resources"][1]["title"], "T");
     assert_eq!(list.body["Resources"][1].get("userName"), None);
-    let state = scim.get(&format!("{bob}?attributes={WSO2_URN}:accountState")).await;
+    let state = scim
+        .get(&format!("{bob}?attributes={WSO2_URN}:accountState"))
+        .await;
     assert_eq!(state.body[WSO2_URN], json!({ "accountState": "UNLOCKED" }));
 }
 
@@ -159,8 +196,12 @@ async fn v32_v33_a_whole_resource_replaces_what_is_there() {
     }
     assert_eq!((&read.body["nickName"], read.id()), (&json!("B"), bob[7..].to_owned()));
     assert_eq!(account(&stand, &bob).await.email, None);
-    scim.put(&bob, json!({ "nickName": "B" })).await.is_scim_problem(400, Some("invalidValue"));
-    scim.put("/Users/999", json!({ "userName": "new" })).await.is_scim_problem(404, None);
+    scim.put(&bob, json!({ "nickName": "B" }))
+        .await
+        .is_scim_problem(400, Some("invalidValue"));
+    scim.put("/Users/999", json!({ "userName": "new" }))
+        .await
+        .is_scim_problem(404, None);
 }
 
 #[tokio::test]
@@ -172,14 +213,25 @@ async fn v34_who_is_deleted_is_gone_and_keeps_the_name() {
     assert_eq!((gone.status, gone.text.as_str()), (204, ""));
     scim.get(&bob).await.is_scim_problem(404, None);
     scim.delete(&bob).await.is_scim_problem(404, None);
-    scim.patch(&bob, json!([{ "op": "remove", "path": "title" }])).await.is_scim_problem(404, None);
-    scim.put(&bob, json!({ "userName": "bob" })).await.is_scim_problem(404, None);
+    scim.patch(&bob, json!([{ "op": "remove", "path": "title" }]))
+        .await
+        .is_scim_problem(404, None);
+    scim.put(&bob, json!({ "userName": "bob" }))
+        .await
+        .is_scim_problem(404, None);
     // Here the login stays the deleted account's, unless a setting says otherwise.
     let again = json!({ "userName": "bob" });
-    scim.post("/Users", again.clone()).await.is_scim_problem(409, Some("uniqueness"));
+    scim.post("/Users", again.clone())
+        .await
+        .is_scim_problem(409, Some("uniqueness"));
     let reuse = &portcullis::admin::settings::ACCOUNT_LOGINS_REUSED;
     let system = portcullis::admin::Actor::System;
-    stand.test.admin().set_setting(&system, reuse, "on").await.expect("set");
+    stand
+        .test
+        .admin()
+        .set_setting(&system, reuse, "on")
+        .await
+        .expect("set");
     let new = scim.post("/Users", again).await;
     new.is(201);
     assert_ne!(format!("/Users/{}", new.id()), bob);
@@ -191,10 +243,14 @@ async fn v34_who_is_deleted_is_gone_and_keeps_the_name() {
 async fn v36_an_extension_goes_with_its_urn() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, STRICT);
-    let bob = scim.user("bob", json!({ ENTERPRISE: { "department": "D" } })).await;
+    let bob = scim
+        .user("bob", json!({ ENTERPRISE: { "department": "D" } }))
+        .await;
     let schemas = |body: &Value| body["schemas"].to_string().contains(ENTERPRISE);
     assert!(schemas(&scim.get(&bob).await.body));
-    let gone = scim.patch(&bob, json!([{ "op": "remove", "path": ENTERPRISE }])).await;
+    let gone = scim
+        .patch(&bob, json!([{ "op": "remove", "path": ENTERPRISE }]))
+        .await;
     gone.is(200);
     assert!(!schemas(&gone.body) && gone.body.get(ENTERPRISE).is_none());
 }
@@ -203,7 +259,9 @@ async fn v36_an_extension_goes_with_its_urn() {
 async fn v37_a_password_is_never_shown() {
     let stand = Stand::new().await;
     let scim = Scim::at(&stand, STRICT);
-    let bob = scim.user("bob", json!({ "password": "correct horse battery" })).await;
+    let bob = scim
+        .user("bob", json!({ "password": "correct horse battery" }))
+        .await;
     assert_eq!(stand.sign_in("bob", "correct horse battery").await, 303);
     for path in [bob.clone(), format!("{bob}?attributes=password")] {
         let read = scim.get(&path).await;
@@ -218,7 +276,9 @@ async fn v37_a_password_is_never_shown() {
     let filter = scim.list(&[("filter", "password pr")]).await;
     assert_eq!(filter.body["totalResults"], 0, "{}", filter.text);
     let short = json!([{ "op": "replace", "path": "password", "value": "x" }]);
-    scim.patch(&bob, short).await.is_scim_problem(400, Some("invalidValue"));
+    scim.patch(&bob, short)
+        .await
+        .is_scim_problem(400, Some("invalidValue"));
 }
 
 #[tokio::test]
@@ -237,14 +297,16 @@ async fn the_directory_is_right_where_it_differs() {
         assert_eq!(before[name], sent[name], "{name}");
     }
     let known = account(&stand, &ada).await;
-    stand.test.edit(&known, |account| {
-        account.name = "Countess Lovelace".to_owned();
-        account.details.first_name = "Countess".to_owned();
-        account.details.last_name = "Lovelace".to_owned();
-        account.email = Some("new@x.org".to_owned());
-        account.details.language = Some("fr".to_owned());
-    })
-    .await;
+    stand
+        .test
+        .edit(&known, |account| {
+            account.name = "Countess Lovelace".to_owned();
+            account.details.first_name = "Countess".to_owned();
+            account.details.last_name = "Lovelace".to_owned();
+            account.email = Some("new@x.org".to_owned());
+            account.details.language = Some("fr".to_owned());
+        })
+        .await;
     let after = scim.get(&ada).await.body;
     let name = json!({ "givenName": "Countess", "familyName": "Lovelace", "middleName": "L" });
     assert_eq!(after["name"], name);
@@ -270,7 +332,9 @@ async fn me_is_whoever_asks() {
     me.is(200);
     assert_eq!(me.id(), ada.id.to_string());
     scim.get(&format!("/Users/{}", ada.id)).await.is(200);
-    scim.get(&format!("/Users/{}", stand.root.id)).await.is_scim_problem(403, None);
+    scim.get(&format!("/Users/{}", stand.root.id))
+        .await
+        .is_scim_problem(403, None);
     scim.get("/Users").await.is_scim_problem(403, None);
     let step = json!([{ "op": "replace", "path": "active", "value": false }]);
     scim.patch("/Me", step).await.is_scim_problem(403, None);

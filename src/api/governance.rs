@@ -132,7 +132,7 @@ async fn category(
 ) -> Result<Json<Value>, Refusal> {
     let found = Connector::in_category(&id).ok_or_else(Refusal::nothing)?;
     let connector = shown(&admin, &caller, found).await?;
-    Ok(Json(found.show_category(connector)))
+    Ok(Json(found.show_category(&connector)))
 }
 
 async fn connectors(

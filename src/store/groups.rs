@@ -50,7 +50,7 @@ pub trait GroupStore: fmt::Debug + Send + Sync + 'static {
     fn delete_group<'a>(
         &'a self,
         id: GroupId,
-        decide: Box<dyn FnOnce(&Group) -> Option<Note> + Send + 'a>,
+        decide: DecideDeletion<'a>,
     ) -> BoxFuture<'a, Result<Option<bool>, StoreError>>;
 
     /// Who is in a group, by number, lowest first: at most `limit` of those after
@@ -139,6 +139,10 @@ pub struct Membership {
 
 /// Looks at a group inside a transaction and says what to write.
 pub type DecideGroup<'a> = Box<dyn FnOnce(&Group) -> Option<GroupEdit> + Send + 'a>;
+
+/// Looks at a group inside a transaction and says what the log is to say of its end, or
+/// `None` to leave it.
+pub type DecideDeletion<'a> = Box<dyn FnOnce(&Group) -> Option<Note> + Send + 'a>;
 
 /// What to write of a group.
 #[derive(Clone, Debug)]

@@ -47,8 +47,8 @@ pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::groups::{
-    DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore, Member, MemberChange,
-    Membership, NewGroup, NoMember,
+    DecideDeletion, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore,
+    Member, MemberChange, Membership, NewGroup, NoMember,
 };
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::records::{

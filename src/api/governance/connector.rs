@@ -14,11 +14,17 @@ pub(super) struct Connector {
     friendly_name: &'static str,
     category: &'static str,
     pub(super) setting: &'static Setting,
-    /// The properties of a value, with what people call them.
-    read: fn(&str) -> Vec<(&'static str, String, &'static str)>,
+    /// The properties of a value.
+    read: fn(&str) -> Vec<Property>,
     /// The value with these properties in it, or what is wrong with them.
-    write: fn(&str, &[(String, String)]) -> Result<String, String>,
+    write: fn(&str, &[Pair]) -> Result<String, String>,
 }
+
+/// A property's name, its value, and what people call it.
+pub(super) type Property = (&'static str, String, &'static str);
+
+/// A property's name and what it is to be.
+pub(super) type Pair = (String, String);
 
 pub(super) const DISABLE: &str = "account.disable.handler.enable";
 
@@ -69,11 +75,7 @@ impl Connector {
     }
 
     /// The value with these properties in it, or what is wrong with them.
-    pub(super) fn changed(
-        &self,
-        value: &str,
-        pairs: &[(String, String)],
-    ) -> Result<String, String> {
+    pub(super) fn changed(&self, value: &str, pairs: &[Pair]) -> Result<String, String> {
         let known = (self.read)(value);
         for (name, _) in pairs {
             let known = known.iter().any(|(own, ..)| own == name);
@@ -97,7 +99,7 @@ impl Connector {
         })
     }
 
-    pub(super) fn show_category(&self, connector: Value) -> Value {
+    pub(super) fn show_category(&self, connector: &Value) -> Value {
         json!({ "id": id_of(self.category), "name": self.category, "connectors": [connector] })
     }
 

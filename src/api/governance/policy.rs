@@ -1,5 +1,6 @@
 //! The lockout policy as WSO2's properties.
 
+use super::connector::{Pair, Property};
 use crate::domain::counting::Growth;
 use crate::domain::policy::LockoutPolicy;
 
@@ -19,7 +20,7 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 /// The properties of a policy.
-pub(super) fn read(value: &str) -> Vec<(&'static str, String, &'static str)> {
+pub(super) fn read(value: &str) -> Vec<Property> {
     let policy = value
         .parse::<LockoutPolicy>()
         .unwrap_or_else(|_| LockoutPolicy::off());
@@ -42,7 +43,7 @@ pub(super) fn read(value: &str) -> Vec<(&'static str, String, &'static str)> {
 }
 
 /// The policy with these properties, or what is wrong with them.
-pub(super) fn write(value: &str, pairs: &[(String, String)]) -> Result<String, String> {
+pub(super) fn write(value: &str, pairs: &[Pair]) -> Result<String, String> {
     let said = |wanted: &str| {
         pairs
             .iter()

@@ -46,7 +46,7 @@ fn schemes(flavour: Flavour) -> Value {
     if flavour.is_wso2() { json!([bearer, basic]) } else { json!([bearer]) }
 }
 
-fn list(resources: Vec<Value>) -> Value {
+fn list(resources: &[Value]) -> Value {
     json!({
         "schemas": [LIST],
         "totalResults": resources.len(),
@@ -57,12 +57,7 @@ fn list(resources: Vec<Value>) -> Value {
 }
 
 pub(super) fn resource_types(flavour: Flavour) -> Value {
-    list(
-        ResourceType::ALL
-            .into_iter()
-            .map(|kind| kind.to_json(flavour))
-            .collect(),
-    )
+    list(&ResourceType::ALL.map(|kind| kind.to_json(flavour)))
 }
 
 pub(super) fn resource_type(flavour: Flavour, name: &str) -> Result<Value, Problem> {
@@ -73,12 +68,9 @@ pub(super) fn resource_type(flavour: Flavour, name: &str) -> Result<Value, Probl
 }
 
 pub(super) fn schemas(flavour: Flavour) -> Value {
-    list(
-        schema::all(flavour)
-            .into_iter()
-            .map(|schema| schema.to_json(flavour))
-            .collect(),
-    )
+    let all = schema::all(flavour).into_iter();
+    let shown: Vec<Value> = all.map(|schema| schema.to_json(flavour)).collect();
+    list(&shown)
 }
 
 pub(super) fn schema_of(flavour: Flavour, urn: &str) -> Result<Value, Problem> {

@@ -52,7 +52,7 @@ impl Service {
         let (resources, total) = self
             .page_of(kind, filter, query, query.offset(), query.count)
             .await?;
-        Ok(document(query, resources, total))
+        Ok(document(query, &resources, total))
     }
 
     /// A page of everything: people first, then groups.
@@ -77,7 +77,7 @@ impl Service {
         }
         match refused.pop() {
             Some(problem) if refused.len() + 1 == ResourceType::ALL.len() => Err(problem),
-            _ => Ok(document(query, resources, total)),
+            _ => Ok(document(query, &resources, total)),
         }
     }
 
@@ -314,7 +314,7 @@ fn cut<T>(found: Vec<(Value, T)>, offset: u64, count: u32) -> Vec<T> {
     page.map(|(_, one)| one).collect()
 }
 
-pub(super) fn document(query: &Query, resources: Vec<Value>, total: u64) -> Value {
+pub(super) fn document(query: &Query, resources: &[Value], total: u64) -> Value {
     json!({
         "schemas": [LIST],
         "totalResults": total,

@@ -56,7 +56,7 @@ pub(super) struct Attribute {
     pub(super) mutability: Mutability,
     pub(super) returned: Returned,
     pub(super) canonical: &'static [&'static str],
-    pub(super) subs: &'static [Attribute],
+    pub(super) subs: &'static [Self],
 }
 
 /// Attributes that belong together.

@@ -191,6 +191,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "written in place")]
     fn read(sent: Value, flavour: Flavour) -> Result<Value, Problem> {
         let sent = sent.as_object().expect("an object");
         resource(ResourceType::User, sent, flavour).map(Value::Object)

@@ -13,8 +13,8 @@ use crate::store::memory::SingleProcessDirectory;
 use crate::store::memory::now;
 use crate::store::memory::state::State;
 use crate::store::{
-    BoxFuture, DecideGroup, GroupChanged, GroupPage, GroupQuery, GroupStore, Member, Membership,
-    NewGroup, NoMember, StoreError,
+    BoxFuture, DecideDeletion, DecideGroup, GroupChanged, GroupPage, GroupQuery, GroupStore,
+    Member, Membership, NewGroup, NoMember, StoreError,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -149,7 +149,7 @@ impl GroupStore for SingleProcessDirectory {
     fn delete_group<'a>(
         &'a self,
         id: GroupId,
-        decide: Box<dyn FnOnce(&Group) -> Option<Note> + Send + 'a>,
+        decide: DecideDeletion<'a>,
     ) -> Answer<'a, Option<bool>> {
         now(Ok(self.write(|state, at| {
             let held = state.groups.held.get(&id)?;

@@ -20,8 +20,8 @@ use crate::domain::login::folded;
 use crate::domain::standing::Version;
 use crate::store::groups::described;
 use crate::store::{
-    BoxFuture, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore, Member,
-    Membership, NewGroup, NoMember, StoreError,
+    BoxFuture, DecideDeletion, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery,
+    GroupStore, Member, Membership, NewGroup, NoMember, StoreError,
 };
 
 const COLUMNS: &str =
@@ -53,7 +53,7 @@ impl GroupStore for SqlDirectory {
     fn delete_group<'a>(
         &'a self,
         id: GroupId,
-        decide: Box<dyn FnOnce(&Group) -> Option<Note> + Send + 'a>,
+        decide: DecideDeletion<'a>,
     ) -> Answer<'a, Option<bool>> {
         self.answered(self.drop_group(id, decide))
     }
@@ -152,11 +152,7 @@ impl SqlDirectory {
         Ok(Ok(Some(GroupChanged { group, changed: true })))
     }
 
-    async fn drop_group(
-        &self,
-        id: GroupId,
-        decide: Box<dyn FnOnce(&Group) -> Option<Note> + Send + '_>,
-    ) -> Fallible<Option<bool>> {
+    async fn drop_group(&self, id: GroupId, decide: DecideDeletion<'_>) -> Fallible<Option<bool>> {
         let mut tx = self.db.write().await?;
         let head = heads::advance(&mut tx).await?;
         let Some(group) = read(&mut tx, id).await? else { return Ok(None) };

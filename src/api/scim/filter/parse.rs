@@ -24,10 +24,10 @@ pub(in crate::api::scim) fn parse(text: &str) -> Result<Filter<String>, Problem>
     }
 }
 
+type Parts<'a> = (&'a str, Option<Filter<String>>, Option<&'a str>);
+
 /// A path's parts: before the brackets, in them, and after them.
-pub(in crate::api::scim) fn split_path(
-    text: &str,
-) -> Result<(&str, Option<Filter<String>>, Option<&str>), Problem> {
+pub(in crate::api::scim) fn split_path(text: &str) -> Result<Parts<'_>, Problem> {
     let Some((before, _)) = text.split_once('[') else { return Ok((text, None, None)) };
     let mut reader = Reader { rest: &text[before.len() + 1..], terms: 0, depth: 0, inside: true };
     let filter = reader.any()?;

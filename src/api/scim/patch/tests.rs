@@ -10,25 +10,27 @@ use crate::api::scim::schema::ResourceType;
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 const WSO2: &str = "urn:scim:wso2:schema";
 
-fn patched(flavour: Flavour, user: &Value, steps: Value) -> Result<Value, Problem> {
+fn patched(flavour: Flavour, user: &Value, steps: &Value) -> Result<Value, Problem> {
     let body = json!({ "Operations": steps });
     let steps = read(body.as_object().expect("an object"), flavour)?;
     let user = user.as_object().cloned().expect("an object");
     apply(ResourceType::User, flavour, user, &steps).map(|patched| Value::Object(patched.resource))
 }
 
-fn strict(user: &Value, steps: Value) -> Result<Value, Problem> {
+fn strict(user: &Value, steps: &Value) -> Result<Value, Problem> {
     patched(Flavour::Strict, user, steps)
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn becomes(user: Value, step: Value, expected: Value) {
-    assert_eq!(strict(&user, json!([step])), Ok(expected), "{step}");
+    assert_eq!(strict(&user, &json!([step])), Ok(expected), "{step}");
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn refused(user: &Value, steps: Value, kind: &str) {
-    let problem = strict(user, steps.clone()).expect_err("a wrong step");
+    let problem = strict(user, &steps).expect_err("a wrong step");
     assert_eq!(problem.kind, Some(kind), "{steps}: {problem:?}");
 }
 
@@ -36,6 +38,7 @@ fn bob() -> Value {
     json!({ "id": "7", "userName": "bob", "meta": { "created": "x" } })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn with(more: Value) -> Value {
     let mut user = bob();
     for (name, value) in more.as_object().expect("an object") {
@@ -79,7 +82,7 @@ fn wso2_takes_any_text_for_a_flag() {
     for (text, locked) in [("True", true), ("true", true), ("yes", false), ("", false)] {
         let step = json!([{ "op": "Replace", "path": path, "value": text }]);
         let wanted = with(json!({ WSO2: { "accountLocked": locked } }));
-        assert_eq!(patched(Flavour::Wso2, &bob(), step), Ok(wanted), "{text}");
+        assert_eq!(patched(Flavour::Wso2, &bob(), &step), Ok(wanted), "{text}");
     }
     let lower = json!({ "operations": [{ "op": "add", "value": {} }] });
     let lower = lower.as_object().expect("an object");
@@ -135,7 +138,7 @@ fn one_of_several_is_primary() {
     let path = "emails[type eq \"home\"].primary";
     becomes(emails(), json!({ "op": "replace", "path": path, "value": true }), wanted);
     let new = json!([{ "value": "c@x", "primary": true }]);
-    let added = strict(&emails(), json!([{ "op": "add", "path": "emails", "value": new }]));
+    let added = strict(&emails(), &json!([{ "op": "add", "path": "emails", "value": new }]));
     let added = added.expect("a change");
     assert_eq!(added["emails"][0]["primary"], false);
     assert_eq!(added["emails"][2]["primary"], true);
@@ -206,11 +209,7 @@ fn nothing_said_is_nothing_there() {
             after.clone(),
         );
     }
-    becomes(
-        before.clone(),
-        json!({ "op": "remove", "path": "emails[value eq \"a\"].value" }),
-        after,
-    );
+    becomes(before, json!({ "op": "remove", "path": "emails[value eq \"a\"].value" }), after);
     becomes(bob(), json!({ "op": "add", "path": "schemas", "value": ["x"] }), bob());
 }
 

@@ -15,6 +15,7 @@ mod locks;
 mod manual;
 mod oauth;
 mod own;
+mod scim;
 mod tokens;
 mod users;
 

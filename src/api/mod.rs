@@ -44,6 +44,8 @@ mod openproject;
 pub(crate) mod own;
 mod query;
 mod token;
+#[cfg(feature = "http-client")]
+pub mod webhooks;
 
 use axum::Router;
 

@@ -24,6 +24,7 @@ mod store;
 mod token;
 mod user;
 mod view;
+mod webhook;
 mod when;
 
 use std::io::Write;
@@ -84,6 +85,9 @@ enum Command {
     /// Make and administer applications, which get tokens by themselves
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// Show which services are told what happens, and send what did not arrive again
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -146,6 +150,7 @@ impl Cli {
             Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
+            Command::Webhook(command) => command.run(named, output).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

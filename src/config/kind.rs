@@ -100,6 +100,23 @@ impl Text for LiveSessions {
     }
 }
 
+impl Text for String {
+    fn allowed() -> Cow<'static, str> {
+        "a text in one line".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("is not a text in one line".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.clone()
+    }
+}
+
 impl Text for SocketAddr {
     fn allowed() -> Cow<'static, str> {
         "an address and a port, as in \"127.0.0.1:8080\" or \"[::]:8080\"".into()

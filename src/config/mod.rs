@@ -13,6 +13,7 @@ mod read;
 mod reference;
 mod resolve;
 mod value;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(crate) use self::load::read;
 pub use self::load::{DEFAULT_FILE, find, load, load_for};
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
+pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};
 
 /// What a gateway is to do, settled.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Config {
     pub pinned: Pins,
     /// What is logged.
     pub log: LogSettings,
+    /// Services that are told what happens.
+    pub webhooks: Vec<WebhookSettings>,
 }
 
 /// Where accounts live.
@@ -104,6 +108,7 @@ impl Config {
             store: StoreSettings::default(),
             pinned: Pins::default(),
             log: LogSettings::default(),
+            webhooks: Vec::new(),
         }
     }
 }

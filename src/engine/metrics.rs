@@ -61,6 +61,14 @@ impl Portcullis {
         if let Some(limit) = figures.licences.limit() {
             page.gauge(Metric::LicencesLimit, limit);
         }
+        #[cfg(feature = "http-client")]
+        {
+            let webhooks = &figures.webhooks;
+            page.counts(Metric::WebhookDeliveries, webhooks.deliveries.each());
+            let of = |level: &std::sync::atomic::AtomicU64| level.load(Ordering::Relaxed);
+            page.labelled(Metric::WebhookMessages, "waiting", of(&webhooks.waiting));
+            page.labelled(Metric::WebhookMessages, "dead", of(&webhooks.dead));
+        }
         gate.report_feed(page);
         #[cfg(feature = "passwords")]
         gate.report_hashes(page);

@@ -13,6 +13,7 @@ mod held;
 mod invitations;
 mod sessions;
 mod state;
+mod webhooks;
 
 use std::future::ready;
 

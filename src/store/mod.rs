@@ -22,6 +22,7 @@ mod nonces;
 mod records;
 mod search;
 mod source;
+mod webhooks;
 #[cfg(feature = "sqlite")]
 pub mod sql;
 
@@ -57,6 +58,9 @@ pub use self::search::{
     TimeField,
 };
 pub use self::source::StatusSource;
+pub use self::webhooks::{
+    Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
+};
 pub(crate) use self::source::{DirectorySource, ErasedSource};
 
 /// A boxed future, as the store traits return them.
@@ -117,6 +121,9 @@ pub trait Directory: SessionStore {
 
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
+
+    /// Messages on their way to webhooks.
+    fn webhooks(&self) -> &dyn WebhookStore;
 
     /// Programs with rights of their own.
     fn applications(&self) -> &dyn ApplicationStore;

@@ -41,6 +41,7 @@ mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +60,7 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery,
+    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery, WebhookStore,
 };
 
 /// A directory in an SQLite file.
@@ -214,6 +215,10 @@ impl Directory for SqlDirectory {
     }
 
     fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
+    fn webhooks(&self) -> &dyn WebhookStore {
         self
     }
 

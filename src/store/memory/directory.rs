@@ -19,7 +19,8 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
     FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner, SessionNews, SessionNewsKind,
+    SessionPage, SessionQuery, SessionState, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -156,6 +157,13 @@ impl SessionStore for SingleProcessDirectory {
         });
         let session = born(new, account.generation, device, at);
         state.sessions.insert(session.clone());
+        let news = SessionNews {
+            session: session.key.id(),
+            account: account.id,
+            kind: SessionNewsKind::Created,
+            at,
+        };
+        state.webhooks.note(news);
         if let Some(record) = state.accounts.get_mut(&account.id) {
             record.account.last_sign_in_at = Some(at);
         }
@@ -175,6 +183,13 @@ impl SessionStore for SingleProcessDirectory {
             let session = state.sessions.end(id, &note.actor, at)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
+            let kind = match SessionState::ended_by(&note.actor, &session.account) {
+                SessionState::Ended => SessionNewsKind::Ended,
+                _ => SessionNewsKind::Revoked,
+            };
+            if let Some(account) = account {
+                state.webhooks.note(SessionNews { session: id, account, kind, at });
+            }
             self.log(state, at, account, note, (None, None));
             Some(session)
         })))
@@ -225,6 +240,10 @@ impl Directory for SingleProcessDirectory {
     }
 
     fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
+    fn webhooks(&self) -> &dyn WebhookStore {
         self
     }
 
@@ -355,7 +374,7 @@ impl Directory for SingleProcessDirectory {
             .invitations
             .retain(|_, invitation| invitation.expires_at >= before);
         let expired = state.sessions.forget(before) + state.devices.prune(before);
-        let expired = expired + state.prune_tokens(before);
+        let expired = expired + state.prune_tokens(before) + state.webhooks.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 

@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
+use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
     Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) webhooks: Webhooks,
     pub(super) devices: Devices,
     pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,

@@ -2,6 +2,7 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
+//! - [`clerk`]: the same as Clerk's clients do it, and webhooks.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
@@ -19,6 +20,9 @@
 
 #[doc = include_str!("manual/administration.md")]
 pub mod administration {}
+
+#[doc = include_str!("manual/clerk.md")]
+pub mod clerk {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

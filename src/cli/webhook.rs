@@ -91,11 +91,17 @@ async fn list(named: &Named, desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn dead(desk: &Desk) -> Result<(), Failure> {
-    let messages = desk.admin.webhooks().messages(MessageFilter::Dead, SHOWN).await?;
+    let messages = desk
+        .admin
+        .webhooks()
+        .messages(MessageFilter::Dead, SHOWN)
+        .await?;
     let views: Vec<Value> = messages.iter().map(view).collect();
     let json = json!({ "messages": views });
     if messages.is_empty() {
-        return desk.output.answer(&json, &Page::new().line("No message is dead."));
+        return desk
+            .output
+            .answer(&json, &Page::new().line("No message is dead."));
     }
     let rows = messages.iter().map(|message| {
         [
@@ -108,7 +114,8 @@ async fn dead(desk: &Desk) -> Result<(), Failure> {
         ]
     });
     let head = ["NUMBER", "MADE", "EVENT", "ACCOUNT", "URL", "WHY"];
-    desk.output.answer(&json, &Page::new().table(head, 5, rows.collect()))?;
+    desk.output
+        .answer(&json, &Page::new().table(head, 5, rows.collect()))?;
     desk.output
         .hint(&format!("send again: {}", desk.command("webhook retry NUMBER")));
     Ok(())

@@ -17,7 +17,8 @@ use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, AUDIT_RETENTION, BRANDING_ACCENT, BRANDING_CONTACT,
-    BRANDING_NAME, BRANDING_SUPPORT_URL, CLERK_ADMIN_LOCK_FOR, LICENCE_LIMIT, LOCKOUT, Setting, TOKEN_LIFETIME,
+    BRANDING_NAME, BRANDING_SUPPORT_URL, CLERK_ADMIN_LOCK_FOR, LICENCE_LIMIT, LOCKOUT, Setting,
+    TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};

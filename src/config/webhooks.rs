@@ -170,7 +170,10 @@ impl Entry<'_> {
         let url = self.url();
         let secret = self.secret();
         let events: Vec<String> = self.take("events").unwrap_or_default();
-        if let Some(other) = events.iter().find(|event| !EVENTS.contains(&event.as_str())) {
+        if let Some(other) = events
+            .iter()
+            .find(|event| !EVENTS.contains(&event.as_str()))
+        {
             let what = format!("there are no events {}", other.escape_debug());
             self.wrong("events", &what);
         }
@@ -184,7 +187,8 @@ impl Entry<'_> {
         }
         let text: String = self.take("url")?;
         let read = OutboundUrl::parse(&text);
-        read.map_err(|error| self.wrong("url", &error.to_string())).ok()
+        read.map_err(|error| self.wrong("url", &error.to_string()))
+            .ok()
     }
 
     fn secret(&mut self) -> Option<WebhookSecretPlace> {
@@ -220,11 +224,15 @@ impl Entry<'_> {
     }
 
     fn problem(&mut self, what: &str) {
-        self.problems.push(Problem::new(Place::File(self.span.clone()), what));
+        self.problems
+            .push(Problem::new(Place::File(self.span.clone()), what));
     }
 
     fn wrong(&mut self, key: &str, why: &str) {
-        let span = self.table.get(key).map_or(self.span.clone(), |value| value.span());
+        let span = self
+            .table
+            .get(key)
+            .map_or(self.span.clone(), |value| value.span());
         let what = format!("`webhooks.{key}` can't be used: {why}");
         self.problems.push(Problem::new(Place::File(span), what));
     }
@@ -235,7 +243,8 @@ impl Entry<'_> {
             if !KEYS.contains(&name.as_ref()) {
                 let what = format!("a webhook has no key `{}`", name.escape_debug());
                 let problem = Problem::new(Place::File(key.span()), what);
-                self.problems.push(problem.mend(format!("its keys are {}", KEYS.join(", "))));
+                self.problems
+                    .push(problem.mend(format!("its keys are {}", KEYS.join(", "))));
             }
         }
     }
@@ -251,7 +260,13 @@ mod tests {
         let table = DeTable::parse(text).expect("TOML");
         let value = table.get_ref().get("webhooks").expect("the section");
         let (webhooks, problems) = read(value.get_ref(), value.span());
-        (webhooks, problems.iter().map(|problem| problem.what().to_owned()).collect())
+        (
+            webhooks,
+            problems
+                .iter()
+                .map(|problem| problem.what().to_owned())
+                .collect(),
+        )
     }
 
     #[test]

@@ -48,7 +48,10 @@ impl Keyring {
     /// another's is another. Tells nothing of the secret.
     pub fn directory_name(&self) -> String {
         let name = derive(&self.audit, b"portcullis directory name");
-        name[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        name[..12]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Under which key attempts for this login are counted.

@@ -22,9 +22,9 @@ mod nonces;
 mod records;
 mod search;
 mod source;
-mod webhooks;
 #[cfg(feature = "sqlite")]
 pub mod sql;
+mod webhooks;
 
 use std::fmt;
 use std::pin::Pin;
@@ -58,10 +58,10 @@ pub use self::search::{
     TimeField,
 };
 pub use self::source::StatusSource;
+pub(crate) use self::source::{DirectorySource, ErasedSource};
 pub use self::webhooks::{
     Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
 };
-pub(crate) use self::source::{DirectorySource, ErasedSource};
 
 /// A boxed future, as the store traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

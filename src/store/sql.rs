@@ -60,7 +60,8 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery, WebhookStore,
+    NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
+    TokenOwner, WebhookStore,
 };
 
 /// A directory in an SQLite file.

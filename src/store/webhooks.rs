@@ -22,11 +22,7 @@ pub trait WebhookStore: fmt::Debug + Send + Sync + 'static {
 
     /// Takes the desk where messages are made and sent, or keeps it, until so long
     /// from now. Says whether this holder has it.
-    fn hold(
-        &self,
-        holder: String,
-        length: Duration,
-    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+    fn hold(&self, holder: String, length: Duration) -> BoxFuture<'_, Result<bool, StoreError>>;
 
     /// What happened that no message tells of yet, at most so much of each kind.
     fn news(&self, limit: u32) -> BoxFuture<'_, Result<News, StoreError>>;
@@ -205,7 +201,10 @@ impl News {
         {
             self.records.retain(|record| record.at <= last);
         }
-        self.to = self.records.last().map_or(self.from, |record| record.position);
+        self.to = self
+            .records
+            .last()
+            .map_or(self.from, |record| record.position);
         self
     }
 

@@ -59,7 +59,10 @@ pub(super) async fn messages(
     }
     let mut messages = Vec::new();
     for event in events {
-        let wanted: Vec<_> = endpoints.iter().filter(|one| one.wants(event.kind)).collect();
+        let wanted: Vec<_> = endpoints
+            .iter()
+            .filter(|one| one.wants(event.kind))
+            .collect();
         if wanted.is_empty() {
             continue;
         }
@@ -79,7 +82,10 @@ impl Event {
     /// The same however often it is told, and another's in every other directory.
     fn id(&self, directory: &str) -> String {
         let digest = Sha256::digest(format!("{directory} {}", self.source));
-        let half: String = digest[..14].iter().map(|byte| format!("{byte:02x}")).collect();
+        let half: String = digest[..14]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         format!("msg_{half}")
     }
 
@@ -156,16 +162,13 @@ async fn sessions_ended_by(
 ) -> Result<Vec<Event>, AdminError> {
     let (before, after) = (generation(&record.before), generation(&record.after));
     let (Some(before), true) = (before, before != after) else { return Ok(Vec::new()) };
-    let query = SessionQuery {
-        account: Some(account.into()),
-        limit: MAX_ENDED,
-        ..SessionQuery::default()
-    };
+    let query =
+        SessionQuery { account: Some(account.into()), limit: MAX_ENDED, ..SessionQuery::default() };
     let found = admin.sessions(&Actor::System, query).await?.sessions;
     let died = found.into_iter().filter(|found| {
         let session = &found.session;
-        let lived = found.ended_at.is_none_or(|ended| ended > record.at)
-            && session.expires_at > record.at;
+        let lived =
+            found.ended_at.is_none_or(|ended| ended > record.at) && session.expires_at > record.at;
         session.generation.get() == before && lived
     });
     let event = |found| Event {

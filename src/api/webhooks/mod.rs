@@ -92,7 +92,9 @@ impl Webhooks {
         endpoints: impl IntoIterator<Item = Endpoint>,
     ) -> Result<Self, WebhookError> {
         let senders = endpoints.into_iter().map(Arc::new).map(Sender::new);
-        let senders = senders.map(|sender| sender.map(Arc::new)).collect::<Result<_, _>>()?;
+        let senders = senders
+            .map(|sender| sender.map(Arc::new))
+            .collect::<Result<_, _>>()?;
         let mut random = [0; 16];
         // Without the system's randomness two gateways may both hold the desk: then
         // some messages come twice.
@@ -190,7 +192,11 @@ impl Webhooks {
         if news.is_empty() {
             return Ok(false);
         }
-        let endpoints: Vec<_> = self.senders.iter().map(|one| Arc::clone(&one.endpoint)).collect();
+        let endpoints: Vec<_> = self
+            .senders
+            .iter()
+            .map(|one| Arc::clone(&one.endpoint))
+            .collect();
         let messages = event::messages(&self.admin, &endpoints, &news).await?;
         Ok(store.post(self.holder.clone(), news, messages).await?)
     }
@@ -234,7 +240,12 @@ impl Webhooks {
         let pause = usize::try_from(message.attempts).ok();
         match pause.and_then(|at| self.pauses.get(at)) {
             Some(after) => {
-                tracing::info!(webhook.url = url, webhook.number = number, error, "webhook put off");
+                tracing::info!(
+                    webhook.url = url,
+                    webhook.number = number,
+                    error,
+                    "webhook put off"
+                );
                 (Delivered::Again, Delivery::Again { after: *after, error })
             }
             None => {

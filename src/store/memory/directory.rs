@@ -19,8 +19,8 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
     FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError, TokenOwner, SessionNews, SessionNewsKind,
-    SessionPage, SessionQuery, SessionState, WebhookStore,
+    SessionNews, SessionNewsKind, SessionPage, SessionQuery, SessionState, SessionStore,
+    StoreError, TokenOwner, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -188,7 +188,9 @@ impl SessionStore for SingleProcessDirectory {
                 _ => SessionNewsKind::Revoked,
             };
             if let Some(account) = account {
-                state.webhooks.note(SessionNews { session: id, account, kind, at });
+                state
+                    .webhooks
+                    .note(SessionNews { session: id, account, kind, at });
             }
             self.log(state, at, account, note, (None, None));
             Some(session)

@@ -7,8 +7,8 @@ use crate::domain::event::AuditRecord;
 use crate::domain::time::Timestamp;
 use crate::store::memory::{SingleProcessDirectory, now};
 use crate::store::{
-    BoxFuture, Delivery, Directory, Message, MessageFilter, NewMessage, News, SessionNews, StoreError,
-    WebhookStore,
+    BoxFuture, Delivery, Directory, Message, MessageFilter, NewMessage, News, SessionNews,
+    StoreError, WebhookStore,
 };
 
 /// What a directory in memory keeps for webhooks.
@@ -149,7 +149,11 @@ impl Webhooks {
     }
 
     pub(super) fn backlog(&self) -> (u64, u64) {
-        let dead = self.messages.values().filter(|message| message.next_at.is_none()).count();
+        let dead = self
+            .messages
+            .values()
+            .filter(|message| message.next_at.is_none())
+            .count();
         ((self.messages.len() - dead) as u64, dead as u64)
     }
 
@@ -169,11 +173,7 @@ impl WebhookStore for SingleProcessDirectory {
         now(Ok(()))
     }
 
-    fn hold(
-        &self,
-        holder: String,
-        length: Duration,
-    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn hold(&self, holder: String, length: Duration) -> BoxFuture<'_, Result<bool, StoreError>> {
         let at = self.clock().wall();
         now(Ok(self.state().webhooks.hold(holder, at.after(length), at)))
     }

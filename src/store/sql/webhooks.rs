@@ -124,7 +124,9 @@ impl SqlDirectory {
         if endpoints.is_empty() {
             return Ok(Vec::new());
         }
-        let places: Vec<_> = (0..endpoints.len()).map(|at| format!("${}", at + 2)).collect();
+        let places: Vec<_> = (0..endpoints.len())
+            .map(|at| format!("${}", at + 2))
+            .collect();
         let sql = format!(
             "{MESSAGE} WHERE next_at <= $1 AND endpoint IN ({}) AND NOT EXISTS \
              (SELECT 1 FROM webhook_messages AS earlier WHERE earlier.endpoint = m.endpoint \
@@ -176,7 +178,9 @@ impl SqlDirectory {
             MessageFilter::Dead => "next_at IS NULL",
         };
         let sql = format!("{MESSAGE} WHERE {wanted} ORDER BY number LIMIT {limit}");
-        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(self.db.readers()).await?;
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(self.db.readers())
+            .await?;
         rows.iter().map(message).collect()
     }
 
@@ -208,11 +212,7 @@ impl WebhookStore for SqlDirectory {
         self.answered(self.begin_telling())
     }
 
-    fn hold(
-        &self,
-        holder: String,
-        length: Duration,
-    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+    fn hold(&self, holder: String, length: Duration) -> BoxFuture<'_, Result<bool, StoreError>> {
         self.answered(async move { self.hold_desk(&holder, length).await })
     }
 
@@ -264,14 +264,19 @@ async fn records_after(tx: &mut Tx, position: u64, limit: u32) -> Fallible<Vec<A
         audit_columns!(),
         " FROM audit WHERE position > $1 ORDER BY position LIMIT $2"
     );
-    let query = sqlx::query(sql).bind(stored(position)).bind(i64::from(limit));
+    let query = sqlx::query(sql)
+        .bind(stored(position))
+        .bind(i64::from(limit));
     let rows = query.fetch_all(&mut **tx).await?;
     rows.iter().map(|row| Ok(audit_record(row)?.0)).collect()
 }
 
 async fn session_news(tx: &mut Tx, limit: u32) -> Fallible<Vec<SessionNews>> {
     let sql = "SELECT session, account, kind, at FROM webhook_sessions ORDER BY at, kind LIMIT $1";
-    let rows = sqlx::query(sql).bind(i64::from(limit)).fetch_all(&mut **tx).await?;
+    let rows = sqlx::query(sql)
+        .bind(i64::from(limit))
+        .fetch_all(&mut **tx)
+        .await?;
     let news = |row| {
         let mut columns = Columns::of(row);
         Ok(SessionNews {

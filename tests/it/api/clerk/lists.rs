@@ -8,7 +8,8 @@ use super::super::Stand;
 
 fn logins(users: &Value) -> Vec<&str> {
     let all = users.as_array().expect("a bare list").iter();
-    all.map(|user| user["username"].as_str().expect("a username")).collect()
+    all.map(|user| user["username"].as_str().expect("a username"))
+        .collect()
 }
 
 /// Eleven people beside the root, one a minute.
@@ -31,7 +32,9 @@ async fn cl_25_cl_26_cl_27_pages_are_newest_first() {
     assert_eq!(count.body, json!({ "object": "total_count", "total_count": 12 }));
     assert_eq!(logins(&stand.clerk_get("/users?offset=10").await.body), ["p00", "root"]);
     let last = first.body[9]["id"].as_str().expect("an id");
-    let next = stand.clerk_get(&format!("/users?starting_after={last}")).await;
+    let next = stand
+        .clerk_get(&format!("/users?starting_after={last}"))
+        .await;
     assert_eq!(logins(&next.body), ["p00", "root"]);
     for (query, param) in [
         ("limit=501", "limit"),
@@ -63,7 +66,11 @@ async fn cl_28_filters_take_whom_they_name() {
         (format!("user_id=+{}", id(3)), 1),
         ("user_id=user_999".to_owned(), 0),
         ("user_id=nobody".to_owned(), 0),
-        ("email_address=P01@example.org&email_address=p02@example.org&email_address=x".to_owned(), 2),
+        (
+            "email_address=P01@example.org&email_address=p02@example.org&email_address=x"
+                .to_owned(),
+            2,
+        ),
         ("username=P01&username=nobody".to_owned(), 1),
         ("username_query=p1".to_owned(), 1),
         ("email_address_query=EXAMPLE".to_owned(), 11),
@@ -90,11 +97,16 @@ async fn cl_28_filters_take_whom_they_name() {
         ("username=".to_owned(), 12),
         ("limit=1&username=p01&username_query=p01".to_owned(), 1),
     ] {
-        let users = stand.clerk_get(&format!("/users?{query}&limit=100").replacen("limit=1&", "", 1)).await;
+        let users = stand
+            .clerk_get(&format!("/users?{query}&limit=100").replacen("limit=1&", "", 1))
+            .await;
         assert_eq!(users.body.as_array().map(Vec::len), Some(wanted), "{query}: {}", users.text);
         let count = stand.clerk_get(&format!("/users/count?{query}")).await;
         assert_eq!(count.body["total_count"], wanted, "{query}");
     }
     let many: String = (0..101).map(|n| format!("&username=u{n}")).collect();
-    stand.clerk_get(&format!("/users?{many}")).await.is_fault(422, "form_param_value_invalid");
+    stand
+        .clerk_get(&format!("/users?{many}"))
+        .await
+        .is_fault(422, "form_param_value_invalid");
 }

@@ -35,7 +35,9 @@ impl Service {
         let (told, answers) = (Arc::default(), Arc::new(Mutex::new(StatusCode::OK)));
         let placeholder = ([127, 0, 0, 1], 0).into();
         let mut service = Self { told, answers, address: placeholder };
-        let router = Router::new().route("/w", post(take)).with_state(service.clone());
+        let router = Router::new()
+            .route("/w", post(take))
+            .with_state(service.clone());
         service.address = serve(router).await;
         service
     }
@@ -55,12 +57,16 @@ impl Service {
 
     fn told(&self) -> Vec<Value> {
         let told = self.told.lock().expect("a lock");
-        told.iter().map(|(_, body)| serde_json::from_str(body).expect("JSON")).collect()
+        told.iter()
+            .map(|(_, body)| serde_json::from_str(body).expect("JSON"))
+            .collect()
     }
 
     fn kinds(&self) -> Vec<String> {
         let told = self.told();
-        told.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
+        told.iter()
+            .map(|event| event["type"].as_str().expect("a type").to_owned())
+            .collect()
     }
 
     fn ids(&self) -> Vec<String> {
@@ -103,7 +109,11 @@ fn tell(admin: &Admin, endpoint: Endpoint) -> tokio::task::JoinHandle<()> {
 /// Until the gateway that tells has taken the desk.
 async fn begun(test: &TestGate) {
     for _ in 0..200 {
-        let held = test.admin().webhooks().hold("test".to_owned(), Duration::ZERO).await;
+        let held = test
+            .admin()
+            .webhooks()
+            .hold("test".to_owned(), Duration::ZERO)
+            .await;
         if !held.expect("a store") {
             return;
         }
@@ -125,30 +135,44 @@ async fn cl_34_clerk_backend_verifies_what_it_is_told() {
     stand.test.sign_in(&ada).await;
     tick();
     let path = format!("/users/user_{}", ada.id);
-    stand.clerk_post(&format!("{path}/ban"), Value::Null).await.is_clerk_user();
+    stand
+        .clerk_post(&format!("{path}/ban"), Value::Null)
+        .await
+        .is_clerk_user();
     stand.clerk("DELETE", &path, Value::Null).await;
     service.have_come(6).await;
     let kinds = service.kinds();
     assert_eq!(
         kinds,
         [
-            "user.created", "user.created", "session.created", "user.updated",
-            "session.revoked", "user.deleted"
+            "user.created",
+            "user.created",
+            "session.created",
+            "user.updated",
+            "session.revoked",
+            "user.deleted"
         ]
     );
     let told = service.told();
     let [.., banned, revoked, deleted] = told.as_slice() else { panic!("six") };
     assert_eq!(banned["event_attributes"]["http_request"]["client_ip"], "127.0.0.1");
     assert_eq!(banned["data"]["object"], "user");
-    assert_eq!((&revoked["data"]["object"], &revoked["data"]["status"]), (&json!("session"), &json!("revoked")));
+    assert_eq!(
+        (&revoked["data"]["object"], &revoked["data"]["status"]),
+        (&json!("session"), &json!("revoked"))
+    );
     let id = format!("user_{}", ada.id);
     assert_eq!(deleted["data"], json!({ "object": "user", "id": id, "deleted": true }));
-    assert!(told.iter().all(|event| event["instance_id"] == told[0]["instance_id"]));
+    assert!(
+        told.iter()
+            .all(|event| event["instance_id"] == told[0]["instance_id"])
+    );
     teller.abort();
 
     let requests: Vec<Value> = {
         let sent = service.told.lock().expect("a lock");
-        let header = |headers: &HeaderMap, name: &str| headers[name].to_str().expect("text").to_owned();
+        let header =
+            |headers: &HeaderMap, name: &str| headers[name].to_str().expect("text").to_owned();
         sent.iter()
             .map(|(headers, body)| {
                 let of = |name: &str| header(headers, name);
@@ -183,11 +207,20 @@ async fn what_does_not_arrive_comes_again_in_order_under_the_same_id() {
     test.lock(&ada).await;
     test.unlock(&ada).await;
     for _ in 0..200 {
-        let waiting = test.admin().webhooks().messages(MessageFilter::All, 10).await;
+        let waiting = test
+            .admin()
+            .webhooks()
+            .messages(MessageFilter::All, 10)
+            .await;
         let waiting = waiting.expect("a store");
         if waiting.len() == 3 && waiting[0].attempts > 0 {
             assert_eq!(waiting[1].attempts, 0, "the second waits for the first");
-            assert!(waiting[0].last_error.as_deref().is_some_and(|why| why.contains("503")));
+            assert!(
+                waiting[0]
+                    .last_error
+                    .as_deref()
+                    .is_some_and(|why| why.contains("503"))
+            );
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -216,7 +249,10 @@ async fn a_message_dies_and_is_revived() {
     let dead = 'dead: {
         for _ in 0..400 {
             test.clock().advance(Duration::from_millis(200));
-            let dead = store.messages(MessageFilter::Dead, 10).await.expect("a store");
+            let dead = store
+                .messages(MessageFilter::Dead, 10)
+                .await
+                .expect("a store");
             if let [one] = dead.as_slice() {
                 break 'dead one.clone();
             }
@@ -225,7 +261,12 @@ async fn a_message_dies_and_is_revived() {
         panic!("it is not dead");
     };
     assert_eq!(dead.attempts, 4);
-    assert!(dead.last_error.as_deref().is_some_and(|why| why.contains("302")), "{dead:?}");
+    assert!(
+        dead.last_error
+            .as_deref()
+            .is_some_and(|why| why.contains("302")),
+        "{dead:?}"
+    );
     service.answer(StatusCode::OK);
     assert_eq!(store.revive(Some(dead.number)).await.expect("a store"), 1);
     service.have_come(1).await;
@@ -287,9 +328,17 @@ async fn networks_that_are_not_public_have_to_be_listed() {
         url: OutboundUrl::parse("https://10.0.0.7/w").expect("an address"),
         secret: WebhookSecret::parse(SECRET).expect("a secret"),
         events: Vec::new(),
-        networks: networks.iter().map(|one| one.parse().expect("a network")).collect(),
+        networks: networks
+            .iter()
+            .map(|one| one.parse().expect("a network"))
+            .collect(),
     };
     let refused = Webhooks::new(test.admin().clone(), [endpoint(&[])]);
-    assert!(refused.expect_err("it is private").to_string().contains("networks"));
+    assert!(
+        refused
+            .expect_err("it is private")
+            .to_string()
+            .contains("networks")
+    );
     assert!(Webhooks::new(test.admin().clone(), [endpoint(&["10.0.0.0/8"])]).is_ok());
 }

@@ -139,7 +139,7 @@ pub(super) fn read(
         return (Vec::new(), vec![problem.mend("write [[webhooks]], and its keys below it")]);
     };
     let (mut webhooks, mut problems) = (Vec::<WebhookSettings>::new(), Vec::new());
-    for entry in entries.iter() {
+    for entry in entries {
         let DeValue::Table(table) = entry.get_ref() else {
             problems.push(Problem::new(Place::File(entry.span()), "a webhook is a section"));
             continue;
@@ -232,13 +232,13 @@ impl Entry<'_> {
         let span = self
             .table
             .get(key)
-            .map_or(self.span.clone(), |value| value.span());
+            .map_or(self.span.clone(), toml::Spanned::span);
         let what = format!("`webhooks.{key}` can't be used: {why}");
         self.problems.push(Problem::new(Place::File(span), what));
     }
 
     fn refuse_others(&mut self) {
-        for (key, _) in self.table.iter() {
+        for (key, _) in self.table {
             let name = key.get_ref();
             if !KEYS.contains(&name.as_ref()) {
                 let what = format!("a webhook has no key `{}`", name.escape_debug());

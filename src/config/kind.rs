@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::value::Text;
+use crate::admin::modules::OwnerKey;
 use crate::admin::settings;
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::lock::LiveSessions;
@@ -57,6 +58,12 @@ words!(HostTold { "client" => Self::Client, "upstream" => Self::Upstream });
 words!(Enforcement { "lock" => Self::Lock, "monitor" => Self::Monitor });
 words!(WindowKind { "sliding" => Self::Sliding, "since-last" => Self::SinceLast });
 words!(OnStale { "strict" => Self::Strict, "best-effort" => Self::BestEffort });
+
+words!(OwnerKey {
+    "account" => Self::Account,
+    "login" => Self::Login,
+    "email" => Self::Email,
+});
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::{DIRECTORY_VARIABLE, Environment, PREFIX, variable_of};
 use super::file::{Section, Written};
+use super::modules::{self, ModuleSettings};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
 use super::webhooks::{self, WebhookSettings};
@@ -17,14 +18,16 @@ pub(super) struct Reader<'a> {
     found: BTreeMap<String, (Raw<'a>, Place)>,
     sections: Vec<Section>,
     places: BTreeMap<String, Place>,
+    modules: Vec<ModuleSettings>,
     webhooks: Vec<WebhookSettings>,
     problems: Vec<Problem>,
 }
 
-/// Where each key was written, what webhooks there are, and what is wrong.
+/// Where each key was written, what modules and webhooks there are, and what is wrong.
 #[derive(Debug)]
 pub(super) struct Places {
     places: BTreeMap<String, Place>,
+    pub(super) modules: Vec<ModuleSettings>,
     pub(super) webhooks: Vec<WebhookSettings>,
     pub(super) problems: Vec<Problem>,
 }
@@ -66,6 +69,7 @@ impl<'a> Reader<'a> {
             found: BTreeMap::new(),
             sections,
             places: BTreeMap::new(),
+            modules: Vec::new(),
             webhooks: Vec::new(),
             problems: Vec::new(),
         }
@@ -87,6 +91,11 @@ impl<'a> Reader<'a> {
                 written if name == webhooks::SECTION => {
                     let (read, problems) = webhooks::read(written, value.span());
                     self.webhooks = read;
+                    self.problems.extend(problems);
+                }
+                written if name == modules::SECTION => {
+                    let (read, problems) = modules::read(written, value.span());
+                    self.modules = read;
                     self.problems.extend(problems);
                 }
                 DeValue::Table(inner) if self.is_section(&name) => self.table(&name, inner),
@@ -167,7 +176,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(self) -> Places {
-        Places { places: self.places, webhooks: self.webhooks, problems: self.problems }
+        let Self { places, modules, webhooks, problems, .. } = self;
+        Places { places, modules, webhooks, problems }
     }
 
     fn is_section(&self, name: &str) -> bool {

@@ -17,7 +17,7 @@ use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
 use crate::gateway::{Gateway, ListenError, RESERVED};
-use crate::pages::{Branding, Pages, SharedBranding};
+use crate::pages::{Branding, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -152,13 +152,14 @@ pub(super) async fn start(
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
         .at(RESERVED)
-        .brand(brand)
+        .brand(brand.clone())
         .into_router();
     let pages = Router::new().nest(RESERVED, pages);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
-        .with_admin_routes(Api::new(admin.clone()).into_router());
+        .with_admin_routes(Api::new(admin.clone()).into_router())
+        .with_admin_routes(Docs::new().brand(brand).into_router());
     welcome(&admin, environment, program, output).await?;
     say_where(&gateway, &upstream, output)?;
     Ok(gateway)

@@ -46,6 +46,8 @@ mod assets;
 mod brand;
 mod colour;
 mod device;
+#[cfg(feature = "api")]
+mod docs;
 mod form;
 pub(crate) mod origin;
 mod password;
@@ -73,6 +75,8 @@ use crate::engine::Portcullis;
 use crate::guard::{GuardLayer, ReturnTo};
 use crate::pages::site::Site;
 
+#[cfg(feature = "api")]
+pub use self::docs::Docs;
 pub use self::brand::{
     Accent, Branding, InvalidBranding, Logo, MAX_LOGO_BYTES, SharedBranding, SupportUrl,
 };

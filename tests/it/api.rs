@@ -5,12 +5,13 @@
 //! differs here says so in its name or words, and stands in `manual::openproject`.
 
 mod attempts;
-mod client;
+pub(crate) mod client;
 mod create;
 mod hostile;
 mod lists;
 mod locks;
 mod manual;
+mod openapi;
 mod oauth;
 mod own;
 mod tokens;

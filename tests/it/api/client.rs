@@ -8,12 +8,12 @@ use portcullis::store::AuditQuery;
 
 use super::Stand;
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let ran = command.output().expect("Python, which tests/run installs");
     let said = [ran.stdout, ran.stderr].concat();
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
@@ -21,8 +21,13 @@ fn run(command: &mut Command) {
 
 /// Python with the client in it: an environment of its own, made once.
 fn python() -> PathBuf {
-    let environment = crate::support::target().join("clients");
-    let (python, list) = (environment.join("bin/python"), folder().join("requirements.txt"));
+    environment("clients", "requirements.txt")
+}
+
+/// Python with what a list names, in an environment of this name.
+pub(super) fn environment(name: &str, list: &str) -> PathBuf {
+    let environment = crate::support::target().join(name);
+    let (python, list) = (environment.join("bin/python"), folder().join(list));
     let wanted = std::fs::read(&list).expect("a list");
     let installed = environment.join("installed.txt");
     if std::fs::read(&installed).is_ok_and(|found| found == wanted) {

@@ -23,6 +23,8 @@ mod device;
 mod disable;
 mod error;
 mod find;
+mod invite;
+mod licence;
 mod lock;
 mod password;
 mod person;
@@ -34,6 +36,8 @@ mod sign_out;
 mod token;
 mod unlock;
 mod update;
+#[cfg(feature = "passwords")]
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,10 +58,13 @@ use crate::store::{Changed, Directory, Edit, Facts};
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::application::CreatedApplication;
+pub use self::audit::ExportFormat;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::invite::{DEFAULT_INVITATION, Invited, MAX_INVITATION};
+pub use self::licence::Licences;
 pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
@@ -165,12 +172,14 @@ impl Admin {
         rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
     ) -> Result<Outcome, AdminError> {
         let id = self.number_of(target).await?;
+        let limit = self.licence_limit().await?;
         // Before: those that a change ends are no longer listed after it. That
         // they can't be counted is no reason to let nobody be locked.
         let live = self.directory.sessions_of(id.into()).await.ok();
         let (mut seen, mut action) = (None, None);
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
+            let ruling = ruling.and_then(|ruling| ruling.within(&facts, limit));
             let (edit, warning) = split(ruling);
             seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
             action = edit.as_ref().map(|edit| edit.note.action);

@@ -7,6 +7,7 @@ mod read;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -16,8 +17,10 @@ use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-pub(crate) use self::read::{accent, line, support_url};
-use self::read::{lifetime, on_or_off};
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+};
+use self::read::{lifetime, lock_for, lock_length, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -53,6 +56,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     words: "whether accounts can be deleted",
     allowed: "on or off",
     read: on_or_off,
+};
+
+/// How long a lock lasts that Clerk's clients lay: they name no end.
+pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
+    name: "clerk.admin_lock_for",
+    stored: "clerk.admin_lock_for",
+    default: "1h",
+    words: "how long a lock lasts that is laid through Clerk's API",
+    allowed: "a time such as 1h, or until-unlocked",
+    read: lock_for,
 };
 
 /// What people call the service that they sign in to.
@@ -105,9 +118,31 @@ pub const TOKEN_LIFETIME: Setting = Setting {
     read: lifetime,
 };
 
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 8] = [
+pub const SETTINGS: [&Setting; 11] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &TOKEN_LIFETIME,
@@ -115,6 +150,7 @@ pub const SETTINGS: [&Setting; 8] = [
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
     &BRANDING_SUPPORT_URL,
+    &CLERK_ADMIN_LOCK_FOR,
 ];
 
 /// A setting of the directory.
@@ -360,6 +396,16 @@ impl Admin {
         }
         let value = if allow { "on" } else { "off" };
         self.set_setting(actor, &ACCOUNT_DISABLING, value).await
+    }
+
+    /// How long a lock lasts that is laid through Clerk's API; none: until somebody
+    /// unlocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn clerk_lock_length(&self) -> Result<Option<Duration>, AdminError> {
+        Ok(lock_length(&self.value_of(&CLERK_ADMIN_LOCK_FOR).await?.value))
     }
 
     /// How the service presents itself to people now.

@@ -34,7 +34,7 @@ pub(crate) fn account(number: i64) -> Account {
 
 /// The account among two other administrators.
 pub(super) fn facts(account: &Account) -> Facts<'_> {
-    Facts { account, other_active_admins: 2, devices: &[], now: NOW }
+    Facts { account, other_active_admins: 2, devices: &[], licences_used: 0, now: NOW }
 }
 
 pub(super) fn administrator(number: i64) -> Actor {

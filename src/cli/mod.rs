@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod desk;
 mod exit;
+mod licence;
 mod log;
 mod output;
 mod password;
@@ -75,6 +76,8 @@ enum Command {
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
     Audit(audit::Audit),
+    /// Show how many accounts may be active, and how many are
+    Licence(licence::Licence),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -140,6 +143,7 @@ impl Cli {
             Command::User(command) => command.run(&named.desk(output).await?).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
+            Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,

@@ -1,5 +1,6 @@
 //! Instants as people write and read them.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -29,6 +30,14 @@ impl FromStr for When {
 }
 
 impl When {
+    /// The same where a length says how long ago it was.
+    pub(super) fn past(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
+        match self {
+            Self::At(_) => self.instant(now, zone),
+            Self::In(span) => Self::In(-*span).instant(now, zone),
+        }
+    }
+
     /// The instant itself. Days are those of the calendar in this zone.
     pub(super) fn instant(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
         let instant = match self {
@@ -40,6 +49,15 @@ impl When {
         instant
             .map(|instant| Timestamp::from_micros(instant.as_microsecond()))
             .map_err(|_| Failure::usage("that time is beyond the calendar: name an earlier one"))
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(f),
+            Self::In(span) => span.fmt(f),
+        }
     }
 }
 

@@ -35,6 +35,7 @@
 //! | `sign-out` | one button |
 //! | `account` | shows who is signed in, where else, and on which devices; ends and forgets |
 //! | `account/password` | changes the own password |
+//! | `invite` | lets somebody choose a password who has a link for it |
 //! | `assets/…` | the stylesheet, the script, the logo |
 //!
 //! Everything works without JavaScript. What a sign-in answers, and how the pages
@@ -49,6 +50,7 @@ mod device;
 #[cfg(feature = "api")]
 mod docs;
 mod form;
+mod invite;
 pub(crate) mod origin;
 mod password;
 mod program;
@@ -177,6 +179,7 @@ impl Pages {
             // Only the routes above are guarded.
             .route_layer(guard)
             .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+            .route("/invite", get(invite::page).post(invite::submit))
             .route("/sign-out", get(sign_out::page).post(sign_out::submit))
             .route("/assets/{name}", get(asset))
             .layer(map_response(answer::protected))

@@ -5,7 +5,8 @@
 //! differs here says so in its name or words, and stands in `manual::openproject`.
 
 mod attempts;
-pub(crate) mod client;
+mod clerk;
+mod client;
 mod create;
 mod hostile;
 mod lists;

@@ -13,7 +13,7 @@ use sqlx::Row;
 use super::db::Tx;
 use super::errors::Fallible;
 use super::rows::{Columns, stored};
-use crate::domain::account::AccountId;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::store::SESSION_SHARDS;
@@ -40,13 +40,29 @@ pub(super) struct Head {
     pub(super) link: AuditLink,
     /// The highest number given to an account.
     pub(super) last_account: i64,
+    /// How many accounts use a licence. Whoever makes an account, or changes whether one
+    /// uses a licence, changes this.
+    pub(super) licences: u64,
+    /// What the key's holder said of the position before and its link.
+    pub(super) seal: String,
+}
+
+impl Head {
+    /// Counts licences on, where a change takes or frees one.
+    pub(super) fn recount(&mut self, before: &Account, after: &Account) {
+        match (before.uses_licence(), after.uses_licence()) {
+            (false, true) => self.licences += 1,
+            (true, false) => self.licences = self.licences.saturating_sub(1),
+            _ => {}
+        }
+    }
 }
 
 /// Takes the next position of account changes.
 pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     let row = sqlx::query(
         "UPDATE heads SET position = position + 1 WHERE stream = $1 \
-         RETURNING position, link, accounts",
+         RETURNING position, link, accounts, licences, seal",
     )
     .bind(ACCOUNTS)
     .fetch_one(&mut **tx)
@@ -56,17 +72,23 @@ pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
         position: columns.number()?,
         link: columns.word(AuditLink::from_hex)?,
         last_account: columns.get()?,
+        licences: columns.number()?,
+        seal: columns.text()?,
     })
 }
 
-/// Leaves the chain's new last link, and the highest number given to an account.
-pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> Fallible<()> {
-    sqlx::query("UPDATE heads SET link = $1, accounts = $2 WHERE stream = $3")
-        .bind(link.to_hex())
-        .bind(last_account)
-        .bind(ACCOUNTS)
-        .execute(&mut **tx)
-        .await?;
+/// Leaves the chain's new last link, its seal, and the numbers as the change left them.
+pub(super) async fn leave(tx: &mut Tx, head: &Head, link: &AuditLink) -> Fallible<()> {
+    sqlx::query(
+        "UPDATE heads SET link = $1, accounts = $2, licences = $3, seal = $4 WHERE stream = $5",
+    )
+    .bind(link.to_hex())
+    .bind(head.last_account)
+    .bind(stored(head.licences))
+    .bind(&head.seal)
+    .bind(ACCOUNTS)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

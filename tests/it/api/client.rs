@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use portcullis::domain::event::Action;
 use portcullis::store::AuditQuery;
@@ -19,13 +20,16 @@ pub(super) fn run(command: &mut Command) {
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Python with the client in it: an environment of its own, made once.
-fn python() -> PathBuf {
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Python with the clients in it.
+pub(super) fn python() -> PathBuf {
     environment("clients", "requirements.txt")
 }
 
-/// Python with what a list names, in an environment of this name.
+/// Python with what a list names: an environment of its own, made once.
 pub(super) fn environment(name: &str, list: &str) -> PathBuf {
+    let _alone = MAKING.lock();
     let environment = crate::support::target().join(name);
     let (python, list) = (environment.join("bin/python"), folder().join(list));
     let wanted = std::fs::read(&list).expect("a list");

@@ -18,11 +18,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// The parts by name; the first says what is the same for all.
-const PARTS: [(&str, &str); 4] = [
+const PARTS: [(&str, &str); 5] = [
     ("base", include_str!("openapi/base.json")),
     ("own", include_str!("openapi/own.json")),
     ("openproject", include_str!("openapi/openproject.json")),
     ("oauth", include_str!("openapi/oauth.json")),
+    ("clerk", include_str!("openapi/clerk.json")),
 ];
 
 /// Below these, what several parts say stands side by side.
@@ -176,8 +177,13 @@ mod tests {
             let place = to.strip_prefix('#').expect("a place in the document");
             assert!(MERGED.document.pointer(place).is_some(), "{to} leads nowhere");
         }
-        let components = MERGED.document["components"].as_object().expect("components");
-        for (kind, named) in components.iter().filter(|(kind, _)| *kind != "securitySchemes") {
+        let components = MERGED.document["components"]
+            .as_object()
+            .expect("components");
+        for (kind, named) in components
+            .iter()
+            .filter(|(kind, _)| *kind != "securitySchemes")
+        {
             for name in named.as_object().expect("components by name").keys() {
                 let to = format!("#/components/{kind}/{name}");
                 assert!(found.contains(&to), "nobody refers to {to}");

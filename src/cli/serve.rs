@@ -227,7 +227,7 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
         output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
-        output.remark(&format!("Programs administer accounts at http://{admin}/api/v3/users."));
+        output.remark(&format!("Programs administer accounts: http://{admin}/docs shows how."));
     }
     Ok(())
 }

@@ -22,10 +22,10 @@ use http::{HeaderMap, StatusCode};
 use self::kind::Piece;
 use self::model::{Interface, Manual};
 use crate::api::openapi;
+use crate::pages::answer;
 use crate::pages::assets::{self, Names};
 use crate::pages::brand::SharedBranding;
 use crate::pages::site::Frame;
-use crate::pages::answer;
 
 /// Where they are: the links in them say so.
 const AT: &str = "/docs";
@@ -62,6 +62,7 @@ impl Docs {
     pub fn into_router(self) -> Router {
         Router::new()
             .route("/docs", get(overview))
+            .route("/docs/", get(overview))
             .route("/docs/{interface}", get(interface))
             .route("/docs/assets/{name}", get(asset))
             .layer(map_response(answer::protected))

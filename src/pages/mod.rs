@@ -77,11 +77,11 @@ use crate::engine::Portcullis;
 use crate::guard::{GuardLayer, ReturnTo};
 use crate::pages::site::Site;
 
-#[cfg(feature = "api")]
-pub use self::docs::Docs;
 pub use self::brand::{
     Accent, Branding, InvalidBranding, Logo, MAX_LOGO_BYTES, SharedBranding, SupportUrl,
 };
+#[cfg(feature = "api")]
+pub use self::docs::Docs;
 
 /// Describes the pages of a gate, and makes their router.
 ///

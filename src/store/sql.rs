@@ -59,7 +59,8 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery,
+    NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
+    TokenOwner,
 };
 
 /// A directory in an SQLite file.

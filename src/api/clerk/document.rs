@@ -11,8 +11,7 @@ use crate::domain::login::fold_email;
 pub(super) const INTERFACE: &str = "clerk";
 
 /// The kinds of metadata, as requests and users name them.
-pub(super) const METADATA: [&str; 3] =
-    ["public_metadata", "private_metadata", "unsafe_metadata"];
+pub(super) const METADATA: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 
 /// What Clerk's clients may set, and what means nothing here: it is shown as it was set.
 pub(super) const REMEMBERED: [&str; 5] = [
@@ -143,7 +142,9 @@ mod tests {
     /// arrays stay.
     fn has_null(value: &Value) -> bool {
         let Value::Object(fields) = value else { return false };
-        fields.values().any(|value| value.is_null() || has_null(value))
+        fields
+            .values()
+            .any(|value| value.is_null() || has_null(value))
     }
 
     proptest! {
@@ -194,12 +195,12 @@ mod tests {
             (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
             (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
             (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a":"b"}), json!(["c"]), json!(["c"])),
             (json!({"a":"foo"}), json!(null), json!(null)),
             (json!({"a":"foo"}), json!("bar"), json!("bar")),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1,2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
             assert_eq!(merged(&target, &patch), result, "{target} and {patch}");

@@ -104,7 +104,8 @@ impl NewUser {
         };
         if self.locked {
             let end = |length| End::At(terms.now.after(length));
-            self.change.lock(terms.lock_for.map_or(End::Never, end), None);
+            self.change
+                .lock(terms.lock_for.map_or(End::Never, end), None);
         }
         if self.banned {
             self.change.disable(terms.reason, Switch::Ignored);

@@ -132,7 +132,9 @@ impl Fault {
         let long = "the account is locked: unlock it, or wait until the lock ends";
         let mut fault = Self::new(StatusCode::FORBIDDEN, "user_locked", "Account locked", long);
         if let Some(seconds) = remaining {
-            fault.meta.insert("lockout_expires_in_seconds".into(), seconds.into());
+            fault
+                .meta
+                .insert("lockout_expires_in_seconds".into(), seconds.into());
             fault.retry_after = Some(seconds);
         }
         fault
@@ -252,12 +254,9 @@ impl From<AdminError> for Fault {
             AdminError::DocumentTooLarge { .. } => Self::too_large("metadata", why),
             AdminError::InvalidEmail { .. } => Self::format("email_address", "an e-mail address"),
             AdminError::Password(invalid) => Self::of_password(invalid),
-            AdminError::NoLicence { .. } => Self::new(
-                StatusCode::FORBIDDEN,
-                "user_quota_exceeded",
-                "User quota exceeded",
-                why,
-            ),
+            AdminError::NoLicence { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "user_quota_exceeded", "User quota exceeded", why)
+            }
             AdminError::Hashing | AdminError::Random | AdminError::Store(_) => {
                 tracing::warn!(error = why, "administration failed");
                 Self::unavailable()
@@ -294,9 +293,7 @@ impl Fault {
 
     pub(super) fn of_password(invalid: InvalidPassword) -> Self {
         let (code, message) = match invalid {
-            InvalidPassword::TooShort { .. } => {
-                ("form_password_length_too_short", "is too short")
-            }
+            InvalidPassword::TooShort { .. } => ("form_password_length_too_short", "is too short"),
             InvalidPassword::TooLong => ("form_password_length_too_long", "is too long"),
             _ => ("form_param_format_invalid", "is invalid"),
         };
@@ -340,4 +337,3 @@ impl Fault {
 fn login_param(login: &str) -> &'static str {
     if login.contains('@') { "email_address" } else { "username" }
 }
-

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use super::fault::Fault;
 
 pub(super) fn text<'a>(name: &str, value: &'a Value) -> Result<&'a str, Fault> {
-    value.as_str().ok_or_else(|| Fault::format(name, "a string"))
+    value
+        .as_str()
+        .ok_or_else(|| Fault::format(name, "a string"))
 }
 
 /// A text, or that there is none.
@@ -32,7 +34,10 @@ pub(super) fn texts<'a>(name: &str, value: &'a Value) -> Result<Vec<&'a str>, Fa
         Value::Array(items) => items,
         _ => return Err(wrong()),
     };
-    items.iter().map(|item| item.as_str().ok_or_else(wrong)).collect()
+    items
+        .iter()
+        .map(|item| item.as_str().ok_or_else(wrong))
+        .collect()
 }
 
 /// An object; null is one without anything in it.

@@ -44,7 +44,11 @@ enum Bound {
 pub(super) fn read(query: &Query) -> Result<Vec<AccountFilter>, Fault> {
     let mut filters = Vec::new();
     for (name, field, fit) in TEXTS {
-        let any_of = query.list(name)?.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let any_of = query
+            .list(name)?
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         if !any_of.is_empty() {
             filters.push(AccountFilter::Text { field, fit, any_of, negated: false });
         }
@@ -106,9 +110,8 @@ fn external_ids(named: Vec<&str>) -> AccountFilter {
 /// Wherever somebody has a name.
 fn anywhere(text: &str) -> AccountFilter {
     let any_of = || vec![text.to_owned()];
-    let part = |field| {
-        AccountFilter::Text { field, fit: TextFit::Part, any_of: any_of(), negated: false }
-    };
+    let part =
+        |field| AccountFilter::Text { field, fit: TextFit::Part, any_of: any_of(), negated: false };
     let mut fits = vec![part(TextField::Any), part(TextField::ExternalId)];
     fits.extend(id::user(text).map(|id| AccountFilter::Ids(vec![id])));
     AccountFilter::Any(fits)

@@ -49,7 +49,10 @@ fn canonical(hex: &str) -> Option<SessionId> {
 pub(super) fn of_email(account: AccountId, email: &str) -> String {
     let folded = fold_email(email).unwrap_or_else(|| email.to_lowercase());
     let digest = Sha256::digest(format!("{account} {folded}"));
-    let half: String = digest[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    let half: String = digest[..12]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("idn_{half}")
 }
 
@@ -85,7 +88,8 @@ mod tests {
 
     #[test]
     fn an_address_keeps_its_id_in_every_spelling() {
-        let (one, two) = (AccountId::try_from(1).expect("one"), AccountId::try_from(2).expect("two"));
+        let (one, two) =
+            (AccountId::try_from(1).expect("one"), AccountId::try_from(2).expect("two"));
         assert_eq!(of_email(one, "Ada@Example.org"), of_email(one, "ada@example.org"));
         assert_ne!(of_email(one, "ada@example.org"), of_email(two, "ada@example.org"));
     }

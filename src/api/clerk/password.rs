@@ -29,7 +29,9 @@ pub(super) async fn verify(
     if let Some(other) = sent.keys().find(|name| *name != "password") {
         return Err(Fault::unknown_param(other));
     }
-    let password = sent.get("password").ok_or_else(|| Fault::missing_param("password"))?;
+    let password = sent
+        .get("password")
+        .ok_or_else(|| Fault::missing_param("password"))?;
     let password = fields::text("password", password)?;
     if !account.has_password {
         return Err(Fault::no_password());

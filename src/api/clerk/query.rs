@@ -40,7 +40,9 @@ impl Query {
 
     pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Fault> {
         let wrong = |_| Fault::format(name, "a whole number");
-        self.text(name).map(|text| text.parse().map_err(wrong)).transpose()
+        self.text(name)
+            .map(|text| text.parse().map_err(wrong))
+            .transpose()
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Fault> {
@@ -55,7 +57,9 @@ impl Query {
     /// How many are on a page, and how many come before it.
     pub(super) fn page(&self) -> Result<(u32, u64), Fault> {
         let limit = self.number("limit")?.unwrap_or(10);
-        let Some(limit) = u32::try_from(limit).ok().filter(|limit| (1..=500).contains(limit))
+        let Some(limit) = u32::try_from(limit)
+            .ok()
+            .filter(|limit| (1..=500).contains(limit))
         else {
             return Err(Fault::value("limit", "limit must be from 1 to 500"));
         };

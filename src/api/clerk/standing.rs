@@ -29,7 +29,9 @@ pub(super) async fn lock(
     caller.rights.require(Operation::UpdateUser)?;
     let target = find(&admin, named).await?.id.into();
     let length = admin.clerk_lock_length().await?;
-    let locked = admin.lock_for(&caller.actor(), &target, length, None).await?;
+    let locked = admin
+        .lock_for(&caller.actor(), &target, length, None)
+        .await?;
     Ok(shown(&admin, &locked.account).await)
 }
 
@@ -121,7 +123,9 @@ async fn several(
     if let Some(other) = sent.keys().find(|name| *name != "user_ids") {
         return Err(Fault::unknown_param(other));
     }
-    let ids = sent.get("user_ids").ok_or_else(|| Fault::missing_param("user_ids"))?;
+    let ids = sent
+        .get("user_ids")
+        .ok_or_else(|| Fault::missing_param("user_ids"))?;
     let ids = fields::texts("user_ids", ids)?;
     match ids.len() {
         0 => return Err(Fault::missing_param("user_ids")),

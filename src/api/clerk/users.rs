@@ -85,13 +85,18 @@ pub(super) async fn change(
 ) -> Result<Json, Fault> {
     let target = account.id.into();
     for _ in 1..TRIES {
-        match admin.update(&caller.actor(), &target, draft(&account)?).await {
+        match admin
+            .update(&caller.actor(), &target, draft(&account)?)
+            .await
+        {
             Ok(updated) => return Ok(shown(admin, &updated.account).await),
             Err(AdminError::Outdated { .. }) => account = admin.account(&target).await?,
             Err(error) => return Err(error.into()),
         }
     }
-    let updated = admin.update(&caller.actor(), &target, draft(&account)?).await?;
+    let updated = admin
+        .update(&caller.actor(), &target, draft(&account)?)
+        .await?;
     Ok(shown(admin, &updated.account).await)
 }
 
@@ -109,7 +114,9 @@ pub(super) async fn delete(
     caller.rights.require(Operation::DeleteUser)?;
     let account = find(&admin, named).await?;
     let target = account.id.into();
-    let deleted = admin.delete(&caller.actor(), &target, reason(&caller)?).await?;
+    let deleted = admin
+        .delete(&caller.actor(), &target, reason(&caller)?)
+        .await?;
     Ok(Json::ok(tombstone(&deleted.account)))
 }
 

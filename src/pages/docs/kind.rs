@@ -38,7 +38,9 @@ fn what(schema: &Value) -> Vec<Piece> {
     if let Some(name) = named(schema) {
         return vec![Piece::Schema(name.to_owned())];
     }
-    let several = ["anyOf", "oneOf", "allOf"].iter().find_map(|word| schema.get(word)?.as_array());
+    let several = ["anyOf", "oneOf", "allOf"]
+        .iter()
+        .find_map(|word| schema.get(word)?.as_array());
     if let Some(several) = several {
         return joined(several.iter().map(kind), " or ");
     }
@@ -46,7 +48,9 @@ fn what(schema: &Value) -> Vec<Piece> {
         return vec![Piece::Value(written(value))];
     }
     if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-        let values = values.iter().map(|value| vec![Piece::Value(written(value))]);
+        let values = values
+            .iter()
+            .map(|value| vec![Piece::Value(written(value))]);
         let mut pieces = vec![Piece::Word("one of ".to_owned())];
         pieces.extend(joined(values, ", "));
         return pieces;
@@ -115,10 +119,13 @@ fn joined(lists: impl Iterator<Item = Vec<Piece>>, between: &str) -> Vec<Piece> 
 
 /// A text as it is, anything else as JSON.
 pub(super) fn written(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), |text| match text {
-        "" => "\"\"".to_owned(),
-        text => text.to_owned(),
-    })
+    value.as_str().map_or_else(
+        || value.to_string(),
+        |text| match text {
+            "" => "\"\"".to_owned(),
+            text => text.to_owned(),
+        },
+    )
 }
 
 #[cfg(test)]
@@ -138,18 +145,26 @@ mod tests {
     fn schemas_are_said_in_words() {
         let account = json!({ "$ref": "#/components/schemas/Account" });
         for (schema, said) in [
-            (json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 }),
-             "whole number, 1 to 500, otherwise 50"),
-            (json!({ "type": ["string", "null"], "maxLength": 9 }),
-             "text or null, at most 9 characters"),
-            (json!({ "type": "array", "items": account, "maxItems": 2 }),
-             "list of Account, at most 2 of them"),
+            (
+                json!({ "type": "integer", "minimum": 1, "maximum": 500, "default": 50 }),
+                "whole number, 1 to 500, otherwise 50",
+            ),
+            (
+                json!({ "type": ["string", "null"], "maxLength": 9 }),
+                "text or null, at most 9 characters",
+            ),
+            (
+                json!({ "type": "array", "items": account, "maxItems": 2 }),
+                "list of Account, at most 2 of them",
+            ),
             (json!({ "anyOf": [account, { "type": "null" }] }), "Account or null"),
             (json!({ "enum": ["a", 1, ""] }), "one of a, 1, \"\""),
             (json!({ "const": true }), "true"),
             (json!({ "type": "string", "format": "date-time" }), "instant"),
-            (json!({ "type": "object", "additionalProperties": account }),
-             "object whose fields are Account"),
+            (
+                json!({ "type": "object", "additionalProperties": account }),
+                "object whose fields are Account",
+            ),
             (json!({}), "anything"),
         ] {
             assert_eq!(words(&schema), said, "{schema}");

@@ -116,7 +116,9 @@ struct Reader<'a>(&'a Value);
 impl Manual {
     pub(super) fn read(document: &Value) -> Self {
         let reader = Reader(document);
-        let words = document.pointer("/info/description").and_then(Value::as_str);
+        let words = document
+            .pointer("/info/description")
+            .and_then(Value::as_str);
         let interfaces = items(&document["x-interfaces"]).map(|found| reader.interface(found));
         Self { words: Prose::read(words.unwrap_or_default()), interfaces: interfaces.collect() }
     }
@@ -135,7 +137,10 @@ impl<'a> Reader<'a> {
         let own = items(&self.0["tags"]).filter(|tag| text(tag, "x-interface") == slug);
         let names: Vec<&str> = own.clone().map(|tag| text(tag, "name")).collect();
         let mut schemas = BTreeSet::new();
-        for (.., operation) in self.operations().filter(|(.., one)| names.contains(&tag_of(one))) {
+        for (.., operation) in self
+            .operations()
+            .filter(|(.., one)| names.contains(&tag_of(one)))
+        {
             self.collect(operation, &mut schemas);
         }
         Interface {
@@ -144,18 +149,25 @@ impl<'a> Reader<'a> {
             at: text(found, "at").to_owned(),
             words: Prose::read(text(found, "description")),
             tags: own.map(|tag| self.tag(tag)).collect(),
-            schemas: schemas.into_iter().filter_map(|name| self.schema(name)).collect(),
+            schemas: schemas
+                .into_iter()
+                .filter_map(|name| self.schema(name))
+                .collect(),
         }
     }
 
     fn tag(self, found: &Value) -> Tag {
         let name = text(found, "name");
-        let own = self.operations().filter(|(.., operation)| tag_of(operation) == name);
+        let own = self
+            .operations()
+            .filter(|(.., operation)| tag_of(operation) == name);
         Tag {
             name: name.to_owned(),
             title: text(found, "x-displayName").to_owned(),
             words: spans(text(found, "description")),
-            operations: own.map(|(path, method, one)| self.operation(path, method, one)).collect(),
+            operations: own
+                .map(|(path, method, one)| self.operation(path, method, one))
+                .collect(),
         }
     }
 
@@ -182,10 +194,15 @@ impl<'a> Reader<'a> {
             title: text(found, "summary").to_owned(),
             words: Prose::read(text(found, "description")),
             needs: spans(&needs(&found["security"])),
-            parameters: self.parameters(found).map(|one| self.parameter(one)).collect(),
+            parameters: self
+                .parameters(found)
+                .map(|one| self.parameter(one))
+                .collect(),
             body: body.and_then(|body| self.body(body)),
             requests: self.requests(&method, path, found, body),
-            answers: answers.map(|(status, answer)| self.answer(status, answer)).collect(),
+            answers: answers
+                .map(|(status, answer)| self.answer(status, answer))
+                .collect(),
             path: path.to_owned(),
             method,
         }
@@ -231,7 +248,10 @@ impl<'a> Reader<'a> {
         };
         let with_token = items(&operation["security"]).any(|one| one.get("bearer").is_some());
         let content = body.and_then(|body| fields(&body["content"]).next());
-        let examples = content.map(|(_, media)| fields(&media["examples"])).into_iter().flatten();
+        let examples = content
+            .map(|(_, media)| fields(&media["examples"]))
+            .into_iter()
+            .flatten();
         let mut requests: Vec<Example> = examples
             .map(|(_, example)| Example {
                 title: text(example, "summary").to_owned(),
@@ -246,7 +266,8 @@ impl<'a> Reader<'a> {
             })
             .collect();
         if requests.is_empty() {
-            let request = Request { method, path, parameters: parameters(), with_token, body: None };
+            let request =
+                Request { method, path, parameters: parameters(), with_token, body: None };
             requests.push(Example { title: String::new(), text: request.curl() });
         }
         requests
@@ -307,7 +328,9 @@ impl<'a> Reader<'a> {
 
 /// The fields of an object, and those of the objects in it that have no name.
 fn add_rows(schema: &Value, before: &str, depth: usize, rows: &mut Vec<Row>) {
-    let required: Vec<&str> = items(&schema["required"]).filter_map(Value::as_str).collect();
+    let required: Vec<&str> = items(&schema["required"])
+        .filter_map(Value::as_str)
+        .collect();
     for (name, field) in fields(&schema["properties"]) {
         rows.push(Row {
             name: format!("{before}{name}"),
@@ -330,8 +353,10 @@ fn needs(security: &Value) -> String {
     let Some((_, permissions)) = schemes.first() else {
         return "Everybody may ask.".to_owned();
     };
-    let permissions: Vec<String> =
-        items(permissions).filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();
+    let permissions: Vec<String> = items(permissions)
+        .filter_map(Value::as_str)
+        .map(|word| format!("`{word}`"))
+        .collect();
     let ways: Vec<&str> = schemes.iter().filter_map(|(name, _)| way(name)).collect();
     let ways = ways.join(", or ");
     match permissions.is_empty() {
@@ -350,7 +375,10 @@ fn way(scheme: &str) -> Option<&'static str> {
 }
 
 fn tag_of(operation: &Value) -> &str {
-    operation.pointer("/tags/0").and_then(Value::as_str).unwrap_or_default()
+    operation
+        .pointer("/tags/0")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -358,11 +386,19 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 fn items(value: &Value) -> std::slice::Iter<'_, Value> {
-    value.as_array().map(Vec::as_slice).unwrap_or_default().iter()
+    value
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
 }
 
 fn fields(value: &Value) -> impl Iterator<Item = (&str, &Value)> + Clone {
-    value.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), value))
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value))
 }
 
 fn pretty(value: &Value) -> String {
@@ -382,10 +418,16 @@ mod tests {
     fn nothing_is_left_out() {
         let document = openapi::document();
         let manual = Manual::read(document);
-        let all = manual.interfaces.iter().flat_map(|one| &one.tags).flat_map(|one| &one.operations);
+        let all = manual
+            .interfaces
+            .iter()
+            .flat_map(|one| &one.tags)
+            .flat_map(|one| &one.operations);
         let mut shown: Vec<&str> = all.clone().map(|one| one.id.as_str()).collect();
-        let mut described: Vec<&str> =
-            Reader(document).operations().map(|(.., one)| text(one, "operationId")).collect();
+        let mut described: Vec<&str> = Reader(document)
+            .operations()
+            .map(|(.., one)| text(one, "operationId"))
+            .collect();
         shown.sort_unstable();
         described.sort_unstable();
         assert_eq!(shown, described);
@@ -402,10 +444,18 @@ mod tests {
     #[test]
     fn every_schema_that_is_named_is_on_the_page() {
         for interface in Manual::read(openapi::document()).interfaces {
-            let known: Vec<&str> = interface.schemas.iter().map(|one| one.name.as_str()).collect();
+            let known: Vec<&str> = interface
+                .schemas
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
             let in_schemas = interface.schemas.iter().flat_map(|one| &one.rows);
             let operations = || interface.tags.iter().flat_map(|tag| &tag.operations);
-            let bodies = || operations().flat_map(|one| &one.answers).flat_map(|one| &one.bodies);
+            let bodies = || {
+                operations()
+                    .flat_map(|one| &one.answers)
+                    .flat_map(|one| &one.bodies)
+            };
             let sent = operations().filter_map(|one| one.body.as_ref());
             let kinds = in_schemas
                 .map(|row| &row.kind)

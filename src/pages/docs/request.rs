@@ -4,8 +4,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 /// What stands in an address as it is.
-const RESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@');
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -31,7 +35,11 @@ impl Request<'_> {
         if self.with_token {
             parts.push("-H \"Authorization: Bearer $TOKEN\"".to_owned());
         }
-        for (_, name, value) in self.parameters.iter().filter(|(place, ..)| *place == "header") {
+        for (_, name, value) in self
+            .parameters
+            .iter()
+            .filter(|(place, ..)| *place == "header")
+        {
             parts.push(format!("-H {}", quoted(&format!("{name}: {value}"))));
         }
         if let Some((kind, body)) = self.body {

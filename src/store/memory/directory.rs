@@ -19,7 +19,7 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
     FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionStore, StoreError, TokenOwner, SessionPage, SessionQuery,
+    SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.

@@ -56,15 +56,16 @@ impl Held {
         });
         let wanted = |record: &SessionRecord| {
             let SessionRecord { session, state, .. } = record;
-            query.account.as_ref().is_none_or(|account| *account == session.account)
+            query
+                .account
+                .as_ref()
+                .is_none_or(|account| *account == session.account)
                 && query.id.is_none_or(|id| id == session.key.id())
                 && query.state.is_none_or(|wanted| wanted == *state)
         };
         let all = open.chain(self.ended.values().cloned());
         let mut found: Vec<SessionRecord> = all.filter(wanted).collect();
-        found.sort_by_key(|record| {
-            (Reverse(record.session.created_at), record.session.key.id())
-        });
+        found.sort_by_key(|record| (Reverse(record.session.created_at), record.session.key.id()));
         let total = found.len() as u64;
         let before = usize::try_from(query.offset).unwrap_or(usize::MAX);
         let page = found.into_iter().skip(before).take(query.limit as usize);
@@ -110,7 +111,8 @@ impl Held {
     pub(super) fn forget(&mut self, before: Timestamp) -> u64 {
         let held = self.open.len() + self.ended.len();
         self.open.retain(|_, session| session.expires_at >= before);
-        self.ended.retain(|_, record| record.session.expires_at >= before);
+        self.ended
+            .retain(|_, record| record.session.expires_at >= before);
         (held - self.open.len() - self.ended.len()) as u64
     }
 }

@@ -57,7 +57,9 @@ const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in [EXPIRED_SESSIONS, EXPIRED_ENDED, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS] {
+        for expired in
+            [EXPIRED_SESSIONS, EXPIRED_ENDED, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS]
+        {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

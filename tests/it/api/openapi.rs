@@ -2,6 +2,7 @@
 //! sources, to what a router answers, and to what others' tools make of it.
 
 mod examples;
+mod pages;
 mod routes;
 mod tools;
 mod world;
@@ -34,7 +35,9 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
 /// What a reference leads to, or else the value itself.
 fn at<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     match value.get("$ref").and_then(Value::as_str) {
-        Some(to) => document.pointer(&to[1..]).expect("a reference that leads somewhere"),
+        Some(to) => document
+            .pointer(&to[1..])
+            .expect("a reference that leads somewhere"),
         None => value,
     }
 }
@@ -48,11 +51,15 @@ async fn the_description_is_for_everybody_and_is_not_sent_twice() {
     let tag = first.headers["etag"].to_str().expect("text").to_owned();
     let weak = format!("\"other\", W/{tag}");
     for known in [tag.as_str(), &weak, "*"] {
-        let again = world.raw("GET", "/openapi.json", &[("if-none-match", known)], "").await;
+        let again = world
+            .raw("GET", "/openapi.json", &[("if-none-match", known)], "")
+            .await;
         assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""), "{known}");
         assert_eq!(again.headers["etag"], first.headers["etag"]);
     }
-    let other = world.raw("GET", "/openapi.json", &[("if-none-match", "\"other\"")], "").await;
+    let other = world
+        .raw("GET", "/openapi.json", &[("if-none-match", "\"other\"")], "")
+        .await;
     assert_eq!(other.text, first.text);
     assert_eq!(first.body["info"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(first.body["servers"][0]["url"], "/");
@@ -68,8 +75,16 @@ async fn every_operation_says_what_there_is_to_say() {
         let what = format!("{method} {path}");
         let name = said["operationId"].as_str().expect(&what);
         assert!(names.insert(name.to_owned()), "{what} is called as another: {name}");
-        assert!(said["summary"].as_str().is_some_and(|words| words.len() > 5), "{what}");
-        let tag = tags.iter().find(|tag| tag["name"] == said["tags"][0]).expect(&what);
+        assert!(
+            said["summary"]
+                .as_str()
+                .is_some_and(|words| words.len() > 5),
+            "{what}"
+        );
+        let tag = tags
+            .iter()
+            .find(|tag| tag["name"] == said["tags"][0])
+            .expect(&what);
         assert!(tag["x-displayName"].is_string() && tag["x-interface"].is_string(), "{tag}");
         let ways = said["security"].as_array().expect(&what);
         let answers = said["responses"].as_object().expect(&what);

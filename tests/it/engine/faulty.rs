@@ -16,8 +16,8 @@ use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, Headcount,
-    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionStore, StoreError,
-    TokenOwner, SessionPage, SessionQuery,
+    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 

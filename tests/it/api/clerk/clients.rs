@@ -44,7 +44,11 @@ async fn assert_recorded(stand: &Stand) {
         .iter()
         .filter(|record| record.actor == format!("user:{}", stand.root.id))
         .collect();
-    assert!(by_root.iter().all(|record| record.from.as_deref() == Some("127.0.0.1")));
+    assert!(
+        by_root
+            .iter()
+            .all(|record| record.from.as_deref() == Some("127.0.0.1"))
+    );
     for action in [
         Action::AccountLocked,
         Action::AccountUnlocked,

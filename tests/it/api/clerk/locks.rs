@@ -16,7 +16,10 @@ fn path(account: &Account) -> String {
 }
 
 async fn lock_for(stand: &Stand, value: &str) {
-    let set = stand.test.admin().set_setting(&Actor::System, &CLERK_ADMIN_LOCK_FOR, value);
+    let set = stand
+        .test
+        .admin()
+        .set_setting(&Actor::System, &CLERK_ADMIN_LOCK_FOR, value);
     set.await.expect("a setting");
 }
 
@@ -24,7 +27,9 @@ async fn lock_for(stand: &Stand, value: &str) {
 async fn cl_01_cl_03_cl_04_a_lock_ends_by_itself() {
     let stand = Stand::new().await;
     let ada = stand.person("ada").await;
-    let locked = stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
+    let locked = stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(locked.is_clerk_user()["locked"], true);
     assert_eq!(locked.body["lockout_expires_in_seconds"], 3600);
     assert_done_by(&stand.last_record().await, Action::AccountLocked, stand.root.id.get());
@@ -32,7 +37,9 @@ async fn cl_01_cl_03_cl_04_a_lock_ends_by_itself() {
     let later = stand.clerk_get(&path(&ada)).await;
     assert_eq!(later.body["lockout_expires_in_seconds"], 3590);
     // Locking the locked does not start the clock again.
-    let again = stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
+    let again = stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(again.is_clerk_user()["lockout_expires_in_seconds"], 3590);
     stand.test.clock().advance(Duration::from_secs(3590));
     let over = stand.clerk_get(&path(&ada)).await;
@@ -45,7 +52,9 @@ async fn cl_02_a_lock_without_an_end_says_so() {
     let stand = Stand::new().await;
     let ada = stand.person("ada").await;
     lock_for(&stand, "until unlocked").await;
-    let locked = stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
+    let locked = stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(locked.is_clerk_user()["locked"], true);
     assert_eq!(locked.body["lockout_expires_in_seconds"], Value::Null);
 }
@@ -54,7 +63,9 @@ async fn cl_02_a_lock_without_an_end_says_so() {
 async fn cl_05_cl_06_guesses_that_are_left_are_told() {
     let stand = Stand::with("clerk".parse().expect("a policy")).await;
     let ada = stand.person("ada").await;
-    stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
+    stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
     let user = stand.clerk_get(&path(&ada)).await;
     assert_eq!(user.is_clerk_user()["verification_attempts_remaining"], 10);
     let stand = Stand::with(LockoutPolicy::off()).await;
@@ -71,13 +82,24 @@ async fn cl_07_cl_08_an_unlock_lifts_both_locks_and_is_done_once() {
     let out = stand.clerk_get(&path(&ada)).await;
     assert_eq!(out.is_clerk_user()["locked"], true);
     assert_eq!(out.body["verification_attempts_remaining"], 0);
-    assert!(out.body["lockout_expires_in_seconds"].as_i64().expect("seconds") > 0);
-    stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
-    let free = stand.clerk_post(&format!("{}/unlock", path(&ada)), Value::Null).await;
+    assert!(
+        out.body["lockout_expires_in_seconds"]
+            .as_i64()
+            .expect("seconds")
+            > 0
+    );
+    stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
+    let free = stand
+        .clerk_post(&format!("{}/unlock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(free.is_clerk_user()["locked"], false);
     assert_eq!(free.body["verification_attempts_remaining"], 5);
     assert_done_by(&stand.last_record().await, Action::AccountUnlocked, stand.root.id.get());
-    let again = stand.clerk_post(&format!("{}/unlock", path(&ada)), Value::Null).await;
+    let again = stand
+        .clerk_post(&format!("{}/unlock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(again.body, free.body);
     assert_eq!(stand.sign_in("ada", PASSWORD).await, 303);
 }
@@ -86,18 +108,31 @@ async fn cl_07_cl_08_an_unlock_lifts_both_locks_and_is_done_once() {
 async fn cl_09_cl_10_cl_11_who_is_not_known_is_told_in_the_catalogues_words() {
     let stand = Stand::new().await;
     for id in ["user_999", "user_0", "user_01", "ada", "user_", "user_-1", "%ff"] {
-        let unknown = stand.clerk_post(&format!("/users/{id}/lock"), Value::Null).await;
+        let unknown = stand
+            .clerk_post(&format!("/users/{id}/lock"), Value::Null)
+            .await;
         unknown.is_fault(404, "resource_not_found");
     }
     let wrong = format!("pct_{}", "A".repeat(43));
-    stand.clerk_as(&wrong, "GET", "/users", "").await.is_fault(401, "clerk_key_invalid");
-    stand.clerk_as("sk_test_x", "GET", "/users", "").await.is_fault(401, "clerk_key_invalid");
+    stand
+        .clerk_as(&wrong, "GET", "/users", "")
+        .await
+        .is_fault(401, "clerk_key_invalid");
+    stand
+        .clerk_as("sk_test_x", "GET", "/users", "")
+        .await
+        .is_fault(401, "clerk_key_invalid");
     let basic = super::super::basic("apikey", &stand.a);
     for header in ["Basic x", &*basic, "nonsense"] {
-        let refused = stand.clerk_raw("GET", "/users", &[("authorization", header)], "").await;
+        let refused = stand
+            .clerk_raw("GET", "/users", &[("authorization", header)], "")
+            .await;
         refused.is_fault(401, "authorization_header_format_invalid");
     }
-    stand.clerk_raw("GET", "/users", &[], "").await.is_fault(401, "authentication_invalid");
+    stand
+        .clerk_raw("GET", "/users", &[], "")
+        .await
+        .is_fault(401, "authentication_invalid");
 }
 
 /// In Clerk a lock leaves sessions as they are; ours ends them, on the next request.
@@ -107,9 +142,13 @@ async fn cl_12_differs_a_lock_ends_live_sessions() {
     let ada = stand.person("ada").await;
     let cookie = stand.test.sign_in(&ada).await;
     assert_eq!(inside(&stand, &cookie).await, 200);
-    stand.clerk_post(&format!("{}/lock", path(&ada)), Value::Null).await;
+    stand
+        .clerk_post(&format!("{}/lock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(inside(&stand, &cookie).await, 403);
-    stand.clerk_post(&format!("{}/unlock", path(&ada)), Value::Null).await;
+    stand
+        .clerk_post(&format!("{}/unlock", path(&ada)), Value::Null)
+        .await;
     assert_eq!(inside(&stand, &cookie).await, 401);
 }
 
@@ -126,7 +165,9 @@ async fn cl_13_cl_14_a_ban_revokes_all_sessions_and_they_stay_so() {
     stand.test.sign_in(&ada).await;
     let listed = format!("/sessions?user_id=user_{}", ada.id);
     assert_eq!(statuses(&stand.clerk_get(&listed).await.body), ["active", "active"]);
-    let banned = stand.clerk_post(&format!("{}/ban", path(&ada)), Value::Null).await;
+    let banned = stand
+        .clerk_post(&format!("{}/ban", path(&ada)), Value::Null)
+        .await;
     assert_eq!(banned.is_clerk_user()["banned"], true);
     let record = stand.last_record().await;
     assert_done_by(&record, Action::AccountDisabled, stand.root.id.get());
@@ -136,10 +177,14 @@ async fn cl_13_cl_14_a_ban_revokes_all_sessions_and_they_stay_so() {
     assert_eq!(statuses(&stand.clerk_get(&listed).await.body), ["revoked", "revoked"]);
     assert_eq!(stand.sign_in("ada", PASSWORD).await, 403);
     let verify = format!("{}/verify_password", path(&ada));
-    let verified = stand.clerk_post(&verify, json!({ "password": PASSWORD })).await;
+    let verified = stand
+        .clerk_post(&verify, json!({ "password": PASSWORD }))
+        .await;
     verified.is_fault(403, "user_banned");
 
-    let free = stand.clerk_post(&format!("{}/unban", path(&ada)), Value::Null).await;
+    let free = stand
+        .clerk_post(&format!("{}/unban", path(&ada)), Value::Null)
+        .await;
     assert_eq!(free.is_clerk_user()["banned"], false);
     assert_eq!(statuses(&stand.clerk_get(&listed).await.body), ["revoked", "revoked"]);
     assert_eq!(inside(&stand, &cookie).await, 401);
@@ -148,7 +193,8 @@ async fn cl_13_cl_14_a_ban_revokes_all_sessions_and_they_stay_so() {
 
 fn statuses(sessions: &Value) -> Vec<&str> {
     let all = sessions.as_array().expect("a list").iter();
-    all.map(|session| session["status"].as_str().expect("a status")).collect()
+    all.map(|session| session["status"].as_str().expect("a status"))
+        .collect()
 }
 
 #[tokio::test]
@@ -156,7 +202,9 @@ async fn cl_15_cl_16_several_are_banned_at_once() {
     let stand = Stand::new().await;
     let (ada, bob) = (stand.person("ada").await, stand.person("bob").await);
     let many: Vec<String> = (1..=51).map(|n| format!("user_{n}")).collect();
-    let refused = stand.clerk_post("/users/ban", json!({ "user_ids": many })).await;
+    let refused = stand
+        .clerk_post("/users/ban", json!({ "user_ids": many }))
+        .await;
     refused.is_fault(400, "bulk_size_exceeded");
     let two = json!({ "user_ids": [format!("user_{}", bob.id), format!("user_{}", ada.id)] });
     for (path, banned) in [("/users/ban", true), ("/users/unban", false)] {
@@ -168,7 +216,10 @@ async fn cl_15_cl_16_several_are_banned_at_once() {
     }
     // Where one is unknown nobody is banned.
     let one = json!({ "user_ids": [format!("user_{}", ada.id), "user_999"] });
-    stand.clerk_post("/users/ban", one).await.is_fault(404, "resource_not_found");
+    stand
+        .clerk_post("/users/ban", one)
+        .await
+        .is_fault(404, "resource_not_found");
     assert_eq!(stand.clerk_get(&path(&ada)).await.body["banned"], false);
     for (body, code) in [
         (json!({}), "form_param_missing"),
@@ -177,7 +228,10 @@ async fn cl_15_cl_16_several_are_banned_at_once() {
         (json!({ "user_ids": [1] }), "form_param_format_invalid"),
         (json!({ "user_ids": ["user_1"], "foo": 1 }), "form_param_unknown"),
     ] {
-        stand.clerk_post("/users/ban", body).await.is_fault(422, code);
+        stand
+            .clerk_post("/users/ban", body)
+            .await
+            .is_fault(422, code);
     }
 }
 
@@ -205,10 +259,15 @@ async fn nobody_shuts_out_themselves_or_the_last_administrator() {
     let stand = Stand::new().await;
     let root = stand.root.clone();
     for what in ["lock", "ban"] {
-        let refused = stand.clerk_post(&format!("{}/{what}", path(&root)), Value::Null).await;
+        let refused = stand
+            .clerk_post(&format!("{}/{what}", path(&root)), Value::Null)
+            .await;
         refused.is_fault(403, "authorization_invalid");
     }
-    stand.clerk("DELETE", &path(&root), Value::Null).await.is_fault(403, "authorization_invalid");
+    stand
+        .clerk("DELETE", &path(&root), Value::Null)
+        .await
+        .is_fault(403, "authorization_invalid");
     let user = stand.clerk_get(&path(&root)).await;
     assert_eq!((&user.body["locked"], &user.body["banned"]), (&json!(false), &json!(false)));
 }
@@ -219,8 +278,14 @@ async fn rights_are_asked_before_anything_is_told() {
     let ada = stand.person("ada").await;
     let nobody = stand.who_may("n", None).await.secret;
     let viewer = stand.who_may("v", Some(Permission::ViewUsers)).await.secret;
-    let helper = stand.who_may("h", Some(Permission::UnlockUsers)).await.secret;
-    let manager = stand.who_may("m", Some(Permission::ManageUsers)).await.secret;
+    let helper = stand
+        .who_may("h", Some(Permission::UnlockUsers))
+        .await
+        .secret;
+    let manager = stand
+        .who_may("m", Some(Permission::ManageUsers))
+        .await
+        .secret;
     let lock = format!("{}/lock", path(&ada));
     for (token, path) in [
         (&nobody, "/users"),
@@ -237,13 +302,23 @@ async fn rights_are_asked_before_anything_is_told() {
             refused.is_fault(403, "authorization_invalid");
         }
     }
-    stand.clerk_as(&manager, "POST", &lock, "").await.is_clerk_user();
+    stand
+        .clerk_as(&manager, "POST", &lock, "")
+        .await
+        .is_clerk_user();
     // Who may only help people in lifts a lockout, and leaves the admin lock.
-    let helped = stand.clerk_as(&helper, "POST", &format!("{}/unlock", path(&ada)), "").await;
+    let helped = stand
+        .clerk_as(&helper, "POST", &format!("{}/unlock", path(&ada)), "")
+        .await;
     assert_eq!(helped.is_clerk_user()["locked"], true);
     // Administrators are an administrator's to lock.
-    let root = stand.clerk_as(&manager, "POST", &format!("{}/lock", path(&stand.root)), "").await;
+    let root = stand
+        .clerk_as(&manager, "POST", &format!("{}/lock", path(&stand.root)), "")
+        .await;
     root.is_fault(403, "authorization_invalid");
     let narrow = token(&stand.test, &stand.root, &["users.view"]).await;
-    stand.clerk_as(&narrow, "POST", &lock, "").await.is_fault(403, "authorization_invalid");
+    stand
+        .clerk_as(&narrow, "POST", &lock, "")
+        .await
+        .is_fault(403, "authorization_invalid");
 }

@@ -12,7 +12,9 @@ type Route = (String, String);
 
 /// Paths with parameters, whatever those are called.
 fn plain(path: &str) -> String {
-    let parts = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part });
+    let parts = path
+        .split('/')
+        .map(|part| if part.starts_with('{') { "{}" } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -38,21 +40,28 @@ fn literal(file: &SourceFile, argument: &str) -> String {
     }
     let name = argument.split(',').next().expect("a first argument").trim();
     let head = format!("const {name}: &str = \"");
-    let (_, rest) = file.text.split_once(&head).unwrap_or_else(|| panic!("{head} in {}", file.path));
+    let (_, rest) = file
+        .text
+        .split_once(&head)
+        .unwrap_or_else(|| panic!("{head} in {}", file.path));
     rest.split('"').next().expect("an end").to_owned()
 }
 
 /// The methods that are called in this code, or in that of the variable that it names.
 fn methods(file: &SourceFile, code: &str) -> Vec<String> {
-    let handler = code.split_once(',').map_or("", |(_, handler)| handler).trim();
-    let named = handler.chars().all(|c| c.is_alphanumeric() || c == '_');
-    let code = match named && !handler.is_empty() {
+    let handler = code
+        .split_once(',')
+        .map_or("", |(_, handler)| handler)
+        .trim();
+    let name = handler.trim_end_matches("()");
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let code: String = match is_name && !name.is_empty() {
         true => {
-            let (_, rest) =
-                file.code.split_once(&format!("let {handler} =")).expect("a variable");
-            rest.split(';').next().expect("an end")
+            let head = format!("let {name} =");
+            let made = file.code.split(&head).skip(1);
+            made.filter_map(|rest| rest.split(';').next()).collect()
         }
-        false => handler,
+        false => handler.to_owned(),
     };
     let called = |method: &&str| {
         let call = format!("{method}(");
@@ -60,28 +69,58 @@ fn methods(file: &SourceFile, code: &str) -> Vec<String> {
             !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
         })
     };
-    METHODS.into_iter().filter(called).map(str::to_ascii_uppercase).collect()
+    METHODS
+        .into_iter()
+        .filter(called)
+        .map(str::to_ascii_uppercase)
+        .collect()
 }
 
 /// Every route of a file. Where routes are nested below a path, so are those that do
-/// not begin with it.
-fn routes(file: &SourceFile) -> BTreeSet<Route> {
-    let nested = file.code.find(".nest(").map(|at| literal(file, inside(file, at).1));
+/// not begin with it; where they are made with `at`, they are at each of the mounts.
+fn routes(file: &SourceFile, mounts: &[String]) -> BTreeSet<Route> {
+    let nested = file
+        .code
+        .find(".nest(")
+        .map(|at| literal(file, inside(file, at).1));
     let mut routes = BTreeSet::new();
     for (at, _) in file.code.match_indices(".route(") {
         let (code, text) = inside(file, at);
-        let path = literal(file, text);
-        let path = match &nested {
-            Some(nested) if !path.starts_with(nested) => format!("{nested}{path}"),
-            _ => path,
+        let paths: Vec<String> = match (text.trim().strip_prefix("&at("), &nested) {
+            (Some(below), _) => {
+                let below = literal(file, below);
+                mounts
+                    .iter()
+                    .map(|mount| format!("{mount}{below}"))
+                    .collect()
+            }
+            (None, Some(nested)) if !literal(file, text).starts_with(nested) => {
+                vec![format!("{nested}{}", literal(file, text))]
+            }
+            _ => vec![literal(file, text)],
         };
-        // What there is nothing at is no route.
-        let of_nothing = code.contains("nothing") || path.contains("{*");
-        for method in methods(file, code).into_iter().filter(|_| !of_nothing) {
-            routes.insert((plain(&path), method));
+        for path in paths {
+            // What there is nothing at is no route.
+            let of_nothing = code.contains("nothing") || path.contains("{*");
+            for method in methods(file, code).into_iter().filter(|_| !of_nothing) {
+                routes.insert((plain(&path), method));
+            }
         }
     }
     routes
+}
+
+/// Where the interface is mounted that has two mounts.
+fn mounts(files: &[SourceFile]) -> Vec<String> {
+    let file = files
+        .iter()
+        .find(|file| file.path.ends_with("scim/flavour.rs"));
+    let text = file.map_or("", |file| file.text.as_str());
+    let literals = text.split('"').skip(1).step_by(2);
+    literals
+        .filter(|text| text.starts_with('/'))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[tokio::test]
@@ -92,7 +131,11 @@ async fn what_is_described_is_what_is_routed() {
         .map(|Operation { path, method, .. }| (plain(path), method))
         .collect();
     let files = rust_files(&["src/api"]);
-    let routed: BTreeSet<Route> = files.iter().flat_map(routes).collect();
+    let mounts = mounts(&files);
+    let routed: BTreeSet<Route> = files
+        .iter()
+        .flat_map(|file| routes(file, &mounts))
+        .collect();
     let missing: Vec<_> = routed.difference(&described).collect();
     assert!(missing.is_empty(), "routed, and not described in src/api/openapi: {missing:?}");
     let more: Vec<_> = described.difference(&routed).collect();
@@ -109,12 +152,26 @@ fn routes_are_read_as_they_are_written() {
         router.nest("/n", x).route(HERE, things)
             .route("/n/{id}", get(show::one).patch(with_get(x)).delete(gone))
             .route("/n/{*rest}", get(other)).route("/b", get(nothing));
+        let one = || get(show); let one = || one().put(set);
+        other.route(&at("/x"), one());
     "#;
     let code = crate::source_text::code_of(text);
     let file = SourceFile { path: "x".to_owned(), text: text.to_owned(), code };
-    let found: Vec<String> =
-        routes(&file).iter().map(|(path, method)| format!("{method} {path}")).collect();
-    let expected =
-        ["GET /n/a", "POST /n/a", "DELETE /n/{}", "GET /n/{}", "PATCH /n/{}"].map(str::to_owned);
+    let mounts = ["/m", "/w"].map(str::to_owned);
+    let found: Vec<String> = routes(&file, &mounts)
+        .iter()
+        .map(|(path, method)| format!("{method} {path}"))
+        .collect();
+    let expected = [
+        "GET /m/x",
+        "PUT /m/x",
+        "GET /n/a",
+        "POST /n/a",
+        "DELETE /n/{}",
+        "GET /n/{}",
+        "PATCH /n/{}",
+        "GET /w/x",
+        "PUT /w/x",
+    ];
     assert_eq!(found, expected);
 }

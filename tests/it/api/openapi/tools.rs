@@ -20,7 +20,9 @@ async fn it_is_openapi_3_1() {
     let checked = tokio::task::spawn_blocking(move || {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), document.to_string()).expect("a file");
-        run(Command::new(python()).arg(folder().join("openapi.py")).arg(file.path()));
+        run(Command::new(python())
+            .arg(folder().join("openapi.py"))
+            .arg(file.path()));
     });
     checked.await.expect("nothing wrong");
 }

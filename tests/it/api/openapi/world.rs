@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
-use portcullis::{ClientAddr, Visitor};
 use portcullis::admin::Actor;
 use portcullis::api::Api;
 use portcullis::testing::TestGate;
+use portcullis::{ClientAddr, Visitor};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -48,9 +48,14 @@ impl World {
     /// What an example would have got from requests before it.
     async fn set_up(&mut self) {
         let disabling = json!({ "value": "on" });
-        self.own("PUT", "/settings/accounts.disabling", disabling).await;
-        let sessions = self.own("GET", "/accounts/alice/sessions", Value::Null).await;
-        let devices = self.own("GET", "/accounts/alice/devices", Value::Null).await;
+        self.own("PUT", "/settings/accounts.disabling", disabling)
+            .await;
+        let sessions = self
+            .own("GET", "/accounts/alice/sessions", Value::Null)
+            .await;
+        let devices = self
+            .own("GET", "/accounts/alice/devices", Value::Null)
+            .await;
         let new = json!({
             "owner": "alice", "name": "nightly import", "scopes": ["users.manage"],
             "expires_at": "2030-01-31T12:00:00Z",
@@ -59,7 +64,11 @@ impl World {
         let document = self.document().await;
         let documented = |name: &str| {
             let place = format!("/components/parameters/{name}/example");
-            document.pointer(&place).and_then(Value::as_str).expect("an example").to_owned()
+            document
+                .pointer(&place)
+                .and_then(Value::as_str)
+                .expect("an example")
+                .to_owned()
         };
         let mut real = BTreeMap::new();
         let mut found = |name: &str, id: &Value| {
@@ -69,6 +78,10 @@ impl World {
         found("DeviceId", &devices["devices"][0]["id"]);
         found("TokenId", &made["token"]["id"]);
         self.real = real;
+        let harbour = json!({ "displayName": "Harbour", "members": [{ "value": "7" }] });
+        let scim = [("content-type", "application/scim+json")];
+        self.send("POST", "/scim/v2/Groups", &scim, &harbour.to_string())
+            .await;
         self.add_application(&document).await;
     }
 
@@ -80,16 +93,27 @@ impl World {
                 "/paths/{path}/post/requestBody/content/\
                  application~1x-www-form-urlencoded/examples/form/value/{name}"
             );
-            document.pointer(&place).and_then(Value::as_str).expect("an example").to_owned()
+            document
+                .pointer(&place)
+                .and_then(Value::as_str)
+                .expect("an example")
+                .to_owned()
         };
         let scopes = vec!["users.view".to_owned()];
-        let made = self.test.admin().add_application(&Actor::System, "import", scopes).await;
+        let made = self
+            .test
+            .admin()
+            .add_application(&Actor::System, "import", scopes)
+            .await;
         let made = made.expect("an application");
         let (id, secret) = (made.application.id.to_string(), made.secret.expose());
         let body = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
         let kind = ("content-type", "application/x-www-form-urlencoded");
         let issued = self.raw("POST", "/oauth2/token", &[kind], &body).await;
-        let issued = issued.body["access_token"].as_str().expect("a token").to_owned();
+        let issued = issued.body["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned();
         self.real.extend([
             (form("/oauth2/token", "client_id"), id),
             (form("/oauth2/token", "client_secret"), secret),
@@ -104,7 +128,9 @@ impl World {
     async fn own(&self, method: &str, path: &str, body: Value) -> Value {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let kind = [("content-type", "application/json")];
-        let reply = self.send(method, &format!("/admin/v1{path}"), &kind, &text).await;
+        let reply = self
+            .send(method, &format!("/admin/v1{path}"), &kind, &text)
+            .await;
         assert!(reply.status.is_success(), "{method} {path}: {}", reply.text);
         reply.body
     }
@@ -136,11 +162,23 @@ impl World {
         let from: ClientAddr = std::net::SocketAddr::from(([192, 0, 2, 7], 4711)).into();
         let request = request.extension(from).body(Body::from(body.to_owned()));
         let request = request.expect("a request");
-        let answer = self.router.clone().oneshot(request).await.expect("an answer");
+        let answer = self
+            .router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("an answer");
         let (head, body) = answer.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a body");
         let text = String::from_utf8(bytes.to_vec()).expect("text");
-        let body = serde_json::from_str(&text).unwrap_or_default();
+        let kind = head
+            .headers
+            .get("content-type")
+            .map_or(&b""[..], |kind| kind.as_bytes());
+        // Lines of JSON, and tables, are texts.
+        let is_json = !kind.ends_with(b"jsonl") && !kind.starts_with(b"text/");
+        let read = serde_json::from_str(&text).ok().filter(|_| is_json);
+        let body = read.unwrap_or_else(|| Value::String(text.clone()));
         Reply { status: head.status, headers: head.headers, body, text }
     }
 }
@@ -168,7 +206,11 @@ async fn seed(test: &TestGate) -> String {
     let mut headers = HeaderMap::new();
     headers.insert("user-agent", "Mozilla/5.0 (X11; Linux x86_64)".parse().expect("text"));
     let visitor = Visitor::from(std::net::IpAddr::from([192, 0, 2, 7])).with_headers(&headers);
-    let attempt = test.gate().attempt("alice", visitor).await.expect("nobody guessed");
+    let attempt = test
+        .gate()
+        .attempt("alice", visitor)
+        .await
+        .expect("nobody guessed");
     attempt.succeed(alice.id).await.expect("a session");
     token(test, &root, &[]).await
 }

@@ -1,5 +1,6 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
+//! - [`audit`]: who did what to whom, and how to know that nobody changed it.
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`command_line`]: the program, for whoever administers people.
@@ -19,6 +20,9 @@
 
 #[doc = include_str!("manual/administration.md")]
 pub mod administration {}
+
+#[doc = include_str!("manual/audit.md")]
+pub mod audit {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

@@ -75,7 +75,7 @@ enum Command {
     #[command(subcommand)]
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
-    Audit(audit::Audit),
+    Audit(Box<audit::Audit>),
     /// Show how many accounts may be active, and how many are
     Licence(licence::Licence),
     /// Make, list and revoke API tokens

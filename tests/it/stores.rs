@@ -9,6 +9,8 @@ mod children;
 mod damage;
 mod devices;
 mod feed;
+mod invitations;
+mod licences;
 mod lists;
 mod search;
 mod sessions;
@@ -108,6 +110,14 @@ macro_rules! suite {
                 pages_go_both_ways
                 a_long_log_is_checked_in_steps
                 what_is_old_is_forgotten_and_the_rest_holds;
+            licences:
+                licences_are_counted_with_every_change
+                the_last_licence_is_taken_once
+                people_are_counted_by_status;
+            invitations:
+                a_link_is_made_found_and_used_once
+                a_link_ends_with_time_and_with_the_generation
+                of_two_who_come_at_once_one_does;
             tokens:
                 a_token_is_made_found_and_revoked
                 the_last_use_of_a_token_is_noted

@@ -8,6 +8,7 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
+use crate::domain::invitation::Invitation;
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
@@ -351,10 +352,11 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
-        state
-            .invitations
-            .retain(|_, invitation| invitation.expires_at >= before);
-        let expired = state.sessions.forget(before) + state.devices.prune(before);
+        let invitations = state.invitations.len();
+        let kept = |_: &AccountId, invitation: &mut Invitation| invitation.expires_at >= before;
+        state.invitations.retain(kept);
+        let invitations = (invitations - state.invitations.len()) as u64;
+        let expired = invitations + state.sessions.forget(before) + state.devices.prune(before);
         let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }

@@ -434,8 +434,8 @@ mod tests {
         for operation in all {
             assert!(!operation.answers.is_empty(), "{}", operation.id);
             for request in &operation.requests {
-                assert!(!request.text.contains("%7B"), "{}: {}", operation.id, request.text);
-                assert!(!request.text.contains("{who}"), "{}: {}", operation.id, request.text);
+                let (_, address) = request.text.rsplit_once("8081").expect("an address");
+                assert!(!address.contains('{'), "{}: {address}", operation.id);
             }
         }
     }

@@ -79,6 +79,9 @@ fn methods(file: &SourceFile, code: &str) -> Vec<String> {
 /// Every route of a file. Where routes are nested below a path, so are those that do
 /// not begin with it; where they are made with `at`, they are at each of the mounts.
 fn routes(file: &SourceFile, mounts: &[String]) -> BTreeSet<Route> {
+    let base = file.text.contains("const BASE: &str");
+    let base = base.then(|| vec![literal(file, "BASE")]);
+    let mounts = base.as_deref().unwrap_or(mounts);
     let nested = file
         .code
         .find(".nest(")

@@ -5,6 +5,7 @@
 //! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
+//! - [`deletion`]: deleting people, and giving their records to somebody else.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
@@ -32,6 +33,9 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/configuration.md")]
 pub mod configuration {}
+
+#[doc = include_str!("manual/deletion.md")]
+pub mod deletion {}
 
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}

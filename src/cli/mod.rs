@@ -8,11 +8,13 @@ mod application;
 mod audit;
 mod bench;
 mod check;
+mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod licence;
 mod log;
+mod module;
 mod output;
 mod password;
 mod policy;
@@ -71,6 +73,12 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Show deletions, go on with one, or call it off
+    #[command(subcommand)]
+    Deletion(deletion::DeletionCommand),
+    /// Show and check the records that go to somebody else when their owner is deleted
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
     /// Show what is counted by an address, and forget it
     #[command(subcommand)]
     Address(address::AddressCommand),
@@ -141,6 +149,8 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Deletion(command) => command.run(&named.desk(output).await?).await,
+            Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Licence(command) => command.run(&named.desk(output).await?).await,

@@ -7,6 +7,7 @@ mod attempts;
 mod audit;
 mod children;
 mod damage;
+mod deletions;
 mod devices;
 mod feed;
 mod invitations;
@@ -91,6 +92,13 @@ macro_rules! suite {
                 a_known_device_comes_in_past_a_lockout_and_no_further
                 devices_go_with_the_generation_and_with_time
                 a_forgotten_device_is_told_and_spares_nobody;
+            deletions:
+                a_deletion_is_kept_as_it_is_written
+                an_account_has_one_open_deletion
+                a_lease_keeps_others_away_until_it_is_over
+                what_failed_waits_for_a_hand
+                the_end_is_one_transaction
+                a_deletion_that_is_called_off_is_nobodys;
             feed:
                 changes_are_told_in_order
                 an_account_is_told_of_once_a_page

@@ -211,6 +211,7 @@ impl From<AdminError> for Refusal {
             AdminError::Forbidden { .. } => Self::Forbidden(None),
             AdminError::AdministratorsOnly
             | AdminError::DeletionIsOff
+            | AdminError::DeletionOpen { .. }
             | AdminError::LastAdministrator { .. }
             | AdminError::Pinned { .. }
             | AdminError::Yourself { .. } => Self::Forbidden(Some(sentence(&error.to_string()))),

@@ -18,9 +18,9 @@ use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
-    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
-    FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
+    Edit, Facts, FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount,
+    NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -48,6 +48,10 @@ impl SingleProcessDirectory {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.0.clock.wall()
     }
 
     /// Runs one transaction and wakes the followers.
@@ -231,6 +235,10 @@ impl Directory for SingleProcessDirectory {
 
     fn bus(&self) -> &dyn Bus {
         &self.0.bus
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

@@ -18,12 +18,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// The parts by name; the first says what is the same for all.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 8] = [
     ("base", include_str!("openapi/base.json")),
     ("own", include_str!("openapi/own.json")),
     ("openproject", include_str!("openapi/openproject.json")),
     ("oauth", include_str!("openapi/oauth.json")),
     ("clerk", include_str!("openapi/clerk.json")),
+    ("scim", include_str!("openapi/scim.json")),
+    ("governance", include_str!("openapi/governance.json")),
     ("about", include_str!("openapi/about.json")),
 ];
 

@@ -9,6 +9,7 @@
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
+//! - [`scim`]: how identity providers do, by SCIM 2.0, also as WSO2 Identity Server has it.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
@@ -64,6 +65,9 @@ pub mod pages {}
 
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("manual/scim.md")]
+pub mod scim {}
 
 #[doc = include_str!("manual/sign_in_layer.md")]
 pub mod sign_in_layer {}

@@ -12,6 +12,7 @@ mod deletion;
 mod demo;
 mod desk;
 mod exit;
+mod group;
 mod licence;
 mod log;
 mod module;
@@ -92,6 +93,9 @@ enum Command {
     /// Make and administer applications, which get tokens by themselves
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// Make and change groups of people, and say what their members may do
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -156,6 +160,7 @@ impl Cli {
             Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
+            Command::Group(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

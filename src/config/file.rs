@@ -333,6 +333,8 @@ sections! {
         deletion: Option<bool> = None, "false";
         /// Whether accounts can be disabled for good.
         disabling: Option<bool> = None, "true";
+        /// Whether the login of a deleted account may be somebody else's.
+        reuse_logins: Option<bool> = None, "true";
     }
 
     /// Access tokens that applications get. A key that is written is pinned.

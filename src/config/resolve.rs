@@ -16,8 +16,9 @@ use super::value::{LicenceLimit, Text};
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
-    ACCOUNT_DELETION, ACCOUNT_DISABLING, AUDIT_RETENTION, BRANDING_ACCENT, BRANDING_CONTACT,
-    BRANDING_NAME, BRANDING_SUPPORT_URL, LICENCE_LIMIT, LOCKOUT, Setting, TOKEN_LIFETIME,
+    ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
+    BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL, LICENCE_LIMIT, LOCKOUT, Setting,
+    TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
@@ -303,10 +304,11 @@ impl Checked {
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 10] = [
+        let values: [(&'static Setting, Option<String>); 11] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
             (&ACCOUNT_DELETION, accounts.deletion.map(switch)),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
+            (&ACCOUNT_LOGINS_REUSED, accounts.reuse_logins.map(switch)),
             (&AUDIT_RETENTION, audit.retention.as_ref().map(|kept| kept.0.clone())),
             (&LICENCE_LIMIT, licences.limit.map(LicenceLimit::setting)),
             (&TOKEN_LIFETIME, tokens.lifetime.as_ref().map(Text::spell)),

@@ -10,6 +10,7 @@ mod audit;
 mod deletions;
 mod devices;
 mod directory;
+mod groups;
 mod held;
 mod invitations;
 mod sessions;

@@ -28,12 +28,14 @@ mod deletions;
 mod devices;
 mod errors;
 mod feed;
+mod groups;
 mod headcount;
 mod heads;
 mod invitations;
 mod key;
 mod list;
 mod listing;
+mod members;
 mod names;
 mod prune;
 mod rows;
@@ -52,16 +54,16 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::Note;
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, Headcount,
-    InvitationStore, NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore,
-    StoreError, TokenOwner,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
+    Headcount, InvitationStore, NewAccount, NewSession, NewToken, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -225,6 +227,14 @@ impl Directory for SqlDirectory {
 
     fn deleting(&self) -> &dyn DeletionStore {
         self
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
+        self
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(self.find_tombstone(login))
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

@@ -16,6 +16,7 @@ mod manual;
 mod oauth;
 mod openapi;
 mod own;
+mod scim;
 mod tokens;
 mod users;
 

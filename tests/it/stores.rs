@@ -10,6 +10,7 @@ mod damage;
 mod deletions;
 mod devices;
 mod feed;
+mod groups;
 mod invitations;
 mod licences;
 mod lists;
@@ -110,6 +111,13 @@ macro_rules! suite {
                 pruning_keeps_what_is_young
                 a_cursor_from_another_life_is_told_so
                 a_change_wakes_followers;
+            groups:
+                a_group_is_kept_with_its_members
+                a_change_of_a_group_is_one_record
+                only_the_living_are_in_groups
+                groups_are_found
+                a_deleted_group_leaves_its_number
+                a_tombstone_gives_its_login_up;
             audit:
                 every_change_has_its_record
                 the_log_is_paged_backwards

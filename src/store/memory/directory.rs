@@ -9,7 +9,7 @@ use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::invitation::Invitation;
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
@@ -19,8 +19,9 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
-    Edit, Facts, FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount,
-    NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus,
+    NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
+    TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -241,12 +242,27 @@ impl Directory for SingleProcessDirectory {
         self
     }
 
+    fn groups(&self) -> &dyn GroupStore {
+        self
+    }
+
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         now(Ok(self
             .state()
             .accounts
             .get(&id)
             .map(|record| record.account.clone())))
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        let state = self.state();
+        let id = state.logins.get(login.as_str());
+        let account = id
+            .and_then(|id| state.accounts.get(id))
+            .map(|record| &record.account);
+        now(Ok(account
+            .filter(|a| a.lifecycle == Lifecycle::Deleted)
+            .cloned()))
     }
 
     fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

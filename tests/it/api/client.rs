@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use portcullis::domain::event::Action;
 use portcullis::store::AuditQuery;
@@ -20,8 +20,6 @@ pub(super) fn run(command: &mut Command) {
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-static MAKING: Mutex<()> = Mutex::new(());
-
 /// Python with the clients in it.
 pub(super) fn python() -> PathBuf {
     environment("clients", "requirements.txt")
@@ -29,7 +27,9 @@ pub(super) fn python() -> PathBuf {
 
 /// Python with what a list names: an environment of its own, made once.
 pub(super) fn environment(name: &str, list: &str) -> PathBuf {
-    let _alone = MAKING.lock();
+    // Tests that run beside each other share it.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _made_once = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let environment = crate::support::target().join(name);
     let (python, list) = (environment.join("bin/python"), folder().join(list));
     let wanted = std::fs::read(&list).expect("a list");

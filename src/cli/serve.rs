@@ -20,7 +20,7 @@ use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
 use crate::gateway::{Gateway, ListenError, RESERVED};
-use crate::pages::{Branding, Pages, SharedBranding};
+use crate::pages::{Branding, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -161,13 +161,14 @@ pub(super) async fn start(
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
         .at(RESERVED)
-        .brand(brand)
+        .brand(brand.clone())
         .into_router();
     let pages = Router::new().nest(RESERVED, pages);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
-        .with_admin_routes(Api::new(admin.clone()).into_router());
+        .with_admin_routes(Api::new(admin.clone()).into_router())
+        .with_admin_routes(Docs::new().brand(brand).into_router());
     // It ends with the process, in the middle of a message, perhaps: the next goes on.
     tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
@@ -258,7 +259,7 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
         output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
-        output.remark(&format!("Programs administer accounts at http://{admin}/api/v3/users."));
+        output.remark(&format!("Programs administer accounts: http://{admin}/docs shows how."));
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Reads, checks and shortens the audit log.
 
+mod format;
 mod retention;
+
+pub use self::format::ExportFormat;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::{Action, AuditRecord};

@@ -33,12 +33,14 @@
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //! | `/scim/v2` | SCIM 2.0, as its standard has it | [`manual::scim`](crate::manual::scim) |
 //! | `/scim2`, `/api/server/v1/identity-governance` | SCIM 2.0 and settings, as WSO2 Identity Server has them | [`manual::scim`](crate::manual::scim) |
+//! | `/v1/users`, `/v1/sessions` | Clerk's Backend API | [`manual::clerk`](crate::manual::clerk) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
 //! its extensions, where it is to stand in the audit log. It belongs behind an address
 //! that only administrators reach, and behind TLS: tokens are secrets.
 
 mod body;
+mod clerk;
 mod governance;
 mod oauth;
 mod openproject;
@@ -70,6 +72,7 @@ impl Api {
             .merge(scim::router(&self.admin))
             .merge(governance::router(self.admin.clone()))
             .merge(oauth::router(self.admin.clone()))
+            .merge(clerk::router(self.admin.clone()))
             .merge(own::router(self.admin))
     }
 }

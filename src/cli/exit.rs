@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::admin::{AdminError, Target};
+use crate::admin::{AdminError, Target, TransferError};
 use crate::cli::output::{clean, wants_colour};
 use crate::cli::shell::{last, quote};
 use crate::config::ConfigErrors;
@@ -136,6 +136,7 @@ fn exit_of(error: &AdminError) -> Exit {
         AdminError::NotFound { .. }
         | AdminError::NoMember { .. }
         | AdminError::NoSuchGroup { .. }
+        | AdminError::NoSuchDeletion { .. }
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
@@ -156,6 +157,11 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
+        AdminError::Transfer(TransferError::NoReceiver { .. }) => Exit::NotFound,
+        AdminError::Transfer(
+            TransferError::NoSuchModule { .. } | TransferError::NoSuchField { .. },
+        ) => Exit::Usage,
+        AdminError::Transfer(TransferError::Module { .. }) => Exit::Failed,
         AdminError::Store(_) => Exit::Store,
         AdminError::AuditAltered(_) | AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::AdministratorsOnly
@@ -163,17 +169,23 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::BeyondApplication { .. }
         | AdminError::BeyondMaker { .. }
         | AdminError::Create(_)
+        | AdminError::DeletionEnded { .. }
+        | AdminError::DeletionHeld { .. }
         | AdminError::DeletionIsOff
+        | AdminError::DeletionLost { .. }
+        | AdminError::DeletionOpen { .. }
         | AdminError::DisablingIsOff
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::NoGate
         | AdminError::Outdated { .. }
         | AdminError::NoLicence { .. }
         | AdminError::NotInvitable { .. }
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
+        | AdminError::Transfer(_)
         | AdminError::Yourself { .. } => Exit::Refused,
     }
 }
@@ -191,6 +203,12 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
+        AdminError::DeletionOpen { id, .. } | AdminError::DeletionLost { id } => {
+            format!("deletion show {id}")
+        }
+        AdminError::NoSuchDeletion { .. } | AdminError::DeletionEnded { .. } => {
+            "deletion list".to_owned()
+        }
         AdminError::NoLicence { .. } => "licence".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),

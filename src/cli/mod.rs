@@ -8,12 +8,14 @@ mod application;
 mod audit;
 mod bench;
 mod check;
+mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod group;
 mod licence;
 mod log;
+mod module;
 mod output;
 mod password;
 mod policy;
@@ -72,11 +74,17 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Show deletions, go on with one, or call it off
+    #[command(subcommand)]
+    Deletion(deletion::DeletionCommand),
+    /// Show and check the records that go to somebody else when their owner is deleted
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
     /// Show what is counted by an address, and forget it
     #[command(subcommand)]
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
-    Audit(audit::Audit),
+    Audit(Box<audit::Audit>),
     /// Show how many accounts may be active, and how many are
     Licence(licence::Licence),
     /// Make, list and revoke API tokens
@@ -145,6 +153,8 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Deletion(command) => command.run(&named.desk(output).await?).await,
+            Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Licence(command) => command.run(&named.desk(output).await?).await,

@@ -13,10 +13,12 @@
 mod applications;
 mod audit;
 mod bus;
+mod deletions;
 mod error;
 pub(crate) mod groups;
 mod invitations;
 pub mod keyring;
+mod listing;
 pub mod memory;
 mod nonces;
 mod records;
@@ -45,12 +47,16 @@ pub use self::applications::{
 };
 pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
+pub use self::deletions::{
+    Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
+};
 pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::groups::{
     DecideDeletion, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore,
     Member, MemberChange, Membership, NewGroup, NoMember,
 };
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
+pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
@@ -105,6 +111,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The sessions of an account that are neither ended nor past their time,
     /// newest first.
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>>;
+
+    /// Sessions with what has become of them, also those that are over, newest first.
+    /// No session may be opened by what is listed here.
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>>;
 }
 
 /// Keeps accounts, and everything that is said and done about them.
@@ -125,6 +135,8 @@ pub trait Directory: SessionStore {
 
     /// Groups, and who is in them.
     fn groups(&self) -> &dyn GroupStore;
+    /// Deletions under way.
+    fn deleting(&self) -> &dyn DeletionStore;
 
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;

@@ -24,6 +24,7 @@ mod applications;
 mod attempts;
 mod audit;
 mod db;
+mod deletions;
 mod devices;
 mod errors;
 mod feed;
@@ -33,6 +34,7 @@ mod heads;
 mod invitations;
 mod key;
 mod list;
+mod listing;
 mod members;
 mod names;
 mod prune;
@@ -59,8 +61,9 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, GroupStore, Headcount,
-    InvitationStore, NewAccount, NewSession, NewToken, SessionStore, StoreError, TokenOwner,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
+    Headcount, InvitationStore, NewAccount, NewSession, NewToken, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -199,6 +202,10 @@ impl SessionStore for SqlDirectory {
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         self.answered(async move { self.live_sessions(&account).await })
     }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        self.answered(self.list_sessions(query))
+    }
 }
 
 impl Directory for SqlDirectory {
@@ -224,6 +231,10 @@ impl Directory for SqlDirectory {
 
     fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         self.answered(self.find_tombstone(login))
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

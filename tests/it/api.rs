@@ -5,9 +5,11 @@
 //! differs here says so in its name or words, and stands in `manual::openproject`.
 
 mod attempts;
+mod clerk;
 mod client;
 mod create;
 mod hostile;
+mod licences;
 mod lists;
 mod locks;
 mod manual;

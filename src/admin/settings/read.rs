@@ -4,11 +4,30 @@ use std::time::Duration;
 
 use crate::domain::length::{read_length, spell_length};
 
+/// What stands for a lock that does not end by itself.
+const UNTIL_UNLOCKED: &str = "until-unlocked";
+
 pub(super) fn on_or_off(text: &str) -> Result<String, String> {
     match text {
         "on" | "off" => Ok(text.to_owned()),
         _ => Err("it is neither on nor off".to_owned()),
     }
+}
+
+/// Reads how long a lock lasts.
+pub(super) fn lock_for(text: &str) -> Result<String, String> {
+    if matches!(text, UNTIL_UNLOCKED | "until unlocked") {
+        return Ok(UNTIL_UNLOCKED.to_owned());
+    }
+    match read_length(text).filter(|length| *length >= Duration::from_secs(1)) {
+        Some(length) => Ok(spell_length(length)),
+        None => Err("it is no time of a second or more".to_owned()),
+    }
+}
+
+/// What [`lock_for`] read; none: until somebody unlocks.
+pub(super) fn lock_length(value: &str) -> Option<Duration> {
+    if value == UNTIL_UNLOCKED { None } else { read_length(value) }
 }
 
 /// Reads a length of time that an access token can live.

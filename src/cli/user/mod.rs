@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod delete;
 mod describe;
 mod invite;
 mod list;
@@ -36,6 +37,8 @@ pub(super) enum UserCommand {
     Disable(change::Disable),
     /// Lift a disablement
     Enable(change::Enable),
+    /// Delete a person for good, and give their records to somebody else
+    Delete(Box<delete::Delete>),
     /// Sign a person out everywhere, or end one session
     SignOut(sign_out::SignOut),
     /// Set a password, and sign the person out everywhere
@@ -55,6 +58,7 @@ impl UserCommand {
             Self::Unlock(unlock) => unlock.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
+            Self::Delete(delete) => delete.run(desk).await,
             Self::SignOut(sign_out) => sign_out.run(desk).await,
             Self::Passwd(passwd) => passwd.run(desk).await,
             Self::Permit(permit) => permit.run(desk).await,

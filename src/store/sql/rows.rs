@@ -71,6 +71,15 @@ macro_rules! audit_columns {
 }
 pub(super) use audit_columns;
 
+/// The columns of a deletion, as it is read.
+macro_rules! deletion_columns {
+    () => {
+        "id, parties, actor, reason, transfer, state, modules, error, begun_at, updated_at, \
+         ended_at, lease_holder, lease_until"
+    };
+}
+pub(super) use deletion_columns;
+
 pub(super) fn account(row: &AnyRow) -> Fallible<Account> {
     account_from(&mut Columns::of(row))
 }
@@ -183,6 +192,9 @@ pub(super) fn audit_record(row: &AnyRow) -> Fallible<(AuditRecord, AuditLink)> {
     Ok((record, columns.word(AuditLink::from_hex)?))
 }
 
+/// How many columns a session has.
+const SESSION_COLUMNS: usize = 9;
+
 /// Reads a row's columns one after the other.
 pub(super) struct Columns<'r> {
     row: &'r AnyRow,
@@ -192,6 +204,11 @@ pub(super) struct Columns<'r> {
 impl<'r> Columns<'r> {
     pub(super) fn of(row: &'r AnyRow) -> Self {
         Self { row, next: 0 }
+    }
+
+    /// What comes after the columns of a session.
+    pub(super) fn after_session(row: &'r AnyRow) -> Self {
+        Self { row, next: SESSION_COLUMNS }
     }
 
     pub(super) fn get<T: Decode<'r, Any> + Type<Any>>(&mut self) -> Fallible<T> {
@@ -238,7 +255,7 @@ impl<'r> Columns<'r> {
         }
     }
 
-    fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
+    pub(super) fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
         Ok(self.get::<Option<i64>>()?.map(Timestamp::from_micros))
     }
 

@@ -15,9 +15,9 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, GroupStore,
-    Headcount, InvitationStore, NewAccount, NewApplication, NewSession, NewToken, SessionStore,
-    StoreError, TokenOwner,
+    Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
+    FeedPage, GroupStore, Headcount, InvitationStore, NewAccount, NewApplication, NewSession,
+    NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -161,6 +161,10 @@ impl SessionStore for Faulty {
     fn sessions_of(&self, account: AccountKey) -> Answer<'_, Vec<Session>> {
         self.via("sessions_of", |inner| inner.sessions_of(account))
     }
+
+    fn sessions(&self, query: SessionQuery) -> Answer<'_, SessionPage> {
+        self.via("sessions", |inner| inner.sessions(query))
+    }
 }
 
 impl ApplicationStore for Faulty {
@@ -208,6 +212,10 @@ impl Directory for Faulty {
 
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self.inner.deleting()
     }
 
     fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {

@@ -213,6 +213,12 @@ pub enum AdminError {
         /// Who was asked for.
         target: Target,
     },
+    /// There is no deletion with this number.
+    #[error("there is no deletion {id}: list the deletions to see those that are there")]
+    NoSuchDeletion {
+        /// What was asked for.
+        id: DeletionId,
+    },
     /// Somebody is to be in a group who is nobody, or deleted.
     #[error(
         "there is no account {account} to be in the group: list the accounts to find whom you mean"
@@ -226,12 +232,6 @@ pub enum AdminError {
     NoSuchGroup {
         /// What was asked for.
         id: GroupId,
-    },
-    /// There is no deletion with this number.
-    #[error("there is no deletion {id}: list the deletions to see those that are there")]
-    NoSuchDeletion {
-        /// What was asked for.
-        id: DeletionId,
     },
     /// The session is not there, or was ended before.
     #[error("there is no session {id}: show the account to see its live sessions")]

@@ -57,16 +57,6 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     read: on_or_off,
 };
 
-/// Whether a deleted account's login may be somebody else's.
-pub const ACCOUNT_LOGINS_REUSED: Setting = Setting {
-    name: "accounts.reuse_logins",
-    stored: "accounts.reuse_logins",
-    default: "off",
-    words: "whether the login of a deleted account is given out again",
-    allowed: "on or off",
-    read: on_or_off,
-};
-
 /// How long a lock lasts that Clerk's clients lay: they name no end.
 pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
     name: "clerk.admin_lock_for",
@@ -75,6 +65,16 @@ pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
     words: "how long a lock lasts that is laid through Clerk's API",
     allowed: "a time such as 1h, or until-unlocked",
     read: lock_for,
+};
+
+/// Whether a deleted account's login may be somebody else's.
+pub const ACCOUNT_LOGINS_REUSED: Setting = Setting {
+    name: "accounts.reuse_logins",
+    stored: "accounts.reuse_logins",
+    default: "off",
+    words: "whether the login of a deleted account is given out again",
+    allowed: "on or off",
+    read: on_or_off,
 };
 
 /// What people call the service that they sign in to.

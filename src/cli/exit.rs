@@ -134,9 +134,9 @@ fn words(error: &AdminError) -> String {
 fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
+        | AdminError::NoSuchDeletion { .. }
         | AdminError::NoMember { .. }
         | AdminError::NoSuchGroup { .. }
-        | AdminError::NoSuchDeletion { .. }
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }

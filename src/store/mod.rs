@@ -133,10 +133,10 @@ pub trait Directory: SessionStore {
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
 
-    /// Groups, and who is in them.
-    fn groups(&self) -> &dyn GroupStore;
     /// Deletions under way.
     fn deleting(&self) -> &dyn DeletionStore;
+    /// Groups, and who is in them.
+    fn groups(&self) -> &dyn GroupStore;
 
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;

@@ -225,16 +225,16 @@ impl Directory for SqlDirectory {
         &self.bus
     }
 
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
     fn groups(&self) -> &dyn GroupStore {
         self
     }
 
     fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         self.answered(self.find_tombstone(login))
-    }
-
-    fn deleting(&self) -> &dyn DeletionStore {
-        self
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

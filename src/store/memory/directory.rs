@@ -238,11 +238,11 @@ impl Directory for SingleProcessDirectory {
         &self.0.bus
     }
 
-    fn groups(&self) -> &dyn GroupStore {
+    fn deleting(&self) -> &dyn DeletionStore {
         self
     }
 
-    fn deleting(&self) -> &dyn DeletionStore {
+    fn groups(&self) -> &dyn GroupStore {
         self
     }
 

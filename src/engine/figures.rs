@@ -153,7 +153,7 @@ impl Word for Action {
 }
 
 /// More words than any label has.
-const MAX_WORDS: usize = 32;
+const MAX_WORDS: usize = 64;
 
 /// How often each of some words was counted.
 #[derive(Debug)]

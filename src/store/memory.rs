@@ -8,6 +8,7 @@ mod attempts;
 mod devices;
 mod directory;
 mod held;
+mod runs;
 mod sessions;
 mod state;
 

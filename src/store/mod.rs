@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod memory;
 mod nonces;
 mod records;
+mod runs;
 mod search;
 mod source;
 #[cfg(feature = "sqlite")]
@@ -41,6 +42,10 @@ pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+};
+pub use self::runs::{
+    DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,
+    RunOrigin, RunRefusal, RunState, RunStep, RunStore, StepItem, Stepped,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
@@ -206,6 +211,9 @@ pub trait Directory: SessionStore {
 
     /// Writes down in the audit log what changed nothing that is kept here.
     fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Changes of many accounts.
+    fn runs(&self) -> &dyn RunStore;
 
     /// A setting by its name.
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;

@@ -31,6 +31,7 @@ mod list;
 mod names;
 mod prune;
 mod rows;
+mod runs;
 mod schema;
 mod search;
 mod sessions;
@@ -54,7 +55,7 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    NewToken, RunStore, SessionStore, StoreError,
 };
 
 /// A directory in an SQLite file.
@@ -306,6 +307,10 @@ impl Directory for SqlDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         self.answered(self.forget_one(account, id, note))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

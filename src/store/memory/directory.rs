@@ -18,7 +18,7 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
     BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    LocalBus, NewAccount, NewSession, NewToken, SessionStore, StoreError,
+    LocalBus, NewAccount, NewSession, NewToken, RunStore, SessionStore, StoreError,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -44,18 +44,18 @@ impl SingleProcessDirectory {
         Self(Arc::new(Shared { clock, keyring, bus: LocalBus::default(), state: Mutex::default() }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs one transaction and wakes the followers.
-    fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+    pub(super) fn write<T>(&self, change: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let done = change(&mut self.state(), self.0.clock.wall());
         self.0.bus.wake();
         done
     }
 
-    fn log(
+    pub(super) fn log(
         &self,
         state: &mut State,
         at: Timestamp,
@@ -423,6 +423,10 @@ impl Directory for SingleProcessDirectory {
             self.log(state, at, Some(account), note, states);
             Ok(Some(changed.account))
         }))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

@@ -11,6 +11,7 @@ use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
+use crate::store::memory::runs::Runs;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
     StoreError, UniqueName,
@@ -28,6 +29,7 @@ pub(super) struct State {
     pub(super) devices: Devices,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
+    pub(super) runs: Runs,
     pub(super) audit: Vec<(AuditRecord, AuditLink)>,
     /// Settings and tokens change without an account.
     pub(super) feed: Feed<Option<AccountId>>,
@@ -93,6 +95,13 @@ impl State {
     pub(super) fn live_account(&self, key: &AccountKey) -> Option<&Account> {
         let record = self.accounts.get(&key.account_id()?)?;
         Some(&record.account)
+    }
+
+    pub(super) fn active_admins(&self, at: Timestamp) -> u64 {
+        let accounts = self.accounts.values().map(|record| &record.account);
+        accounts
+            .filter(|account| account.is_active_admin(at))
+            .count() as u64
     }
 
     pub(super) fn other_active_admins(&self, but: AccountId, at: Timestamp) -> u64 {

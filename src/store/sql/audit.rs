@@ -29,7 +29,20 @@ impl SqlDirectory {
     pub(super) async fn record(
         &self,
         tx: &mut Tx,
-        head: Head,
+        mut head: Head,
+        at: Timestamp,
+        entry: Entry,
+    ) -> Fallible<()> {
+        self.append(tx, &mut head, at, entry).await?;
+        heads::leave(tx, &head.link, head.last_account).await
+    }
+
+    /// The same of one of several changes: the head keeps the chain's last link until
+    /// it is left.
+    pub(super) async fn append(
+        &self,
+        tx: &mut Tx,
+        head: &mut Head,
         at: Timestamp,
         entry: Entry,
     ) -> Fallible<()> {
@@ -38,9 +51,8 @@ impl SqlDirectory {
         let position = head.position;
         let record =
             AuditRecord { position, at, actor, action, account, reason, from, before, after };
-        let link = self.keyring.audit_link(&head.link, &record);
-        insert(tx, record, &link).await?;
-        heads::leave(tx, &link, head.last_account).await
+        head.link = self.keyring.audit_link(&head.link, &record);
+        insert(tx, record, &head.link).await
     }
 
     pub(super) async fn records(&self, query: AuditQuery) -> Fallible<Vec<AuditRecord>> {

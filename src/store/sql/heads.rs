@@ -59,6 +59,32 @@ pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     })
 }
 
+/// Takes the head without a change yet: nobody else changes anything meanwhile.
+pub(super) async fn take(tx: &mut Tx) -> Fallible<Head> {
+    let row = sqlx::query(
+        "UPDATE heads SET position = position WHERE stream = $1 RETURNING position, link, accounts",
+    )
+    .bind(ACCOUNTS)
+    .fetch_one(&mut **tx)
+    .await?;
+    let mut columns = Columns::of(&row);
+    Ok(Head {
+        position: columns.number()?,
+        link: columns.word(AuditLink::from_hex)?,
+        last_account: columns.get()?,
+    })
+}
+
+/// Leaves the head as it was raised since it was taken.
+pub(super) async fn put_back(tx: &mut Tx, head: &Head) -> Fallible<()> {
+    sqlx::query("UPDATE heads SET position = $1 WHERE stream = $2")
+        .bind(stored(head.position))
+        .bind(ACCOUNTS)
+        .execute(&mut **tx)
+        .await?;
+    leave(tx, &head.link, head.last_account).await
+}
+
 /// Leaves the chain's new last link, and the highest number given to an account.
 pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> Fallible<()> {
     sqlx::query("UPDATE heads SET link = $1, accounts = $2 WHERE stream = $3")

@@ -197,12 +197,12 @@ impl<'r> Columns<'r> {
         word.map(|word| meaning(&word, read)).transpose()
     }
 
-    fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
+    pub(super) fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
         let number = self.get::<Option<i64>>()?;
         number.map(AccountId::try_from).transpose().map_err(damage)
     }
 
-    fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
+    pub(super) fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {
         Ok(self.get::<Option<i64>>()?.map(Timestamp::from_micros))
     }
 

@@ -15,7 +15,7 @@ use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
     Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, SessionStore, StoreError,
+    NewToken, RunStore, SessionStore, StoreError,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -257,6 +257,10 @@ impl Directory for Faulty {
         note: Note,
     ) -> Answer<'_, Option<Account>> {
         self.via("forget_device", move |inner| inner.forget_device(account, id, note))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self.inner.runs()
     }
 
     fn setting(&self, name: &'static str) -> Answer<'_, Option<String>> {

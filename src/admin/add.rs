@@ -7,8 +7,9 @@ use crate::domain::account::Details;
 use crate::domain::event::Action;
 use crate::domain::lock::{AdminLock, Disablement, Locks};
 use crate::domain::login::Login;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::permission::Permissions;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::NewAccount;
 
@@ -120,7 +121,7 @@ impl Admin {
     /// If whoever asks may not make accounts, the login or the address is taken, or
     /// the login was a deleted account's.
     pub async fn add(&self, actor: &Actor, person: NewPerson) -> Result<Outcome, AdminError> {
-        actor.require(Permission::ManageUsers)?;
+        actor.require(Operation::CreateUser)?;
         if person.admin || person.details.permissions != Permissions::default() {
             actor.require_administrator()?;
         }

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::{Action, Note};
+use crate::domain::permission::Permission;
 use crate::store::AttemptStore;
 
 /// How many counters one transaction of a store forgets.
@@ -18,7 +19,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If a store can't answer.
+    /// If whoever asks may not manage people, or a store can't answer.
     pub async fn unlock_networks(
         &self,
         actor: &Actor,
@@ -26,6 +27,7 @@ impl Admin {
         whose: &str,
         networks: &[IpNet],
     ) -> Result<u64, AdminError> {
+        actor.require(Permission::ManageUsers)?;
         let keyring = self.directory.keyring();
         let mut unlocked = 0;
         for some in networks.chunks(AT_ONCE) {

@@ -1,7 +1,8 @@
 //! Reads the audit log.
 
-use crate::admin::{Admin, AdminError};
+use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::AuditRecord;
+use crate::domain::operation::Operation;
 use crate::store::{AuditQuery, BrokenChain};
 
 impl Admin {
@@ -9,8 +10,13 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn audit(&self, query: AuditQuery) -> Result<Vec<AuditRecord>, AdminError> {
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn audit(
+        &self,
+        actor: &Actor,
+        query: AuditQuery,
+    ) -> Result<Vec<AuditRecord>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
         Ok(self.directory.audit(query).await?)
     }
 
@@ -19,8 +25,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn verify_audit(&self) -> Result<Result<u64, BrokenChain>, AdminError> {
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn verify_audit(
+        &self,
+        actor: &Actor,
+    ) -> Result<Result<u64, BrokenChain>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
         Ok(self.directory.verify_audit().await?)
     }
 }

@@ -3,31 +3,45 @@
 use std::time::Duration;
 
 use crate::admin::{Actor, Admin, AdminError, Rights};
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::application::Application;
 use crate::domain::denial::DenialReason;
 use crate::domain::secret::TokenSecret;
 use crate::domain::time::Timestamp;
-use crate::store::ApiToken;
+use crate::store::{ApiToken, TokenOwner};
 
 /// When a token was used is written no more often than this.
-const NOTED_EVERY: Duration = Duration::from_secs(60);
+pub(super) const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 /// Somebody who came with an API token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Caller {
     /// Whose token it is, as they are now.
-    pub account: Account,
+    pub identity: Identity,
     /// What they may do with it.
     pub rights: Rights,
     /// The address that they came from.
     pub from: Option<String>,
 }
 
+/// Whose a token is.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there is nobody else")]
+pub enum Identity {
+    /// A person.
+    Account(Box<Account>),
+    /// A program that is nobody's.
+    Application(Application),
+}
+
 /// Why a token opens nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenRefusal {
+    /// Its application is shut out.
+    #[error("the token's application is disabled")]
+    ApplicationDisabled,
     /// It ended by itself.
     #[error("the token has ended")]
     Ended,
@@ -42,19 +56,58 @@ pub enum TokenRefusal {
 impl Caller {
     /// The caller, as whoever asks for a change.
     pub fn actor(&self) -> Actor {
-        Actor::Account {
-            id: self.account.id,
-            login: self.account.login.clone(),
-            from: self.from.clone(),
-            rights: self.rights.clone(),
+        let (from, rights) = (self.from.clone(), self.rights.clone());
+        match &self.identity {
+            Identity::Account(account) => {
+                Actor::Account { id: account.id, login: account.login.clone(), from, rights }
+            }
+            Identity::Application(application) => {
+                let (id, name) = (application.id, application.name.clone());
+                Actor::Application { id, name, from, rights }
+            }
+        }
+    }
+
+    /// The caller inside a request that asks for many things at once, where each is
+    /// allowed by what is for bulks.
+    #[must_use]
+    pub fn in_bulk(self) -> Self {
+        Self { rights: self.rights.in_bulk(), ..self }
+    }
+
+    /// The caller's own account, if the token is a person's.
+    pub fn account(&self) -> Option<&Account> {
+        self.identity.account()
+    }
+
+    /// Whether this is the caller's own account.
+    pub fn is(&self, account: AccountId) -> bool {
+        self.account().is_some_and(|own| own.id == account)
+    }
+}
+
+impl Identity {
+    /// The account, if it is a person's.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Application(_) => None,
+        }
+    }
+
+    fn rights(&self) -> Rights {
+        match self {
+            Self::Account(account) => Rights::of(account),
+            Self::Application(application) => Rights::of_application(application),
         }
     }
 }
 
 impl Admin {
     /// Who comes with this token. The directory itself is asked, so a token is
-    /// refused from the moment on when its owner is locked, disabled or deleted. A
-    /// lockout does not refuse one: whoever guesses passwords has no token.
+    /// refused from the moment on when its owner is locked, disabled or deleted, or its
+    /// application disabled or removed. A lockout does not refuse one: whoever guesses
+    /// passwords has no token.
     ///
     /// The inner error is why the token opens nothing.
     ///
@@ -69,15 +122,33 @@ impl Admin {
         let Some(token) = self.directory.token(secret.key()).await? else {
             return Ok(Err(TokenRefusal::Unknown));
         };
-        let owner = self.directory.account(token.owner).await?;
-        let Some(account) = owner else { return Ok(Err(TokenRefusal::Unknown)) };
+        let Some(identity) = self.owner_of(&token).await? else {
+            return Ok(Err(TokenRefusal::Unknown));
+        };
         let now = self.now();
-        if let Some(refusal) = refusal(&token, &account, now) {
+        if let Some(refusal) = refusal_of(&token, &identity, now) {
             return Ok(Err(refusal));
         }
         self.note_use(&token, now).await;
-        let rights = Rights::of(&account).within(&token.scopes);
-        Ok(Ok(Caller { account, rights, from }))
+        if let Identity::Application(application) = &identity {
+            self.note_application(application, now).await;
+        }
+        let rights = identity.rights().within(&token.scopes);
+        Ok(Ok(Caller { identity, rights, from }))
+    }
+
+    /// Whose a token is, if they are still there.
+    pub(super) async fn owner_of(&self, token: &ApiToken) -> Result<Option<Identity>, AdminError> {
+        Ok(match token.owner {
+            TokenOwner::Account(id) => {
+                let account = self.directory.account(id).await?;
+                account.map(|account| Identity::Account(Box::new(account)))
+            }
+            TokenOwner::Application(id) => {
+                let application = self.directory.applications().application(id).await?;
+                application.map(Identity::Application)
+            }
+        })
     }
 
     async fn note_use(&self, token: &ApiToken, now: Timestamp) {
@@ -94,10 +165,24 @@ impl Admin {
     }
 }
 
-fn refusal(token: &ApiToken, owner: &Account, now: Timestamp) -> Option<TokenRefusal> {
-    let ended = token.expires_at.is_some_and(|end| now >= end);
-    let owners = owner.standing().lasting_refusal(now);
-    if ended { Some(TokenRefusal::Ended) } else { owners.map(TokenRefusal::Owner) }
+/// Why a token of this owner opens nothing now, if so.
+pub(super) fn refusal_of(
+    token: &ApiToken,
+    owner: &Identity,
+    now: Timestamp,
+) -> Option<TokenRefusal> {
+    if token.expires_at.is_some_and(|end| now >= end) {
+        return Some(TokenRefusal::Ended);
+    }
+    match owner {
+        Identity::Account(account) => {
+            let refusal = account.standing().lasting_refusal(now);
+            refusal.map(TokenRefusal::Owner)
+        }
+        Identity::Application(application) => {
+            (!application.enabled).then_some(TokenRefusal::ApplicationDisabled)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -110,13 +195,17 @@ mod tests {
     fn token(expires_at: Option<Timestamp>) -> ApiToken {
         ApiToken {
             key: TokenSecret::from_random([7; 32]).key(),
-            owner: account(7).id,
+            owner: account(7).id.into(),
             name: String::new(),
             scopes: vec!["*".to_owned()],
             created_at: Timestamp::EPOCH,
             expires_at,
             last_used_at: None,
         }
+    }
+
+    fn refusal(token: &ApiToken, owner: &Account, now: Timestamp) -> Option<TokenRefusal> {
+        refusal_of(token, &Identity::Account(Box::new(owner.clone())), now)
     }
 
     #[test]

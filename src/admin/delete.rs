@@ -4,6 +4,7 @@ use crate::admin::settings::{ACCOUNT_DELETION, SettingSource, SettingValue};
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
+use crate::domain::operation::Operation;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::Facts;
 
@@ -24,14 +25,14 @@ impl Admin {
         target: &Target,
         reason: Reason,
     ) -> Result<Outcome, AdminError> {
-        actor.require_managing(&self.find(target).await?)?;
+        actor.require_managing_to(Operation::DeleteUser, &self.find(target).await?)?;
         self.deletion_is_on().await?;
         self.change(target, |facts| rule(facts, actor, &reason))
             .await
     }
 
     async fn deletion_is_on(&self) -> Result<(), AdminError> {
-        let SettingValue { setting, value, source } = self.setting(&ACCOUNT_DELETION).await?;
+        let SettingValue { setting, value, source } = self.value_of(&ACCOUNT_DELETION).await?;
         match source {
             _ if value == "on" => Ok(()),
             SettingSource::Pinned(by) => Err(AdminError::Pinned { name: setting.name, by }),
@@ -41,7 +42,7 @@ impl Admin {
 }
 
 fn rule(facts: &Facts<'_>, actor: &Actor, reason: &Reason) -> Result<Ruling, AdminError> {
-    actor.require_managing(facts.account)?;
+    actor.require_managing_to(Operation::DeleteUser, facts.account)?;
     Transition::Delete.check(facts.account.lifecycle)?;
     let warning = may_shut_out(facts, actor, Transition::Delete)?;
     let mut account = facts.account.clone();

@@ -40,7 +40,7 @@ impl Admin {
     }
 
     pub(super) async fn disabling_is_on(&self) -> Result<(), AdminError> {
-        let SettingValue { setting, value, source } = self.setting(&ACCOUNT_DISABLING).await?;
+        let SettingValue { setting, value, source } = self.value_of(&ACCOUNT_DISABLING).await?;
         match source {
             _ if value == "on" => Ok(()),
             SettingSource::Pinned(by) => Err(AdminError::Pinned { name: setting.name, by }),

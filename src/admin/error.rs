@@ -1,6 +1,8 @@
 //! Why an operation was not done, and what to do about it.
 
 use crate::admin::Target;
+use crate::domain::application::ApplicationId;
+use crate::domain::device::DeviceId;
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
@@ -15,6 +17,26 @@ pub enum AdminError {
     /// Only administrators may do this.
     #[error("only an administrator can do this: ask one")]
     AdministratorsOnly,
+    /// A token would be for an application that is shut out.
+    #[error("the application {id} is disabled: enable it first")]
+    ApplicationDisabled {
+        /// Which.
+        id: ApplicationId,
+    },
+    /// A token would be for more than its application.
+    #[error("the application is not for {scope:?}: name less, or change its scopes first")]
+    BeyondApplication {
+        /// What is too much.
+        scope: String,
+    },
+    /// A token or an application would be for more than whoever makes it may do.
+    #[error(
+        "you can't give {scope:?}, which is more than you may do: name less, or ask an administrator"
+    )]
+    BeyondMaker {
+        /// What is too much.
+        scope: String,
+    },
     /// The account could not be made as asked for.
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
@@ -107,6 +129,21 @@ pub enum AdminError {
     LastAdministrator {
         /// What was asked for.
         change: Transition,
+    },
+    /// An application that would be for nothing.
+    #[error("an application is for something: name at least one scope, or * for everything")]
+    NoScope,
+    /// There is no such application.
+    #[error("there is no application {id}: list the applications to find which you mean")]
+    NoSuchApplication {
+        /// What was asked for.
+        id: ApplicationId,
+    },
+    /// The device is not there, or was forgotten before.
+    #[error("there is no device {id}: it was forgotten, or never known")]
+    NoSuchDevice {
+        /// What was asked for.
+        id: DeviceId,
     },
     /// Nobody has this login, address or number, or the account is deleted.
     #[error("there is no account {target}: list the accounts to find whom you mean")]

@@ -3,7 +3,7 @@
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::login::{Login, TypedLogin, fold_email};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::store::{AccountPage, AccountSearch};
 
 /// Which of somebody's names another account has already.
@@ -27,7 +27,7 @@ impl Admin {
         actor: &Actor,
         search: AccountSearch,
     ) -> Result<AccountPage, AdminError> {
-        actor.require(Permission::ViewUsers)?;
+        actor.require(Operation::ListUsers)?;
         Ok(self.directory.search(search).await?)
     }
 

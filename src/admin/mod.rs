@@ -6,17 +6,20 @@
 //! other gateways follow the feed. An operation whose future is dropped either
 //! happened or did not; the gate then learns of it through the feed.
 //!
-//! Each operation on an account asks whether its [`Actor`] may do it: the command
-//! line is the host's, and people may do what their account and their token allow.
-//! Whose a session, a token or a device is that is ended by its id, and whether the
-//! log may be read, is for the door to know that the call came through.
+//! Each operation asks whether its [`Actor`] may do it: the command line is the host's,
+//! and people and applications may do what their rights and their token allow. Whose a
+//! session, a token or a device is that is ended by its id is asked here too: people
+//! may always end their own.
 
 mod actor;
 mod add;
 mod address;
+mod application;
 mod audit;
 mod authenticate;
+mod client;
 mod delete;
+mod device;
 mod disable;
 mod error;
 mod find;
@@ -50,7 +53,9 @@ use crate::store::{Changed, Directory, Edit, Facts};
 
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
-pub use self::authenticate::{Caller, TokenRefusal};
+pub use self::application::CreatedApplication;
+pub use self::authenticate::{Caller, Identity, TokenRefusal};
+pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;
 pub use self::person::{PersonChange, Switch};

@@ -27,6 +27,10 @@ impl Admin {
         let hash = self.hash_for(target, password).await?;
         self.change(target, |facts| {
             actor.require_managing(facts.account)?;
+            // Who has an administrator's password can have it all.
+            if facts.account.admin {
+                actor.require_administrator()?;
+            }
             Ok(rule(facts, actor, hash))
         })
         .await

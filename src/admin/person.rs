@@ -248,10 +248,14 @@ impl PersonChange {
         matches!(self.disablement, Some(Lay(_, Switch::Heeded) | Lift(Switch::Heeded)))
     }
 
-    /// Whether this is for administrators alone.
-    pub(super) fn is_for_administrators(&self) -> bool {
-        let granted = self.admin.is_some() || self.permissions.is_some();
-        granted || self.identity_url.is_some() || self.password.is_some()
+    /// Whether this says what somebody may do.
+    pub(super) fn grants(&self) -> bool {
+        self.admin.is_some() || self.permissions.is_some()
+    }
+
+    /// Whether this gives somebody a way in.
+    pub(super) fn opens(&self) -> bool {
+        self.identity_url.is_some() || self.password.is_some()
     }
 
     /// Whether people may ask this of their own account: names, address and language.

@@ -12,11 +12,12 @@ use tokio::sync::watch;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-use self::read::on_or_off;
 pub(crate) use self::read::{accent, line, support_url};
+use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -94,11 +95,22 @@ pub const BRANDING_SUPPORT_URL: Setting = Setting {
     read: support_url,
 };
 
+/// How long an application's access token lives.
+pub const TOKEN_LIFETIME: Setting = Setting {
+    name: "tokens.lifetime",
+    stored: "tokens.lifetime",
+    default: "1h",
+    words: "how long an application's access token lives",
+    allowed: "a length of time from 1m to 24h",
+    read: lifetime,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 7] = [
+pub const SETTINGS: [&Setting; 8] = [
     &LOCKOUT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
@@ -232,11 +244,12 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn settings(&self) -> Result<Vec<SettingValue>, AdminError> {
+    /// If whoever asks may neither see people nor change settings, or the store can't
+    /// answer.
+    pub async fn settings(&self, actor: &Actor) -> Result<Vec<SettingValue>, AdminError> {
         let mut values = Vec::with_capacity(SETTINGS.len());
         for setting in SETTINGS {
-            values.push(self.setting(setting).await?);
+            values.push(self.setting(actor, setting).await?);
         }
         Ok(values)
     }
@@ -245,8 +258,21 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If the store can't answer.
-    pub async fn setting(&self, setting: &'static Setting) -> Result<SettingValue, AdminError> {
+    /// As [`Admin::settings`].
+    pub async fn setting(
+        &self,
+        actor: &Actor,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
+        actor.require(Operation::ReadSettings)?;
+        self.value_of(setting).await
+    }
+
+    /// The same for Portcullis itself.
+    pub(super) async fn value_of(
+        &self,
+        setting: &'static Setting,
+    ) -> Result<SettingValue, AdminError> {
         if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
             let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
             return Ok(SettingValue { setting, value, source });
@@ -266,7 +292,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, can't have that value, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, can't have that value, or
+    /// the store can't answer.
     pub async fn set_setting(
         &self,
         actor: &Actor,
@@ -281,7 +308,7 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn reset_setting(
         &self,
         actor: &Actor,
@@ -297,7 +324,7 @@ impl Admin {
         setting: &'static Setting,
         value: String,
     ) -> Result<bool, AdminError> {
-        actor.require_administrator()?;
+        actor.require(Operation::ChangeSettings)?;
         if let Some(pin) = self.pins.values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }
@@ -319,14 +346,14 @@ impl Admin {
     ///
     /// If the store can't answer.
     pub async fn disabling_is_allowed(&self) -> Result<bool, AdminError> {
-        Ok(self.setting(&ACCOUNT_DISABLING).await?.value == "on")
+        Ok(self.value_of(&ACCOUNT_DISABLING).await?.value == "on")
     }
 
     /// Switches account disabling on or off, and says whether that changed it.
     ///
     /// # Errors
     ///
-    /// If it is pinned, or the store can't answer.
+    /// If whoever asks may not change settings, it is pinned, or the store can't answer.
     pub async fn allow_disabling(&self, actor: &Actor, allow: bool) -> Result<bool, AdminError> {
         if self.disabling_is_allowed().await? == allow {
             return Ok(false);
@@ -342,7 +369,7 @@ impl Admin {
     /// If the store can't answer.
     pub async fn branding(&self) -> Result<Branding, AdminError> {
         let said = async |setting| {
-            let value = self.setting(setting).await?.value;
+            let value = self.value_of(setting).await?.value;
             Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
         };
         Ok(Branding {

@@ -1,7 +1,9 @@
 //! Ends sessions.
 
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target};
+use crate::domain::account::{Account, AccountId};
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::session::{Session, SessionId};
 use crate::store::Facts;
 
@@ -19,18 +21,35 @@ impl Admin {
         .await
     }
 
-    /// Ends one session.
+    /// Ends one session: one's own, or that of somebody whom one may change.
     ///
     /// # Errors
     ///
-    /// If there is no such session, or it was ended before.
+    /// If there is no such session, it was ended before, or it is not theirs to end.
     pub async fn end_session(&self, actor: &Actor, id: SessionId) -> Result<Session, AdminError> {
+        let found = self.directory.session_named(id).await?;
+        let session = found.ok_or(AdminError::NoSuchSession { id })?;
+        match self.holder(session.account.account_id()).await? {
+            Some(account) => actor.require_changing(&account)?,
+            None => actor.require(Operation::UpdateUser)?,
+        }
         let note = actor.note(Action::SessionEnded, None);
         let ended = self.directory.end_session(id, note).await?;
         self.tell_gate_of_end(id);
         let ended = ended.ok_or(AdminError::NoSuchSession { id })?;
         self.count(Action::SessionEnded);
         Ok(ended)
+    }
+
+    /// The account of a session or a token, also of one that is deleted.
+    pub(super) async fn holder(
+        &self,
+        id: Option<AccountId>,
+    ) -> Result<Option<Account>, AdminError> {
+        match id {
+            Some(id) => self.record(id).await,
+            None => Ok(None),
+        }
     }
 }
 

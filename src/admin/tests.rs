@@ -185,7 +185,7 @@ mod operations {
 
     async fn actions(admin: &Admin) -> Vec<Action> {
         let query = AuditQuery { account: None, before: None, limit: 100 };
-        let mut records = admin.audit(query).await.expect("a log");
+        let mut records = admin.audit(&cli(), query).await.expect("a log");
         records.reverse();
         records.iter().map(|record| record.action).collect()
     }
@@ -325,7 +325,7 @@ mod operations {
         let created = admin.create_token(&cli(), &"alice".into(), request).await;
         let created = created.expect("created");
         let query = AuditQuery { account: None, before: None, limit: 100 };
-        let log = admin.audit(query).await.expect("a log");
+        let log = admin.audit(&cli(), query).await.expect("a log");
         let seen = format!("{log:?} {created:?} {directory:?} {admin:?}");
         let secret = created.secret.expose();
         let hash = directory.password_hash(alice.id).await.expect("a store");

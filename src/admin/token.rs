@@ -1,17 +1,17 @@
 //! Makes, lists and revokes API tokens.
 
 use crate::admin::lock::not_over;
-use crate::admin::rights::EVERYTHING;
+use crate::admin::person::shown_name;
+use crate::admin::rights::Receiver;
 use crate::admin::{Actor, Admin, AdminError, Target};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
+use crate::domain::operation::Operation;
+use crate::domain::scope::{EVERYTHING, is_scope};
 use crate::domain::secret::TokenSecret;
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
-use crate::store::{ApiToken, NewToken};
-
-/// The longest scope, in bytes.
-const MAX_SCOPE_BYTES: usize = 64;
+use crate::store::{ApiToken, NewToken, TokenOwner};
 
 /// The longest name of a token, in characters.
 const MAX_NAME_CHARS: usize = 100;
@@ -38,14 +38,16 @@ pub struct CreatedToken {
 }
 
 impl Admin {
-    /// Makes an API token that acts for its owner.
+    /// Makes an API token that acts for its owner. People make their own, for no more
+    /// than they may; whoever may manage tokens makes others'.
     ///
     /// The owner is looked at before the token is stored: one who is locked in
     /// between has a token that is refused while they are.
     ///
     /// # Errors
     ///
-    /// If it is for another owner than whoever asks may change, the owner may not act, the end is past, or a scope has no such form.
+    /// If whoever asks may not make it, or may not do themselves what a scope is for; if
+    /// the owner may not act, the end is past, or a scope has no such form.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -53,44 +55,100 @@ impl Admin {
         request: TokenRequest,
     ) -> Result<CreatedToken, AdminError> {
         let owner = self.find(owner).await?;
-        actor.require_changing(&owner)?;
-        let now = self.now();
-        may_own(&owner, now)?;
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| AdminError::Random)?;
-        let secret = TokenSecret::from_random(bytes);
-        let new = new_token(&secret, &owner, request, now)?;
-        let note = actor.note(Action::TokenCreated, None);
-        let token = self.directory.create_token(new, note).await?;
-        self.count(Action::TokenCreated);
-        Ok(CreatedToken { secret, token })
+        require_tokens_of(actor, &owner)?;
+        may_own(&owner, self.now())?;
+        let (secret, new) = self.new_token(owner.id.into(), request)?;
+        let to = if actor.owns(owner.id) { Receiver::Oneself } else { Receiver::Another };
+        if let Some(rights) = actor.rights() {
+            rights.require_giving(&new.scopes, to)?;
+        }
+        self.store_token(actor, secret, new).await
     }
 
-    /// Tokens that are not revoked, of one owner or of all, oldest first.
+    /// Tokens that are not revoked, of one owner or of all, oldest first. People see
+    /// their own; whoever may manage tokens sees all.
     ///
     /// # Errors
     ///
-    /// If there is no such owner.
-    pub async fn tokens(&self, owner: Option<&Target>) -> Result<Vec<ApiToken>, AdminError> {
+    /// If there is no such owner, or whoever asks may not see them.
+    pub async fn tokens(
+        &self,
+        actor: &Actor,
+        owner: Option<&Target>,
+    ) -> Result<Vec<ApiToken>, AdminError> {
         let owner = match owner {
-            Some(target) => Some(self.find(target).await?.id),
+            Some(target) => Some(self.find(target).await?),
             None => None,
         };
-        Ok(self.directory.tokens(owner).await?)
+        match (actor.rights(), &owner) {
+            (Some(rights), Some(owner)) if actor.owns(owner.id) => {
+                rights.require_own(Operation::ManageTokens)?;
+            }
+            _ => actor.require(Operation::ManageTokens)?,
+        }
+        Ok(self
+            .directory
+            .tokens(owner.map(|owner| owner.id.into()))
+            .await?)
     }
 
     /// Revokes a token: it is refused from now on.
     ///
     /// # Errors
     ///
-    /// If there is no such token, or it was revoked before.
+    /// If there is no such token, it was revoked before, or it is not theirs to revoke.
     pub async fn revoke_token(&self, actor: &Actor, id: SessionId) -> Result<ApiToken, AdminError> {
+        let found = self.directory.token_named(id).await?;
+        let token = found.ok_or(AdminError::NoSuchToken { id })?;
+        match self.holder(token.owner.account()).await? {
+            Some(owner) => require_tokens_of(actor, &owner)?,
+            None => actor.require(Operation::ManageTokens)?,
+        }
         let note = actor.note(Action::TokenRevoked, None);
         let revoked = self.directory.revoke_token(id, note).await?;
         self.tell_gate_of_end(id);
         let revoked = revoked.ok_or(AdminError::NoSuchToken { id })?;
         self.count(Action::TokenRevoked);
         Ok(revoked)
+    }
+
+    /// A token as it is asked for, with a fresh secret.
+    pub(super) fn new_token(
+        &self,
+        owner: TokenOwner,
+        request: TokenRequest,
+    ) -> Result<(TokenSecret, NewToken), AdminError> {
+        let secret = TokenSecret::from_random(random()?);
+        let new = new_token(&secret, owner, request, self.now())?;
+        Ok((secret, new))
+    }
+
+    pub(super) async fn store_token(
+        &self,
+        actor: &Actor,
+        secret: TokenSecret,
+        new: NewToken,
+    ) -> Result<CreatedToken, AdminError> {
+        let note = actor.note(Action::TokenCreated, None);
+        let token = self.directory.create_token(new, note).await?;
+        self.count(Action::TokenCreated);
+        Ok(CreatedToken { secret, token })
+    }
+}
+
+/// Bytes of the operating system's.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], AdminError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| AdminError::Random)?;
+    Ok(bytes)
+}
+
+/// Refuses who may not make and revoke this owner's tokens: administrators' are for
+/// administrators alone.
+fn require_tokens_of(actor: &Actor, owner: &Account) -> Result<(), AdminError> {
+    match actor.rights() {
+        Some(rights) if actor.owns(owner.id) => rights.require_own(Operation::ManageTokens),
+        _ => actor.require_managing_to(Operation::ManageTokens, owner),
     }
 }
 
@@ -109,31 +167,27 @@ fn may_own(owner: &Account, now: Timestamp) -> Result<(), AdminError> {
 
 fn new_token(
     secret: &TokenSecret,
-    owner: &Account,
+    owner: TokenOwner,
     request: TokenRequest,
     now: Timestamp,
 ) -> Result<NewToken, AdminError> {
     let TokenRequest { name, mut scopes, expires_at } = request;
     not_over(expires_at, now)?;
-    let name = name.trim().to_owned();
-    if name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(AdminError::InvalidName { max: MAX_NAME_CHARS });
-    }
-    if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
-        return Err(AdminError::InvalidScope { scope: scope.clone() });
-    }
+    let name = shown_name(&name, MAX_NAME_CHARS)?;
     if scopes.is_empty() {
         scopes.push(EVERYTHING.to_owned());
     }
-    scopes.sort_unstable();
-    scopes.dedup();
-    Ok(NewToken { key: secret.key(), owner: owner.id, name, scopes, expires_at })
+    Ok(NewToken { key: secret.key(), owner, name, scopes: worded(scopes)?, expires_at })
 }
 
-fn is_scope(text: &str) -> bool {
-    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b':' | b'_' | b'-');
-    let word = (1..=MAX_SCOPE_BYTES).contains(&text.len()) && text.bytes().all(plain);
-    word || text == EVERYTHING
+/// The scopes, each once and in order, if all have the form.
+pub(super) fn worded(mut scopes: Vec<String>) -> Result<Vec<String>, AdminError> {
+    if let Some(scope) = scopes.iter().find(|scope| !is_scope(scope)) {
+        return Err(AdminError::InvalidScope { scope: scope.clone() });
+    }
+    scopes.sort_unstable();
+    scopes.dedup();
+    Ok(scopes)
 }
 
 #[cfg(test)]
@@ -148,7 +202,8 @@ mod tests {
     }
 
     fn made(request: TokenRequest) -> Result<NewToken, AdminError> {
-        new_token(&TokenSecret::from_random([7; 32]), &account(7), request, NOW)
+        let owner = account(7).id.into();
+        new_token(&TokenSecret::from_random([7; 32]), owner, request, NOW)
     }
 
     #[test]

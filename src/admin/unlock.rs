@@ -3,7 +3,7 @@
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::standing::Transition;
 use crate::store::Facts;
 
@@ -50,10 +50,12 @@ impl Admin {
 }
 
 fn rule(facts: &Facts<'_>, actor: &Actor, which: UnlockKind) -> Result<Ruling, AdminError> {
+    let managing = actor.require_managing(facts.account);
     if which.lifts_admin_lock() {
-        actor.require_managing(facts.account)?;
+        managing?;
+    } else if managing.is_err() {
+        actor.require(Operation::UnlockUser)?;
     }
-    actor.require(Permission::UnlockUsers)?;
     Transition::Unlock.check(facts.account.lifecycle)?;
     let mut account = facts.account.clone();
     if !lift(facts, &mut account, which) {

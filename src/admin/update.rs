@@ -10,6 +10,7 @@ use crate::admin::{
 use crate::domain::account::Account;
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
+use crate::domain::operation::Operation;
 use crate::domain::standing::{Lifecycle, Transition};
 use crate::store::{Edit, Facts};
 
@@ -82,8 +83,12 @@ pub(super) fn rule(
 
 /// People may change themselves, but not what they may do or whether they may come in.
 fn allow(facts: &Facts<'_>, actor: &Actor, change: &PersonChange) -> Result<(), AdminError> {
-    if change.is_for_administrators() {
+    // Who gives an administrator a way in can have it all: a token that is for less
+    // than that does not.
+    if change.grants() || (change.opens() && facts.account.admin) {
         actor.require_administrator()?;
+    } else if change.opens() {
+        actor.require_administrator_to(Operation::UpdateUser)?;
     }
     if change.is_for_owners() {
         actor.require_changing(facts.account)

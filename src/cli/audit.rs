@@ -46,7 +46,7 @@ impl Audit {
             None => None,
         };
         let query = AuditQuery { account, before: self.before, limit: self.limit };
-        let records = desk.admin.audit(query).await?;
+        let records = desk.admin.audit(&desk.actor, query).await?;
         let next = self.next(&records);
         let views: Vec<_> = records.iter().map(AuditView::new).collect();
         let page = page(desk, &records).await?;
@@ -111,7 +111,7 @@ fn actor(record: &AuditRecord) -> Option<AccountId> {
 }
 
 async fn verify(desk: &Desk) -> Result<(), Failure> {
-    match desk.admin.verify_audit().await? {
+    match desk.admin.verify_audit(&desk.actor).await? {
         Ok(records) => {
             let words =
                 format!("The audit log is whole: {records} records, each fits the one before.");

@@ -16,7 +16,8 @@ Exit codes:
   1  failed: the audit log was altered, a promise was broken under load,
      or something unexpected
   2  the command, or a value in it or in the configuration, can't be understood
-  3  there is no such account, session, token, setting or directory
+  3  there is no such account, session, token, application, setting or
+     directory
   4  refused by a rule, such as locking someone who was only invited
   5  the store can't answer; nothing was changed";
 
@@ -31,7 +32,7 @@ pub enum Exit {
     Failed = 1,
     /// The command, or a value in it or in the configuration, can't be understood.
     Usage = 2,
-    /// There is no such account, session, token, setting or directory.
+    /// There is no such account, session, token, application, setting or directory.
     NotFound = 3,
     /// Refused by a rule.
     Refused = 4,
@@ -133,6 +134,8 @@ fn words(error: &AdminError) -> String {
 fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
+        | AdminError::NoSuchApplication { .. }
+        | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
@@ -145,11 +148,15 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
+        | AdminError::NoScope
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
         AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::AdministratorsOnly
+        | AdminError::ApplicationDisabled { .. }
+        | AdminError::BeyondApplication { .. }
+        | AdminError::BeyondMaker { .. }
         | AdminError::Create(_)
         | AdminError::DeletionIsOff
         | AdminError::DisablingIsOff
@@ -170,6 +177,8 @@ fn next_after(error: &AdminError) -> Option<String> {
             format!("user list --search={}", quote(typed.as_str()))
         }
         AdminError::NotFound { .. } => "user list".to_owned(),
+        AdminError::ApplicationDisabled { id } => format!("application enable {id}"),
+        AdminError::NoSuchApplication { .. } => "application list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),

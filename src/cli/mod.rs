@@ -4,6 +4,7 @@
 //! standard error. Exit codes tell programs what happened: see [`Exit`].
 
 mod address;
+mod application;
 mod audit;
 mod bench;
 mod check;
@@ -77,6 +78,9 @@ enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make and administer applications, which get tokens by themselves
+    #[command(subcommand)]
+    Application(application::ApplicationCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -137,6 +141,7 @@ impl Cli {
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
+            Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

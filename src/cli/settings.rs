@@ -65,7 +65,7 @@ impl SettingsCommand {
 }
 
 async fn list(desk: &Desk) -> Result<(), Failure> {
-    let values = desk.admin.settings().await?;
+    let values = desk.admin.settings(&desk.actor).await?;
     let row = |value: &SettingValue| {
         let cells = [value.setting.name, shown(&value.value)];
         [cell(cells[0]), cell(cells[1]), cell(source(value)), cell(value.setting.words)]
@@ -77,13 +77,13 @@ async fn list(desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn get(desk: &Desk, setting: &'static Setting) -> Result<(), Failure> {
-    let value = desk.admin.setting(setting).await?;
+    let value = desk.admin.setting(&desk.actor, setting).await?;
     desk.output
         .answer(&view(&value), &Page::new().line(&value.value))
 }
 
 async fn changed(desk: &Desk, setting: &'static Setting, changed: bool) -> Result<(), Failure> {
-    let value = desk.admin.setting(setting).await?;
+    let value = desk.admin.setting(&desk.actor, setting).await?;
     let (name, now) = (setting.name, shown(&value.value));
     let words = match changed {
         true => format!("{name} is {now} now; running services follow within 100 ms."),

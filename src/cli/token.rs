@@ -9,8 +9,9 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
 use crate::cli::view::TokenView;
 use crate::cli::when::When;
+use crate::domain::application::ApplicationId;
 use crate::domain::session::SessionId;
-use crate::store::ApiToken;
+use crate::store::{ApiToken, TokenOwner};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -25,14 +26,20 @@ pub(super) enum TokenCommand {
 #[derive(Args, Debug)]
 pub(super) struct Create {
     /// Whose rights it carries: a login or e-mail address
-    #[arg(long, value_name = "LOGIN")]
-    owner: String,
+    #[arg(long, value_name = "LOGIN", required_unless_present = "application")]
+    owner: Option<String>,
+
+    /// The application whose rights it carries, instead of a person: its id
+    #[arg(long, value_name = "ID", conflicts_with = "owner")]
+    application: Option<ApplicationId>,
 
     /// What you will know it by
     #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
 
-    /// What it may be used for; may be repeated; left out, all that its owner may do
+    /// What it may be used for: a permission as `user permit` takes it, a scope of WSO2's such as
+    /// internal_user_mgt_update, or another program's word; may be repeated; left out, all that its
+    /// owner may do
     #[arg(long = "scope", value_name = "SCOPE")]
     scopes: Vec<String>,
 
@@ -46,6 +53,10 @@ pub(super) struct List {
     /// Only this person's
     #[arg(long, value_name = "LOGIN")]
     owner: Option<String>,
+
+    /// Only this application's
+    #[arg(long, value_name = "ID", conflicts_with = "owner")]
+    application: Option<ApplicationId>,
 }
 
 #[derive(Args, Debug)]
@@ -74,11 +85,20 @@ impl Create {
             .transpose()?;
         let request =
             TokenRequest { name: self.name.clone(), scopes: self.scopes.clone(), expires_at };
-        let owner = self.owner.as_str().into();
-        let created = desk
-            .admin
-            .create_token(&desk.actor, &owner, request)
-            .await?;
+        let created = match self.application {
+            Some(id) => {
+                let made = desk
+                    .admin
+                    .create_application_token(&desk.actor, id, request);
+                made.await?
+            }
+            None => {
+                let owner = self.owner.as_deref().unwrap_or_default().into();
+                desk.admin
+                    .create_token(&desk.actor, &owner, request)
+                    .await?
+            }
+        };
         let secret = created.secret.expose();
         let json = json!({ "secret": secret, "token": TokenView::new(&created.token) });
         if let Err(unheard) = desk.output.secret(&json, &secret) {
@@ -99,17 +119,24 @@ fn told(desk: &Desk, token: &ApiToken) -> String {
         None => "It works until it is revoked.".to_owned(),
     };
     let revoke = desk.command(&format!("token revoke {}", token.key.id()));
-    format!(
-        "Keep the token safe: it is not shown again. {end}\n\
-         The admin address takes it; the public one only where `public.api_tokens` is true.\n\
-         revoke: {revoke}"
-    )
+    let taken = match token.owner {
+        TokenOwner::Account(_) => {
+            "The admin address takes it; the public one only where `public.api_tokens` is true."
+        }
+        TokenOwner::Application(_) => "The admin address takes it, and no other.",
+    };
+    format!("Keep the token safe: it is not shown again. {end}\n{taken}\nrevoke: {revoke}")
 }
 
 impl List {
     async fn run(&self, desk: &Desk) -> Result<(), Failure> {
-        let owner = self.owner.as_deref().map(Into::into);
-        let tokens = desk.admin.tokens(owner.as_ref()).await?;
+        let tokens = match self.application {
+            Some(id) => desk.admin.application_tokens(&desk.actor, id).await?,
+            None => {
+                let owner = self.owner.as_deref().map(Into::into);
+                desk.admin.tokens(&desk.actor, owner.as_ref()).await?
+            }
+        };
         let views: Vec<_> = tokens.iter().map(TokenView::new).collect();
         desk.output
             .answer(&json!({ "tokens": views }), &page(desk, &tokens).await?)
@@ -121,12 +148,17 @@ async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
         let command = desk.command("token create --owner LOGIN");
         return Ok(Page::new().line(&format!("There are no tokens. Make one: {command}")));
     }
-    let owners = desk.logins(tokens.iter().map(|token| token.owner)).await?;
+    let people = tokens.iter().filter_map(|token| token.owner.account());
+    let owners = desk.logins(people).await?;
+    let owner = |token: &ApiToken| match token.owner {
+        TokenOwner::Account(id) => owners.get(&id).cloned().unwrap_or_default(),
+        TokenOwner::Application(id) => format!("app:{id}"),
+    };
     let time = |at: Option<_>, none: &str| at.map_or(none.to_owned(), |at| desk.stamp(at));
     let rows = tokens.iter().map(|token| {
         [
             cell(token.key.id()),
-            cell(owners.get(&token.owner).map_or("", String::as_str)),
+            cell(owner(token)),
             cell(&token.name),
             cell(token.scopes.join(" ")),
             cell(time(token.expires_at, "never")),

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::admin::{Outcome, Warning};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::application::{Application, ApplicationId};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::{AdminLock, Disablement, Lockout, Reason};
 use crate::domain::permission::Permissions;
@@ -85,11 +86,24 @@ pub(super) struct SessionView<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct TokenView<'a> {
     id: SessionId,
-    owner: AccountId,
+    owner: Option<AccountId>,
+    application: Option<ApplicationId>,
     name: &'a str,
     scopes: &'a [String],
     created_at: String,
     expires_at: Option<String>,
+    last_used_at: Option<String>,
+}
+
+/// An application, without its secret.
+#[derive(Debug, Serialize)]
+pub(super) struct ApplicationView<'a> {
+    id: ApplicationId,
+    name: &'a str,
+    enabled: bool,
+    scopes: &'a [String],
+    made_by: &'a str,
+    created_at: String,
     last_used_at: Option<String>,
 }
 
@@ -189,12 +203,27 @@ impl<'a> TokenView<'a> {
     pub(super) fn new(token: &'a ApiToken) -> Self {
         Self {
             id: token.key.id(),
-            owner: token.owner,
+            owner: token.owner.account(),
+            application: token.owner.application(),
             name: &token.name,
             scopes: &token.scopes,
             created_at: token.created_at.to_string(),
             expires_at: text(token.expires_at),
             last_used_at: text(token.last_used_at),
+        }
+    }
+}
+
+impl<'a> ApplicationView<'a> {
+    pub(super) fn new(application: &'a Application) -> Self {
+        Self {
+            id: application.id,
+            name: &application.name,
+            enabled: application.enabled,
+            scopes: &application.scopes,
+            made_by: &application.made_by,
+            created_at: application.created_at.to_string(),
+            last_used_at: text(application.last_used_at),
         }
     }
 }

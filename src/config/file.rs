@@ -335,6 +335,12 @@ sections! {
         disabling: Option<bool> = None, "true";
     }
 
+    /// Access tokens that applications get. A key that is written is pinned.
+    tokens: Tokens = ["tokens"] {
+        /// How long one lives.
+        lifetime: Option<Length<60, DAY>> = None, r#""15m""#;
+    }
+
     /// What pages and answers call things. A key that is written is pinned.
     branding: Branding = ["branding"] {
         /// The name of the service that people sign in to.

@@ -64,6 +64,18 @@ actions! {
     AccountUpdated => "account.updated",
     /// What was counted by addresses was forgotten.
     AddressUnlocked => "address.unlocked",
+    /// An application was made.
+    ApplicationCreated => "application.created",
+    /// An application was shut out.
+    ApplicationDisabled => "application.disabled",
+    /// An application was let in again.
+    ApplicationEnabled => "application.enabled",
+    /// An application was removed, with its tokens.
+    ApplicationRemoved => "application.removed",
+    /// What an application may do was changed.
+    ApplicationScopesChanged => "application.scopes_changed",
+    /// An application got a new secret.
+    ApplicationSecretRotated => "application.secret_rotated",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.

@@ -6,6 +6,7 @@
 //! time; nothing else in this room uses it.
 
 pub mod account;
+pub mod application;
 pub mod attempts;
 pub mod client;
 pub mod counting;
@@ -15,10 +16,12 @@ pub mod event;
 pub mod length;
 pub mod lock;
 pub mod login;
+pub mod operation;
 pub mod password;
 pub mod permission;
 pub mod policy;
 pub mod profile;
+pub mod scope;
 pub mod secret;
 pub mod session;
 pub mod standing;

@@ -22,10 +22,12 @@ use crate::store::{ApiToken, BoxFuture, StoreError};
 /// A session as it is stored, and what it may be used for where it is a token's.
 type Stored = (Session, Option<Box<Scopes>>);
 
-fn as_session(token: ApiToken) -> Stored {
+/// Only an account's: an application is nobody whom a guarded service knows.
+fn as_session(token: ApiToken) -> Option<Stored> {
+    let account = token.owner.account()?;
     let session = Session {
         key: token.key,
-        account: token.owner.into(),
+        account: account.into(),
         generation: Generation::new(0),
         created_at: token.created_at,
         expires_at: token.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX)),
@@ -34,7 +36,7 @@ fn as_session(token: ApiToken) -> Stored {
         user_agent: None,
         device: None,
     };
-    (session, Some(Box::new(Scopes(token.scopes))))
+    Some((session, Some(Box::new(Scopes(token.scopes)))))
 }
 
 impl Gate {
@@ -149,7 +151,7 @@ impl Gate {
                 Ok(session.map(|session| (session, None)))
             }
             (Bearer::Token, Some(directory)) => {
-                Ok(self.ask(directory.token(key)).await?.map(as_session))
+                Ok(self.ask(directory.token(key)).await?.and_then(as_session))
             }
             (Bearer::Token, None) => Ok(None),
         }

@@ -6,6 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::request::Parts;
 
+use crate::admin::AdminError;
 use crate::domain::account::Account;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::time::Timestamp;
@@ -71,18 +72,28 @@ pub(super) async fn forget(
     let forgotten = async {
         let mut fields = posted(&site, &me, &request, body).await?;
         let named = fields.once("device")?;
-        forget_named(&site, &me, &named).await
+        forget_named(&site, &me, &request, &named).await
     };
     answered(&site, &request, forgotten.await)
 }
 
-async fn forget_named(site: &Site, me: &CurrentAccount, named: &str) -> Result<Deed, Problem> {
+async fn forget_named(
+    site: &Site,
+    me: &CurrentAccount,
+    request: &Parts,
+    named: &str,
+) -> Result<Deed, Problem> {
     let account = detail(site, me).await?.account;
     let Ok(device) = named.parse::<DeviceId>() else { return Ok(Deed::DeviceGone) };
+    let actor = site.actor(&account, request);
     // Only among the account's own: a name of somebody else's names none.
-    match site.gate.forget_device(&account.id, device).await {
-        Ok(true) => Ok(Deed::DeviceForgotten),
-        Ok(false) => Ok(Deed::DeviceGone),
+    match site
+        .admin
+        .forget_device(&actor, &account.id.into(), device)
+        .await
+    {
+        Ok(_) => Ok(Deed::DeviceForgotten),
+        Err(AdminError::NoSuchDevice { .. }) => Ok(Deed::DeviceGone),
         Err(_) => Err(Problem::unavailable()),
     }
 }

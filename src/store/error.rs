@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::domain::application::ApplicationId;
 use crate::domain::login::Login;
 
 /// Why a store did not do what it was asked.
@@ -55,7 +56,7 @@ pub enum StoreError {
         known: i64,
     },
     /// Something that must be unique has an owner already. Nothing was changed.
-    #[error("{name} belongs to another account")]
+    #[error("{name} is taken")]
     Taken {
         /// What.
         name: UniqueName,
@@ -97,6 +98,9 @@ impl StoreError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UniqueName {
+    /// The id of an application.
+    #[error("the id {0}")]
+    Application(ApplicationId),
     /// A primary e-mail address.
     #[error("the e-mail address {0}")]
     Email(String),

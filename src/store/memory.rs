@@ -4,6 +4,7 @@
 //! Two processes with one of these each do not know of each other: a lock laid
 //! in one is not seen in the other, and each gives a guesser its own budget.
 
+mod applications;
 mod attempts;
 mod devices;
 mod directory;

@@ -10,6 +10,7 @@
 //! one engine type serves every store. A future that is dropped before it is
 //! done leaves the store whole: a transaction either happened or it did not.
 
+mod applications;
 mod bus;
 mod error;
 pub mod keyring;
@@ -37,11 +38,14 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
 
+pub use self::applications::{
+    ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
+};
 pub use self::bus::{Bus, LocalBus};
 pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS,
+    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::runs::{
     DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,
@@ -109,6 +113,9 @@ pub trait Directory: SessionStore {
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
 
+    /// Programs with rights of their own.
+    fn applications(&self) -> &dyn ApplicationStore;
+
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
 
@@ -156,8 +163,8 @@ pub trait Directory: SessionStore {
     /// ask many times a second. `None` if the store has no such number.
     fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
-    /// Forgets feed entries and expired sessions that are older than this, and
-    /// attempts that count no more, and says how many rows went. A follower that is further behind is
+    /// Forgets feed entries, expired sessions and ended tokens of applications that are
+    /// older than this, and attempts that count no more, and says how many rows went. A follower that is further behind is
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
@@ -167,6 +174,9 @@ pub trait Directory: SessionStore {
     /// Checks the audit log's chain from its first record to the head. The inner
     /// error names the first position that does not fit.
     fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>>;
+
+    /// A session by its public name, to see whose it is.
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>>;
 
     /// Makes an API token.
     fn create_token(
@@ -178,10 +188,14 @@ pub trait Directory: SessionStore {
     /// The token with this key, unless it was revoked.
     fn token(&self, key: SessionKey) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Tokens that are not revoked, of one owner or of all, oldest first.
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+    /// A token by its public name, to see whose it is.
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>>;
 
-    /// Revokes a token and tells the feed. `None` if there is no such token.
+    /// Tokens that are not revoked, of one owner or of all, oldest first.
+    fn tokens(&self, owner: Option<TokenOwner>)
+    -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>>;
+
+    /// Revokes a token, and tells the feed of an account's. `None` if there is no such token.
     fn revoke_token(
         &self,
         id: SessionId,

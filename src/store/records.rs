@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::account::{Account, AccountId, AccountKey, Details};
+use crate::domain::application::ApplicationId;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{DeviceId, Sighting};
 use crate::domain::event::Note;
@@ -203,13 +204,53 @@ pub struct FeedPage {
     pub pruned: bool,
 }
 
+/// Whose rights a token carries.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "there is nobody else")]
+pub enum TokenOwner {
+    /// A person's account.
+    Account(AccountId),
+    /// A program.
+    Application(ApplicationId),
+}
+
+impl TokenOwner {
+    /// The account, if it is one's.
+    pub const fn account(self) -> Option<AccountId> {
+        match self {
+            Self::Account(id) => Some(id),
+            Self::Application(_) => None,
+        }
+    }
+
+    /// The application, if it is one's.
+    pub const fn application(self) -> Option<ApplicationId> {
+        match self {
+            Self::Account(_) => None,
+            Self::Application(id) => Some(id),
+        }
+    }
+}
+
+impl From<AccountId> for TokenOwner {
+    fn from(id: AccountId) -> Self {
+        Self::Account(id)
+    }
+}
+
+impl From<ApplicationId> for TokenOwner {
+    fn from(id: ApplicationId) -> Self {
+        Self::Application(id)
+    }
+}
+
 /// An API token as it is stored.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ApiToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for; `*` for everything that its owner may do.
@@ -228,7 +269,7 @@ pub struct NewToken {
     /// The hash of the secret.
     pub key: SessionKey,
     /// Whose rights it carries.
-    pub owner: AccountId,
+    pub owner: TokenOwner,
     /// What people call it.
     pub name: String,
     /// What it may be used for.

@@ -19,6 +19,7 @@
 //! functions of one database. What is SQLite's alone is in `sqlite.rs`.
 
 mod accounts;
+mod applications;
 mod attempts;
 mod audit;
 mod db;
@@ -53,9 +54,9 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, RunStore, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditQuery, BoxFuture,
+    BrokenChain, Bus, Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount,
+    NewSession, NewToken, RunStore, SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -200,6 +201,10 @@ impl Directory for SqlDirectory {
         &self.keyring
     }
 
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.bus
     }
@@ -264,6 +269,10 @@ impl Directory for SqlDirectory {
         self.answered(self.follow_chain())
     }
 
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        self.answered(self.find_session_named(id))
+    }
+
     fn create_token(
         &self,
         new: NewToken,
@@ -276,7 +285,14 @@ impl Directory for SqlDirectory {
         self.answered(self.find_token(key))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        self.answered(self.find_token_named(id))
+    }
+
+    fn tokens(
+        &self,
+        owner: Option<TokenOwner>,
+    ) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
         self.answered(self.list_tokens(owner))
     }
 

@@ -1,9 +1,24 @@
 //! Reads the values of settings into their one spelling, or says what is wrong.
 
+use std::time::Duration;
+
+use crate::domain::length::{read_length, spell_length};
+
 pub(super) fn on_or_off(text: &str) -> Result<String, String> {
     match text {
         "on" | "off" => Ok(text.to_owned()),
         _ => Err("it is neither on nor off".to_owned()),
+    }
+}
+
+/// Reads a length of time that an access token can live.
+pub(super) fn lifetime(text: &str) -> Result<String, String> {
+    let length = read_length(text).ok_or("it is not a length of time")?;
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+    if (least..=most).contains(&length) {
+        Ok(spell_length(length))
+    } else {
+        Err("it is shorter than 1m or longer than 24h".to_owned())
     }
 }
 

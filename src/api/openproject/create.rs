@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use super::show::answer;
 use crate::admin::{Admin, Caller};
 use crate::api::body;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 
 pub(super) async fn user(
     State(admin): State<Admin>,
@@ -19,7 +19,7 @@ pub(super) async fn user(
     sent: Body,
 ) -> Result<Response, Refusal> {
     // A refusal alone, and no word of what else is wrong.
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::CreateUser)?;
     let sent = body::object(sent, false).await?;
     let mut draft = Draft::of_new(&sent, &caller);
     draft.check_taken(&admin, None).await?;

@@ -8,8 +8,8 @@ use super::user::{shown_name, status};
 use crate::admin::{Admin, AdminError, Caller, NewPerson, PersonChange};
 use crate::domain::account::Account;
 use crate::domain::login::Login;
+use crate::domain::operation::Operation;
 use crate::domain::password::Password;
-use crate::domain::permission::Permission;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 
@@ -71,7 +71,7 @@ impl Draft {
             draft.set_email(wanted);
         }
         draft.set_optional(sent, Some(account), caller);
-        draft.set_admin(sent, account.admin, account.id != caller.account.id, caller);
+        draft.set_admin(sent, account.admin, !caller.is(account.id), caller);
         draft.set_password(sent, caller);
         draft.set_status(sent, account, caller, now);
         draft
@@ -224,7 +224,7 @@ impl Draft {
         if wanted == status(account, now) {
             return;
         }
-        if !caller.rights.allow(Permission::ManageUsers) {
+        if !caller.rights.allow(Operation::UpdateUser) {
             return self.violations.push(Violation::read_only("status"));
         }
         self.show("status", wanted);

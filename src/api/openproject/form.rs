@@ -18,7 +18,7 @@ use super::user::status;
 use crate::admin::{Admin, Caller};
 use crate::api::body;
 use crate::domain::account::Account;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
 
 /// Each attribute: its name, its type, what people call it, whether a new user needs
@@ -40,7 +40,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     sent: Body,
 ) -> Result<Response, Refusal> {
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::CreateUser)?;
     let sent = body::object(sent, true).await?;
     let mut draft = Draft::of_new(&sent, &caller);
     draft.check_taken(&admin, None).await?;
@@ -70,11 +70,11 @@ fn writable_of_new(attribute: &str, caller: &Caller) -> bool {
 }
 
 fn writable_of_known(attribute: &str, account: &Account, caller: &Caller) -> bool {
-    let own = account.id == caller.account.id;
+    let own = caller.is(account.id);
     match attribute {
         "login" => false,
         "admin" => !own && caller.rights.administer(),
-        "status" => !own && caller.rights.allow(Permission::ManageUsers),
+        "status" => !own && caller.rights.allow(Operation::UpdateUser),
         _ => caller.rights.administer() || !is_for_administrators(attribute),
     }
 }

@@ -13,6 +13,7 @@ use super::user::User;
 use super::{USERS, filters, order};
 use crate::admin::{Admin, Caller};
 use crate::api::query::{encode, value};
+use crate::domain::operation::Operation;
 use crate::store::{AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction};
 
 /// How many users are on a page where nobody says, and at most.
@@ -38,9 +39,7 @@ pub(super) async fn users(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     // Who may not see the list learns nothing of how it is asked for.
-    caller
-        .rights
-        .require(crate::domain::permission::Permission::ViewUsers)?;
+    caller.rights.require(Operation::ListUsers)?;
     let wanted = Wanted::read(&query.unwrap_or_default()).map_err(Refusal::Query)?;
     let page = admin.search(&caller.actor(), wanted.search()).await?;
     let collection = wanted.collection(&admin, &caller, &page);
@@ -87,7 +86,10 @@ impl Wanted {
     fn collection(&self, admin: &Admin, caller: &Caller, page: &AccountPage) -> Value {
         let now = admin.now();
         let users = page.accounts.iter();
-        let elements: Vec<User<'_>> = users.map(|user| User::of(user, caller, now)).collect();
+        // Whoever may list sees what is listed.
+        let elements: Vec<User<'_>> = users
+            .map(|user| User::of(user, caller, true, now))
+            .collect();
         json!({
             "_type": "Collection",
             "total": page.total,

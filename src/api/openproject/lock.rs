@@ -10,7 +10,7 @@ use super::show::{Named, answer, find};
 use crate::admin::{Admin, Caller, UnlockKind};
 use crate::domain::account::Account;
 use crate::domain::lock::{End, Reason};
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
 
 pub(super) async fn lock(
@@ -20,7 +20,9 @@ pub(super) async fn lock(
 ) -> Result<Response, Refusal> {
     let account = find(&admin, &caller, named).await?;
     // Who may manage users may not lock them here, whatever they may do elsewhere.
-    caller.rights.require_administrator()?;
+    caller
+        .rights
+        .require_administrator_to(Operation::UpdateUser)?;
     let target = account.id.into();
     let locked = admin
         .lock(&caller.actor(), &target, End::Never, None)
@@ -45,12 +47,17 @@ pub(super) async fn unlock(
 fn kind_for(caller: &Caller, account: &Account, now: Timestamp) -> Result<UnlockKind, Refusal> {
     let locks = &account.locks;
     let (by_admin, out) = (locks.admin_lock_at(now).is_some(), locks.any_lockout_at(now));
-    let kind = match caller.rights.require_administrator() {
+    let kind = match caller
+        .rights
+        .require_administrator_to(Operation::UpdateUser)
+    {
         Ok(()) => UnlockKind::All,
         Err(refused) if by_admin && !out => return Err(refused.into()),
-        Err(_) => UnlockKind::Lockout,
+        Err(_) => {
+            caller.rights.require(Operation::UnlockUser)?;
+            UnlockKind::Lockout
+        }
     };
-    caller.rights.require(Permission::UnlockUsers)?;
     if locks.disablement.is_some() && !by_admin && !out {
         // They show as locked, and no unlock lets them in.
         return Err(Refusal::Transition);
@@ -64,7 +71,9 @@ pub(super) async fn delete_user(
     named: Named,
 ) -> Result<StatusCode, Refusal> {
     let account = find(&admin, &caller, named).await?;
-    caller.rights.require_administrator()?;
+    caller
+        .rights
+        .require_administrator_to(Operation::DeleteUser)?;
     let reason = Reason::try_from("deleted through the OpenProject API");
     let Ok(reason) = reason else { return Err(Refusal::Unavailable) };
     admin

@@ -12,6 +12,7 @@ use super::user::User;
 use crate::admin::{Admin, AdminError, Caller, Target};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::login::TypedLogin;
+use crate::domain::operation::Operation;
 
 /// What stands in an address: text, or bytes that name nobody.
 pub(super) type Named = Result<Path<String>, PathRejection>;
@@ -25,12 +26,13 @@ pub(super) async fn user(
     Ok(answer(StatusCode::OK, &admin, &account, &caller))
 }
 
-/// The user that is named: `me`, a number, or a login. If one person's login is
+/// The user that is named: `me`, a number, or a login. An application is no user, so
+/// nobody is its `me`. If one person's login is
 /// another's number, the number is meant.
 pub(super) async fn find(admin: &Admin, caller: &Caller, named: Named) -> Result<Account, Refusal> {
     let Ok(Path(name)) = named else { return Err(Refusal::NotFound) };
     if name == "me" {
-        return Ok(caller.account.clone());
+        return caller.account().cloned().ok_or(Refusal::NotFound);
     }
     if let Some(id) = number(&name)
         && let Some(found) = known(admin.account(&id.into()).await)?
@@ -65,5 +67,6 @@ pub(super) fn answer(
     account: &Account,
     caller: &Caller,
 ) -> Response {
-    Hal(status, User::of(account, caller, admin.now())).into_response()
+    let views = caller.rights.allow(Operation::ViewUser);
+    Hal(status, User::of(account, caller, views, admin.now())).into_response()
 }

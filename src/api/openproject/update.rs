@@ -9,10 +9,10 @@ use http::StatusCode;
 use super::draft::Draft;
 use super::refusal::{Refusal, Violation};
 use super::show::{Named, answer, find};
-use crate::admin::{Admin, AdminError, Caller};
+use crate::admin::{Admin, AdminError, Caller, Identity};
 use crate::api::body;
 use crate::domain::account::Account;
-use crate::domain::permission::Permission;
+use crate::domain::operation::Operation;
 use crate::domain::standing::Transition;
 
 pub(super) async fn user(
@@ -37,12 +37,14 @@ pub(super) async fn user(
 
 /// A refusal alone, and no word of what else is wrong.
 pub(super) fn may_change(caller: &Caller, account: &Account) -> Result<(), Refusal> {
-    if caller.account.id == account.id {
+    if caller.is(account.id) {
         return Ok(());
     }
-    caller.rights.require(Permission::ManageUsers)?;
+    caller.rights.require(Operation::UpdateUser)?;
     if account.admin {
-        caller.rights.require_administrator()?;
+        caller
+            .rights
+            .require_administrator_to(Operation::UpdateUser)?;
     }
     Ok(())
 }
@@ -62,8 +64,8 @@ fn as_violation(error: AdminError) -> Refusal {
 
 /// The caller, as they are after what they changed of themselves.
 fn seen_again(caller: Caller, account: &Account) -> Caller {
-    if caller.account.id == account.id {
-        Caller { account: account.clone(), ..caller }
+    if caller.is(account.id) {
+        Caller { identity: Identity::Account(Box::new(account.clone())), ..caller }
     } else {
         caller
     }

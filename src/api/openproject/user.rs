@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use super::USERS;
 use crate::admin::Caller;
 use crate::domain::account::Account;
-use crate::domain::permission::Permission;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 
@@ -47,11 +46,11 @@ struct Managed<'a> {
 }
 
 impl<'a> User<'a> {
-    /// As this caller sees this account now.
-    pub(super) fn of(account: &'a Account, caller: &Caller, now: Timestamp) -> Self {
-        let own = caller.account.id == account.id;
-        let views = caller.rights.allow(Permission::ViewUsers);
-        let views_all = caller.account.admin && views;
+    /// As this caller sees this account now; `views` says whether they may see others'
+    /// fields here.
+    pub(super) fn of(account: &'a Account, caller: &Caller, views: bool, now: Timestamp) -> Self {
+        let own = caller.is(account.id);
+        let views_all = caller.rights.are_administrators() && views;
         let time = |at| (own || views_all).then(|| written(at));
         Self {
             kind: "User",
@@ -127,7 +126,7 @@ fn links(account: &Account, caller: &Caller, now: Timestamp) -> Map<String, Valu
         "locked" => action("unlock", &lock, "Remove lock on", "delete"),
         _ => {}
     }
-    if caller.account.id != id {
+    if !caller.is(id) {
         action("delete", &own_href, "Delete", "delete");
     }
     links

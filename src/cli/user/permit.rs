@@ -13,7 +13,8 @@ pub(in crate::cli) struct Permit {
     #[command(flatten)]
     who: Who,
 
-    /// What they may do: users.view, users.unlock or users.manage; left out, nothing
+    /// What they may do: users.view, users.unlock, users.manage, settings.manage, audit.view,
+    /// tokens.manage or metrics.read; may be repeated; left out, nothing
     #[arg(long = "may", value_name = "PERMISSION")]
     may: Vec<Permission>,
 }

@@ -16,9 +16,10 @@ use crate::store::keyring::{AuditLink, Keyring};
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
-    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts, FeedCursor, FeedPage,
-    LocalBus, NewAccount, NewSession, NewToken, RunStore, SessionStore, StoreError,
+    AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
+    AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
+    FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken, RunStore, SessionStore,
+    StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -179,6 +180,10 @@ impl Directory for SingleProcessDirectory {
         &self.0.keyring
     }
 
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.0.bus
     }
@@ -306,6 +311,7 @@ impl Directory for SingleProcessDirectory {
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
         let expired = state.sessions.forget(before) + state.devices.prune(before);
+        let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
@@ -332,16 +338,17 @@ impl Directory for SingleProcessDirectory {
         now(Ok(Ok(state.audit.len() as u64)))
     }
 
+    fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
+        now(Ok(self.state().sessions.named(id)))
+    }
+
     fn create_token(
         &self,
         new: NewToken,
         note: Note,
     ) -> BoxFuture<'_, Result<ApiToken, StoreError>> {
         now(self.write(|state, at| {
-            if !state.accounts.contains_key(&new.owner) {
-                let missing = format!("there is no account {}", new.owner);
-                return Err(StoreError::unavailable(missing));
-            }
+            state.check_owner(new.owner)?;
             let token = ApiToken {
                 key: new.key,
                 owner: new.owner,
@@ -353,7 +360,7 @@ impl Directory for SingleProcessDirectory {
             };
             state.tokens.insert(token.key.id(), token.clone());
             state.feed.append(at, None);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            self.log(state, at, token.owner.account(), note, (None, None));
             Ok(token)
         }))
     }
@@ -367,7 +374,14 @@ impl Directory for SingleProcessDirectory {
             .cloned()))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
+    fn token_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
+        now(Ok(self.state().tokens.get(&id).cloned()))
+    }
+
+    fn tokens(
+        &self,
+        owner: Option<TokenOwner>,
+    ) -> BoxFuture<'_, Result<Vec<ApiToken>, StoreError>> {
         let state = self.state();
         let wanted = |token: &&ApiToken| owner.is_none_or(|owner| token.owner == owner);
         let mut tokens: Vec<ApiToken> = state.tokens.values().filter(wanted).cloned().collect();
@@ -382,8 +396,10 @@ impl Directory for SingleProcessDirectory {
     ) -> BoxFuture<'_, Result<Option<ApiToken>, StoreError>> {
         now(Ok(self.write(|state, at| {
             let token = state.tokens.remove(&id)?;
-            state.ends.append(at, id);
-            self.log(state, at, Some(token.owner), note, (None, None));
+            if token.owner.account().is_some() {
+                state.ends.append(at, id);
+            }
+            self.log(state, at, token.owner.account(), note, (None, None));
             Some(token)
         })))
     }

@@ -21,8 +21,15 @@ impl Held {
         self.0.get(&key).cloned()
     }
 
+    pub(super) fn named(&self, id: SessionId) -> Option<Session> {
+        self.0
+            .values()
+            .find(|session| session.key.id() == id)
+            .cloned()
+    }
+
     pub(super) fn end(&mut self, id: SessionId) -> Option<Session> {
-        let key = self.0.keys().find(|key| key.id() == id).copied()?;
+        let key = self.named(id)?.key;
         self.0.remove(&key)
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
+use crate::domain::application::{Application, ApplicationId};
 use crate::domain::event::AuditRecord;
 use crate::domain::login::{fold_email, folded};
 use crate::domain::session::SessionId;
@@ -14,7 +15,7 @@ use crate::store::memory::held::Held;
 use crate::store::memory::runs::Runs;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
-    StoreError, UniqueName,
+    StoreError, TokenOwner, UniqueName,
 };
 
 #[derive(Default)]
@@ -27,6 +28,7 @@ pub(super) struct State {
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
     pub(super) devices: Devices,
+    pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) runs: Runs,
@@ -102,6 +104,27 @@ impl State {
         accounts
             .filter(|account| account.is_active_admin(at))
             .count() as u64
+    }
+
+    pub(super) fn check_owner(&self, owner: TokenOwner) -> Result<(), StoreError> {
+        let missing = match owner {
+            TokenOwner::Account(id) if !self.accounts.contains_key(&id) => format!("account {id}"),
+            TokenOwner::Application(id) if !self.applications.contains_key(&id) => {
+                format!("application {id}")
+            }
+            _ => return Ok(()),
+        };
+        Err(StoreError::unavailable(format!("there is no {missing}")))
+    }
+
+    /// Forgets applications' tokens that ended before this, and says how many.
+    pub(super) fn prune_tokens(&mut self, before: Timestamp) -> u64 {
+        let held = self.tokens.len();
+        self.tokens.retain(|_, token| {
+            let over = token.expires_at.is_some_and(|end| end < before);
+            token.owner.application().is_none() || !over
+        });
+        (held - self.tokens.len()) as u64
     }
 
     pub(super) fn other_active_admins(&self, but: AccountId, at: Timestamp) -> u64 {

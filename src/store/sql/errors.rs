@@ -2,6 +2,8 @@
 
 use std::io;
 
+use sqlx::error::ErrorKind;
+
 use crate::store::StoreError;
 
 pub(super) type Fallible<T> = Result<T, Fault>;
@@ -41,6 +43,12 @@ impl Fault {
             Self::Store(error) => error,
             Self::Sql(error) => of_sql(what, error),
         }
+    }
+
+    /// Whether a value that must be unique was there already.
+    pub(super) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(error))
+            if error.kind() == ErrorKind::UniqueViolation)
     }
 }
 

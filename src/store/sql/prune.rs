@@ -44,10 +44,14 @@ const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
 const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
     (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
 
+/// Those of accounts stay, for their owners to see why a program stopped working.
+const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
+    (SELECT id FROM api_tokens WHERE application IS NOT NULL AND expires_at < $1 LIMIT $2)";
+
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES] {
+        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES, ENDED_TOKENS] {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

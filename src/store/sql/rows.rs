@@ -6,6 +6,7 @@ use sqlx::{Any, Decode, Row, Type};
 
 use super::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::application::{Application, ApplicationId};
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::{End, Lockout, Locks};
@@ -13,8 +14,8 @@ use crate::domain::login::{fold_email, folded};
 use crate::domain::session::{Session, SessionKey};
 use crate::domain::standing::{Generation, Lifecycle, Version};
 use crate::domain::time::Timestamp;
-use crate::store::ApiToken;
 use crate::store::keyring::AuditLink;
+use crate::store::{ApiToken, TokenOwner};
 
 /// The columns of an account, as [`account`] reads them.
 macro_rules! account_columns {
@@ -49,10 +50,18 @@ pub(super) use device_columns;
 /// The columns of a token, as [`token`] reads them.
 macro_rules! token_columns {
     () => {
-        "key, owner, name, scopes, created_at, expires_at, last_used_at"
+        "key, owner, application, name, scopes, created_at, expires_at, last_used_at"
     };
 }
 pub(super) use token_columns;
+
+/// The columns of an application, as [`application`] reads them.
+macro_rules! application_columns {
+    () => {
+        "id, name, secret, scopes, enabled, made_by, created_at, last_used_at"
+    };
+}
+pub(super) use application_columns;
 
 /// The columns of an audit record, as [`audit_record`] reads them.
 macro_rules! audit_columns {
@@ -130,13 +139,31 @@ pub(super) fn token(row: &AnyRow) -> Fallible<ApiToken> {
     let mut columns = Columns::of(row);
     Ok(ApiToken {
         key: columns.key()?,
-        owner: columns.account()?,
+        owner: columns.owner()?,
         name: columns.text()?,
         scopes: columns.json()?,
         created_at: columns.time()?,
         expires_at: columns.time_if_any()?,
         last_used_at: columns.time_if_any()?,
     })
+}
+
+pub(super) fn application(row: &AnyRow) -> Fallible<Application> {
+    let mut columns = Columns::of(row);
+    Ok(Application {
+        id: columns.word(application_id)?,
+        name: columns.text()?,
+        secret: columns.key()?,
+        scopes: columns.json()?,
+        enabled: columns.flag()?,
+        made_by: columns.text()?,
+        created_at: columns.time()?,
+        last_used_at: columns.time_if_any()?,
+    })
+}
+
+fn application_id(hex: &str) -> Option<ApplicationId> {
+    hex.parse().ok()
 }
 
 /// A record, and the link of the chain that it was written with.
@@ -200,6 +227,15 @@ impl<'r> Columns<'r> {
     pub(super) fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
         let number = self.get::<Option<i64>>()?;
         number.map(AccountId::try_from).transpose().map_err(damage)
+    }
+
+    /// An account or an application, and never both.
+    fn owner(&mut self) -> Fallible<TokenOwner> {
+        match (self.account_if_any()?, self.word_if_any(application_id)?) {
+            (Some(account), None) => Ok(account.into()),
+            (None, Some(application)) => Ok(application.into()),
+            _ => Err(Fault::damaged("a token belongs to an account or to an application")),
+        }
     }
 
     pub(super) fn time_if_any(&mut self) -> Fallible<Option<Timestamp>> {

@@ -53,6 +53,14 @@ impl SqlDirectory {
         Ok(session.filter(|session| session.key == key))
     }
 
+    pub(super) async fn find_session_named(&self, id: SessionId) -> Fallible<Option<Session>> {
+        let row = sqlx::query(BY_ID)
+            .bind(id.to_string())
+            .fetch_optional(self.db.readers())
+            .await?;
+        row.as_ref().map(rows::session).transpose()
+    }
+
     /// A person's own sign-out goes to the session feed alone, which says who did
     /// it: it takes no place in the audit chain, where it would queue behind every
     /// other change. What anybody else ends is a change like others.

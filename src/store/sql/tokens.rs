@@ -4,16 +4,18 @@ use serde::Serialize;
 use sqlx::Row;
 
 use super::SqlDirectory;
+use super::applications;
 use super::audit::Entry;
 use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::heads;
 use super::rows::{self, json, token_columns};
 use crate::domain::account::AccountId;
+use crate::domain::application::ApplicationId;
 use crate::domain::event::Note;
 use crate::domain::session::{SessionId, SessionKey};
 use crate::domain::time::Timestamp;
-use crate::store::{ApiToken, NewToken, StoreError};
+use crate::store::{ApiToken, NewToken, StoreError, TokenOwner};
 
 const BY_ID: &str = concat!("SELECT ", token_columns!(), " FROM api_tokens WHERE id = $1");
 
@@ -21,29 +23,42 @@ impl SqlDirectory {
     pub(super) async fn make_token(&self, new: NewToken, note: Note) -> Fallible<ApiToken> {
         let mut tx = self.db.write().await?;
         let head = heads::advance(&mut tx).await?;
-        owner_exists(&mut tx, new.owner).await?;
+        match new.owner {
+            TokenOwner::Account(id) => owner_exists(&mut tx, id).await?,
+            TokenOwner::Application(id) => applications::must_exist(&mut tx, id).await?,
+        }
         let token = born(new, self.clock.wall());
         insert(&mut tx, &token).await?;
         let after = Some(json(&Described::from(&token))?);
-        let entry = Entry { account: Some(token.owner), note, before: None, after };
+        let entry = Entry { account: token.owner.account(), note, before: None, after };
         self.record(&mut tx, head, token.created_at, entry).await?;
         self.commit(tx).await?;
         Ok(token)
     }
 
     pub(super) async fn find_token(&self, key: SessionKey) -> Fallible<Option<ApiToken>> {
-        let id = key.id().to_string();
-        let row = sqlx::query(BY_ID)
-            .bind(id)
-            .fetch_optional(self.db.readers())
-            .await?;
-        let token = row.as_ref().map(rows::token).transpose()?;
+        let token = self.find_token_named(key.id()).await?;
         Ok(token.filter(|token| token.key.is(&key)))
     }
 
-    pub(super) async fn list_tokens(&self, owner: Option<AccountId>) -> Fallible<Vec<ApiToken>> {
+    pub(super) async fn find_token_named(&self, id: SessionId) -> Fallible<Option<ApiToken>> {
+        let row = sqlx::query(BY_ID)
+            .bind(id.to_string())
+            .fetch_optional(self.db.readers())
+            .await?;
+        row.as_ref().map(rows::token).transpose()
+    }
+
+    pub(super) async fn list_tokens(&self, owner: Option<TokenOwner>) -> Fallible<Vec<ApiToken>> {
         let query = match owner {
-            Some(owner) => sqlx::query(concat!(
+            Some(TokenOwner::Application(owner)) => sqlx::query(concat!(
+                "SELECT ",
+                token_columns!(),
+                " FROM api_tokens WHERE application = $1 \
+                 ORDER BY created_at, id"
+            ))
+            .bind(owner.to_string()),
+            Some(TokenOwner::Account(owner)) => sqlx::query(concat!(
                 "SELECT ",
                 token_columns!(),
                 " FROM api_tokens WHERE owner = $1 \
@@ -72,9 +87,13 @@ impl SqlDirectory {
         .await?;
         let Some(token) = row.as_ref().map(rows::token).transpose()? else { return Ok(None) };
         let now = self.clock.wall();
-        heads::tell_end(&mut tx, id, token.owner, &note.actor, now).await?;
+        let account = token.owner.account();
+        // Gateways let no application in: there is nothing to be told.
+        if let Some(account) = account {
+            heads::tell_end(&mut tx, id, account, &note.actor, now).await?;
+        }
         let before = Some(json(&Described::from(&token))?);
-        let entry = Entry { account: Some(token.owner), note, before, after: None };
+        let entry = Entry { account, note, before, after: None };
         self.record(&mut tx, head, now, entry).await?;
         self.commit(tx).await?;
         Ok(Some(token))
@@ -121,6 +140,8 @@ impl SqlDirectory {
 #[derive(Serialize)]
 struct Described<'a> {
     id: SessionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<ApplicationId>,
     name: &'a str,
     scopes: &'a [String],
     expires_at: Option<Timestamp>,
@@ -128,8 +149,9 @@ struct Described<'a> {
 
 impl<'a> From<&'a ApiToken> for Described<'a> {
     fn from(token: &'a ApiToken) -> Self {
-        let ApiToken { key, name, scopes, expires_at, .. } = token;
-        Self { id: key.id(), name, scopes, expires_at: *expires_at }
+        let ApiToken { key, owner, name, scopes, expires_at, .. } = token;
+        let application = owner.application();
+        Self { id: key.id(), application, name, scopes, expires_at: *expires_at }
     }
 }
 
@@ -156,12 +178,14 @@ async fn owner_exists(tx: &mut Tx, owner: AccountId) -> Fallible<()> {
 
 async fn insert(tx: &mut Tx, token: &ApiToken) -> Fallible<()> {
     sqlx::query(
-        "INSERT INTO api_tokens (id, key, owner, name, scopes, created_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO api_tokens \
+         (id, key, owner, application, name, scopes, created_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(token.key.id().to_string())
     .bind(token.key.to_hex())
-    .bind(token.owner.get())
+    .bind(token.owner.account().map(AccountId::get))
+    .bind(token.owner.application().map(|id| id.to_string()))
     .bind(&token.name)
     .bind(json(&token.scopes)?)
     .bind(token.created_at.as_micros())

@@ -1,6 +1,7 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
+//! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
@@ -14,6 +15,9 @@
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
+
+#[doc = include_str!("manual/administration.md")]
+pub mod administration {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

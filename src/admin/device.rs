@@ -1,11 +1,20 @@
 //! Forgets known devices.
 
 use crate::admin::{Actor, Admin, AdminError, Target};
-use crate::domain::account::Account;
-use crate::domain::device::DeviceId;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{Action, Note};
 
 impl Admin {
+    /// The devices that an account's owner is known by, last used first.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn devices(&self, owner: AccountId) -> Result<Vec<Device>, AdminError> {
+        Ok(self.directory.devices(owner).await?)
+    }
+
     /// Forgets a device that an account's owner is known by: its next sign-in is a
     /// stranger's. Sessions on it go on, and no lockout spares them any more; when this
     /// returns, no request that begins later on this gate is spared.

@@ -38,7 +38,7 @@ mod update;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::{Action, Note};
@@ -105,7 +105,7 @@ pub struct Outcome {
 }
 
 /// What a change brings about that may not have been meant.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {

@@ -27,6 +27,7 @@
 //!
 //! | below | speaks | see |
 //! |---|---|---|
+//! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
@@ -35,6 +36,7 @@
 
 mod body;
 mod openproject;
+pub(crate) mod own;
 mod query;
 mod token;
 
@@ -56,6 +58,6 @@ impl Api {
 
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
-        openproject::router(self.admin)
+        openproject::router(self.admin.clone()).merge(own::router(self.admin))
     }
 }

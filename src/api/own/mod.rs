@@ -1,0 +1,93 @@
+//! Portcullis' own interface, `/admin/v1`: everything that administrators do, in our
+//! own words.
+//!
+//! What is asked in which order: who asks, whom it is about, whether it may be asked,
+//! what was sent. Whoever may not see people learns nothing of who there is.
+
+mod accounts;
+mod change;
+mod lists;
+mod problem;
+mod read;
+mod sessions;
+mod settings;
+mod tokens;
+pub(crate) mod view;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
+
+use self::problem::Problem;
+use crate::admin::Admin;
+use crate::api::token;
+
+/// What is said of every answer: it is about people, and for whoever asked.
+const HEADERS: [(HeaderName, &str); 2] =
+    [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+
+pub(super) fn router(admin: Admin) -> Router {
+    let routes = Router::new().merge(people()).merge(things());
+    Router::new()
+        .nest("/admin/v1", routes)
+        .route("/admin/v1/{*rest}", get(nothing).fallback(nothing))
+        .method_not_allowed_fallback(async || Problem::no_such_method())
+        .route_layer(from_fn_with_state(admin.clone(), admitted))
+        .with_state(admin)
+}
+
+/// Accounts, and what is done to them.
+fn people() -> Router<Admin> {
+    let account = get(accounts::show).patch(accounts::update);
+    Router::new()
+        .route("/me", get(accounts::me))
+        .route("/accounts", get(lists::accounts).post(accounts::create))
+        .route("/accounts/{who}", account)
+        .route("/accounts/{who}/lock", post(accounts::lock))
+        .route("/accounts/{who}/unlock", post(accounts::unlock))
+        .route("/accounts/{who}/disable", post(accounts::disable))
+        .route("/accounts/{who}/enable", post(accounts::enable))
+        .route("/accounts/{who}/sign-out", post(accounts::sign_out))
+        .route("/accounts/{who}/password", post(accounts::set_password))
+        .route("/accounts/{who}/sessions", get(sessions::of_account))
+        .route("/accounts/{who}/devices", get(sessions::devices))
+        .route("/accounts/{who}/devices/{id}", delete(sessions::forget_device))
+        .route("/sessions/{id}", delete(sessions::end))
+}
+
+/// What is no account.
+fn things() -> Router<Admin> {
+    let setting = get(settings::show)
+        .put(settings::set)
+        .delete(settings::reset);
+    Router::new()
+        .route("/settings", get(settings::list))
+        .route("/settings/{name}", setting)
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", delete(tokens::revoke))
+}
+
+/// Lets those through whom a token says something of.
+async fn admitted(State(admin): State<Admin>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    let mut answer = match token::caller(&admin, &head).await {
+        Ok(caller) => {
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
+        }
+        Err(stranger) => Problem::from(stranger).into_response(),
+    };
+    for (name, value) in HEADERS {
+        let value = HeaderValue::from_static(value);
+        answer.headers_mut().entry(name).or_insert(value);
+    }
+    answer
+}
+
+async fn nothing() -> Problem {
+    Problem::no_such_address()
+}

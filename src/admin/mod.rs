@@ -17,6 +17,7 @@ mod address;
 mod application;
 mod audit;
 mod authenticate;
+mod bulk;
 mod client;
 mod delete;
 mod device;
@@ -55,6 +56,10 @@ pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::application::CreatedApplication;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
+pub use self::bulk::{
+    AdminWish, BulkChange, BulkItem, BulkPreview, BulkRequest, BulkRun, Chosen, DisableWish,
+    LockWish, Refusal, Refused, Selection,
+};
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;

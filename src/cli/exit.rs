@@ -137,6 +137,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
+        | AdminError::NoSuchRun { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
         AdminError::DocumentTooLarge { .. }
@@ -148,6 +149,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
+        | AdminError::Selection { .. }
         | AdminError::NoScope
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
@@ -167,6 +169,8 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
+        | AdminError::RunState { .. }
+        | AdminError::RunUndone { .. }
         | AdminError::Yourself { .. } => Exit::Refused,
     }
 }
@@ -180,6 +184,7 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::ApplicationDisabled { id } => format!("application enable {id}"),
         AdminError::NoSuchApplication { .. } => "application list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
+        AdminError::NoSuchRun { .. } => "run list".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),

@@ -82,6 +82,12 @@ actions! {
     DeviceLockedOut => "device.locked_out",
     /// A password was set.
     PasswordSet => "password.set",
+    /// A change of many accounts was begun.
+    RunBegun => "run.begun",
+    /// A change of many accounts was stopped.
+    RunCancelled => "run.cancelled",
+    /// A change of many accounts that was stopped goes on.
+    RunResumed => "run.resumed",
     /// One session was ended.
     SessionEnded => "session.ended",
     /// All sessions of an account were ended.

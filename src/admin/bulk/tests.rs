@@ -1,0 +1,1 @@
+//! Runs, tried on a directory in memory.

@@ -5,6 +5,7 @@
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
+//! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
@@ -42,6 +43,9 @@ pub mod logging {}
 
 #[doc = include_str!("manual/metrics.md")]
 pub mod metrics {}
+
+#[doc = include_str!("manual/oauth.md")]
+pub mod oauth {}
 
 #[doc = include_str!("manual/openproject.md")]
 pub mod openproject {}

@@ -3,10 +3,11 @@
 use crate::admin::person::shown_name;
 use crate::admin::rights::Receiver;
 use crate::admin::token::{random, worded};
-use crate::admin::{Actor, Admin, AdminError, CreatedToken, TokenRequest};
+use crate::admin::{Actor, Admin, AdminError, CreatedToken, Rights, TokenRequest};
 use crate::domain::application::{Application, ApplicationId, ApplicationSecret};
 use crate::domain::event::{Action, Note};
 use crate::domain::operation::Operation;
+use crate::domain::scope::Scopes;
 use crate::store::{ApiToken, ApplicationEdit, NewApplication};
 
 /// The longest name of an application, in characters.
@@ -291,16 +292,16 @@ fn scopes_of_application(actor: &Actor, scopes: Vec<String>) -> Result<Vec<Strin
 
 /// Refuses who may not do all that these are for.
 fn require_all_of(actor: &Actor, scopes: &[String]) -> Result<(), AdminError> {
-    let give = |rights: &crate::admin::Rights| rights.require_giving(scopes, Receiver::Application);
+    let give = |rights: &Rights| rights.require_giving(scopes, Receiver::Application);
     actor.rights().map_or(Ok(()), give)
 }
 
 /// Refuses what an application may not do.
 pub(super) fn within(application: &Application, scopes: &[String]) -> Result<(), AdminError> {
-    let may = crate::domain::scope::Scopes::of(&application.scopes);
+    let may = Scopes::of(&application.scopes);
     let beyond = scopes
         .iter()
-        .find(|scope| !may.include(&crate::domain::scope::Scopes::of([*scope])));
+        .find(|scope| !may.include(&Scopes::of([*scope])));
     match beyond {
         None => Ok(()),
         Some(scope) => Err(AdminError::BeyondApplication { scope: scope.clone() }),

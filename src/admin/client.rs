@@ -14,7 +14,7 @@ use crate::domain::application::{Application, ApplicationId, ApplicationSecret};
 use crate::domain::event::Action;
 use crate::domain::length::read_length;
 use crate::domain::operation::Operation;
-use crate::domain::scope::{EVERYTHING, Scopes};
+use crate::domain::scope::Scopes;
 use crate::domain::secret::TokenSecret;
 use crate::domain::time::Timestamp;
 use crate::store::{ApiToken, TokenOwner};
@@ -109,9 +109,9 @@ impl Admin {
         Ok(Ok(Client { application, from }))
     }
 
-    /// Gives an application an access token for these scopes; where none are named, for
-    /// all that it may. It ends by itself, as the setting `tokens.lifetime`
-    /// says.
+    /// Gives an application an access token for these scopes, and says how long it lives;
+    /// where none are named, it is for all that the application may. It ends by itself, as
+    /// the setting `tokens.lifetime` says.
     ///
     /// # Errors
     ///
@@ -121,14 +121,15 @@ impl Admin {
         &self,
         client: &Client,
         scopes: Vec<String>,
-    ) -> Result<CreatedToken, AdminError> {
+    ) -> Result<(CreatedToken, Duration), AdminError> {
         let lifetime = self.token_lifetime().await?;
         let scopes = if scopes.is_empty() { client.application.scopes.clone() } else { scopes };
         let expires_at = Some(self.now().after(lifetime));
         let request = TokenRequest { name: String::new(), scopes, expires_at };
         let (secret, new) = self.new_token(client.application.id.into(), request)?;
         within(&client.application, &new.scopes)?;
-        self.store_token(&client.actor(), secret, new).await
+        let created = self.store_token(&client.actor(), secret, new).await?;
+        Ok((created, lifetime))
     }
 
     /// Revokes a token of the application that asks.
@@ -203,15 +204,20 @@ impl Admin {
     }
 }
 
+/// The words of the token that its application is for, and those of the application that
+/// the token is for.
 fn scopes_now(token: &ApiToken, owner: &Identity) -> Vec<String> {
     let Identity::Application(application) = owner else { return token.scopes.clone() };
-    if token.scopes.iter().any(|scope| scope == EVERYTHING) {
-        return application.scopes.clone();
-    }
-    let may = Scopes::of(&application.scopes);
-    let kept = token
-        .scopes
-        .iter()
-        .filter(|scope| may.include(&Scopes::of([*scope])));
-    kept.cloned().collect()
+    let within = |words: &[String], whole: &[String]| {
+        let whole = Scopes::of(whole);
+        let kept = words
+            .iter()
+            .filter(|word| whole.include(&Scopes::of([*word])));
+        kept.cloned().collect::<Vec<_>>()
+    };
+    let mut scopes = within(&token.scopes, &application.scopes);
+    scopes.extend(within(&application.scopes, &token.scopes));
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
 }

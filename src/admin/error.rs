@@ -62,6 +62,12 @@ pub enum AdminError {
         /// The instant of the decision.
         now: Timestamp,
     },
+    /// More scopes than anybody needs.
+    #[error("there are more than {max} scopes: name fewer, or * for everything")]
+    TooManyScopes {
+        /// How many there can be.
+        max: usize,
+    },
     /// Whoever asks may not do this.
     #[error("this needs the permission {permission}: ask an administrator for it")]
     Forbidden {

@@ -360,7 +360,7 @@ mod tests {
             );
             prop_assert_eq!(
                 to(Receiver::Application),
-                all && !(everything && !(whole && admin)) && !(other && !whole)
+                all && !(everything && !(whole && admin)) && (whole || !other)
             );
             if to(Receiver::Application) {
                 let made = Rights::of_application(&application(

@@ -13,6 +13,9 @@ use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::store::{ApiToken, NewToken, TokenOwner};
 
+/// The most scopes of a token or an application.
+const MAX_SCOPES: usize = 100;
+
 /// The longest name of a token, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
@@ -187,6 +190,9 @@ pub(super) fn worded(mut scopes: Vec<String>) -> Result<Vec<String>, AdminError>
     }
     scopes.sort_unstable();
     scopes.dedup();
+    if scopes.len() > MAX_SCOPES {
+        return Err(AdminError::TooManyScopes { max: MAX_SCOPES });
+    }
     Ok(scopes)
 }
 

@@ -1,8 +1,8 @@
-//! Bodies that are JSON objects.
+//! Bodies, and those that are JSON objects.
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 
@@ -23,11 +23,16 @@ pub(super) enum NoObject {
     Malformed,
 }
 
-/// Reads a body. An empty one is an object without anything in it where `may_lack`.
-pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
+/// Reads a body as it is.
+pub(super) async fn bytes(body: Body) -> Result<Bytes, NoObject> {
     let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, MAX_BODY).collect());
     let read = reading.await.map_err(|_| NoObject::TooSlow)?;
-    let bytes = read.map_err(|error| unread(&*error))?.to_bytes();
+    Ok(read.map_err(|error| unread(&*error))?.to_bytes())
+}
+
+/// Reads a body. An empty one is an object without anything in it where `may_lack`.
+pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
+    let bytes = bytes(body).await?;
     if may_lack && bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }

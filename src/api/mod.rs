@@ -2,7 +2,8 @@
 //!
 //! Each dialect translates: what is done, and whether it may be, is decided by
 //! [`Admin`], and written to the audit log with whoever asked and where from. All
-//! take the same API tokens, which `portcullis token create` makes.
+//! take the same tokens, which `portcullis token create` makes and applications get by
+//! themselves.
 //!
 //! ```
 //! use axum::{Router, body::Body};
@@ -28,6 +29,7 @@
 //! | below | speaks | see |
 //! |---|---|---|
 //! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
+//! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
@@ -35,6 +37,7 @@
 //! that only administrators reach, and behind TLS: tokens are secrets.
 
 mod body;
+mod oauth;
 mod openproject;
 pub(crate) mod own;
 mod query;
@@ -58,6 +61,9 @@ impl Api {
 
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
-        openproject::router(self.admin.clone()).merge(own::router(self.admin))
+        Router::new()
+            .merge(openproject::router(self.admin.clone()))
+            .merge(oauth::router(self.admin.clone()))
+            .merge(own::router(self.admin))
     }
 }

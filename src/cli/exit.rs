@@ -151,6 +151,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidSetting { .. }
         | AdminError::Selection { .. }
         | AdminError::NoScope
+        | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,

@@ -11,6 +11,8 @@ mod hostile;
 mod lists;
 mod locks;
 mod manual;
+mod oauth;
+mod own;
 mod tokens;
 mod users;
 

@@ -576,7 +576,16 @@ fn tokens_are_listed_and_revoked() {
     let json = host.json(&args);
     assert_eq!(fields(&json), ["secret", "token"].into());
     let token = &json["token"];
-    let expected = ["created_at", "expires_at", "id", "last_used_at", "name", "owner", "scopes"];
+    let expected = [
+        "application",
+        "created_at",
+        "expires_at",
+        "id",
+        "last_used_at",
+        "name",
+        "owner",
+        "scopes",
+    ];
     assert_eq!(fields(token), expected.into());
     let id = token["id"].as_str().expect("an id");
     host.run(&["token", "list", "--owner", "bob"])
@@ -590,6 +599,100 @@ fn tokens_are_listed_and_revoked() {
         .fails(3, &["no token", "try: portcullis token list"]);
     host.run(&["token", "revoke", "x"])
         .fails(2, &["32 hexadecimal digits"]);
+}
+
+#[test]
+fn applications_are_administered() {
+    let host = Host::with_people();
+    host.run(&["application", "list"])
+        .done()
+        .says("portcullis application add NAME --scope SCOPE");
+    host.run(&["application", "add", "hr"])
+        .fails(2, &["--scope"]);
+    host.run(&["application", "add", "hr", "--scope", "a b"])
+        .fails(2, &["is not a scope"]);
+    let added = host
+        .run(&["application", "add", "hr sync", "--scope", "users.view", "--scope", "users.unlock"])
+        .done();
+    let lines: Vec<&str> = added.out.lines().collect();
+    let [id, secret] = lines[..] else { panic!("{}", added.out) };
+    let (id, secret) = (
+        id.strip_prefix("client_id=").expect("an id").to_owned(),
+        secret
+            .strip_prefix("client_secret=")
+            .expect("a secret")
+            .to_owned(),
+    );
+    assert!(secret.starts_with("pcs_") && secret.len() == 47, "{secret}");
+    assert!(added.err.contains("not shown again") && !added.err.contains(&secret[4..]));
+    let json = host.json(&["application", "add", "other", "--scope", "internal_user_mgt_update"]);
+    assert_eq!(fields(&json), ["application", "client_id", "client_secret"].into());
+    let expected =
+        ["created_at", "enabled", "id", "last_used_at", "made_by", "name", "scopes"].into();
+    assert_eq!(fields(&json["application"]), expected);
+    let all = host.json(&["application", "list"]);
+    assert_eq!(all["applications"].as_array().expect("a list").len(), 2);
+    for said in [&["application", "list"][..], &["audit", "--json"], &["application", "show", &id]]
+    {
+        assert!(!host.run(said).done().out.contains(&secret[4..]), "{said:?}");
+    }
+
+    let args = ["token", "create", "--application", &id, "--scope", "internal_user_mgt_list"];
+    let token = host.json(&args);
+    assert_eq!(
+        (&token["token"]["application"], &token["token"]["owner"]),
+        (&id.as_str().into(), &Value::Null)
+    );
+    let made = host.run(&args).done();
+    assert!(
+        made.err
+            .contains("The admin address takes it, and no other."),
+        "{}",
+        made.err
+    );
+    host.run(&["token", "create", "--application", &id, "--scope", "users.manage"])
+        .fails(4, &["the application is not for"]);
+    host.run(&["token", "create", "--application", &id, "--owner", "bob"])
+        .fails(2, &["cannot be used with"]);
+    host.run(&["token", "create"]).fails(2, &["--owner"]);
+    host.run(&["token", "list"])
+        .done()
+        .says(&format!("app:{id}"));
+    let of = |args: &[&str]| host.json(args)["tokens"].as_array().expect("a list").len();
+    assert_eq!(of(&["token", "list", "--application", &id]), 2);
+    assert_eq!(of(&["token", "list", "--owner", "bob"]), 0);
+    host.run(&["application", "show", &id])
+        .done()
+        .says("hr sync is enabled.")
+        .says("Scopes         users.unlock users.view")
+        .says("internal_user_mgt_list");
+    host.run(&["token", "revoke", token["token"]["id"].as_str().expect("an id")])
+        .done()
+        .says("is revoked");
+
+    host.run(&["application", "scope", &id, "--scope", "users.view"])
+        .done()
+        .says("hr sync may users.view now");
+    host.run(&["application", "scope", &id, "--scope", "users.view"])
+        .done()
+        .says("nothing was changed");
+    host.run(&["application", "disable", &id])
+        .done()
+        .says(&format!("portcullis application enable {id}"));
+    assert_eq!(host.json(&["application", "disable", &id])["changed"], false);
+    host.run(&["token", "create", "--application", &id])
+        .fails(4, &["is disabled", &format!("try: portcullis application enable {id}")]);
+    assert_eq!(host.json(&["application", "enable", &id])["changed"], true);
+    let rotated = host.json(&["application", "rotate", &id]);
+    assert_ne!(rotated["client_secret"], secret.as_str());
+    assert_eq!(of(&["token", "list", "--application", &id]), 0, "they went with the secret");
+    let removed = host.json(&["application", "remove", &id]);
+    assert_eq!(removed["removed"], true);
+    host.run(&["application", "show", &id])
+        .fails(3, &["no application", "try: portcullis application list"]);
+    host.run(&["application", "show", "x"])
+        .fails(2, &["16 hexadecimal digits"]);
+    host.run(&["audit"]).done().says("application.removed");
 }
 
 #[test]
@@ -676,6 +779,16 @@ fn a_closed_pipe_is_no_accident() {
         .into();
     assert_eq!(created.code, Some(1), "{}", created.err);
     assert_eq!(host.json(&["token", "list"])["tokens"], serde_json::json!([]));
+    let args = ["application", "add", "hr", "--scope", "users.view"];
+    let added: Ran = host
+        .command(&args)
+        .stdout(closed())
+        .output()
+        .expect("the program")
+        .into();
+    assert_eq!(added.code, Some(1), "{}", added.err);
+    let all = host.json(&["application", "list"]);
+    assert_eq!(all["applications"], serde_json::json!([]));
 }
 
 #[test]

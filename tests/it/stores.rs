@@ -2,6 +2,7 @@
 //! suffer.
 
 mod accounts;
+mod applications;
 mod attempts;
 mod audit;
 mod children;
@@ -106,6 +107,13 @@ macro_rules! suite {
                 a_token_is_made_found_and_revoked
                 the_last_use_of_a_token_is_noted
                 settings_are_kept;
+            applications:
+                an_application_is_made_found_and_removed
+                an_application_is_changed_whole_or_not_at_all
+                a_token_belongs_to_an_account_or_an_application
+                tokens_go_with_their_application
+                ended_tokens_of_applications_are_pruned
+                a_session_is_found_by_its_name;
             attempts:
                 exactly_the_limit_is_granted
                 many_accounts_do_not_meet

@@ -60,7 +60,7 @@ impl Draft {
     ) -> Self {
         let mut draft = Self::default();
         draft.keep(sent, "name", |name| name == shown_name(account));
-        draft.keep(sent, "login", |name| login(name).is_ok_and(|login| login == account.login));
+        draft.set_known_login(sent, account, caller);
         let (first, last) = account.names();
         draft.set_known_name(sent, ("firstName", first), PersonChange::first_name);
         draft.set_known_name(sent, ("lastName", last), PersonChange::last_name);
@@ -131,6 +131,21 @@ impl Draft {
                 self.set_name(attribute, name.unwrap_or(&made), set);
             }
         }
+    }
+
+    /// People are renamed by whoever manages them, and not by themselves.
+    fn set_known_login(&mut self, sent: &Sent, account: &Account, caller: &Caller) {
+        let Some(wanted) = self.take(text(sent, "login")).flatten() else { return };
+        let Some(wanted) = self.take(login(wanted)) else { return };
+        if wanted == account.login {
+            return;
+        }
+        if caller.is(account.id) || !caller.rights.allow(Operation::UpdateUser) {
+            return self.violations.push(Violation::read_only("login"));
+        }
+        self.show("login", wanted.as_str());
+        self.login = Some(wanted.clone());
+        self.change.login(wanted);
     }
 
     fn set_known_name(&mut self, sent: &Sent, (name, known): (&'static str, &str), set: SetText) {

@@ -31,10 +31,12 @@ const HEADERS: [(HeaderName, &str); 2] =
     [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
 
 pub(super) fn router(admin: Admin) -> Router {
-    let routes = Router::new().merge(people()).merge(things());
+    let nothing = get(nothing).fallback(nothing);
     Router::new()
-        .nest("/admin/v1", routes)
-        .route("/admin/v1/{*rest}", get(nothing).fallback(nothing))
+        .nest("/admin/v1", people().merge(things()))
+        .route("/admin/v1", nothing.clone())
+        .route("/admin/v1/", nothing.clone())
+        .route("/admin/v1/{*rest}", nothing)
         .method_not_allowed_fallback(async || Problem::no_such_method())
         .route_layer(from_fn_with_state(admin.clone(), admitted))
         .with_state(admin)

@@ -40,7 +40,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, word, title, detail: sentence(detail.into()), scope: None }
+        Self { status, word, title, detail: sentence(&detail.into()), scope: None }
     }
 
     /// What was sent can't be so.
@@ -209,7 +209,7 @@ fn challenge(word: &str, scope: Option<Permission>) -> Option<HeaderValue> {
         .ok()
 }
 
-fn sentence(words: String) -> String {
+fn sentence(words: &str) -> String {
     let mut chars = words.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let end = if words.ends_with('.') { "" } else { "." };

@@ -33,7 +33,8 @@ pub(in crate::cli) struct Add {
     #[arg(long)]
     admin: bool,
 
-    /// What they may do to others' accounts: users.view, users.unlock or users.manage
+    /// What they may do beside looking after themselves: users.manage, or another that `user permit`
+    /// names; may be repeated
     #[arg(long = "may", value_name = "PERMISSION", conflicts_with = "admin")]
     may: Vec<Permission>,
 

@@ -153,6 +153,7 @@ prop_compose! {
         branding in (option::of(line()), option::of(line())),
         accent in option::of("#[0-9a-f]{6}|#[0-9a-f]{3}"),
         help in option::of("(https?://|mailto:)[!-~]{1,20}"),
+        lifetime in option::of(60..=86_400_u64),
         (deletion, disabling) in any::<(Option<bool>, Option<bool>)>(),
     ) -> Written {
         let mut written = Written::default();
@@ -171,6 +172,7 @@ prop_compose! {
         (written.branding.name, written.branding.contact) = branding;
         written.branding.accent = accent.map(Colour);
         written.branding.support_url = help.map(SupportUrl);
+        written.tokens.lifetime = lifetime.map(Length::secs);
         (written.accounts.deletion, written.accounts.disabling) = (deletion, disabling);
         written
     }

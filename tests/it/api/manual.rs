@@ -1,16 +1,26 @@
-//! The manual's page, held to what the program does.
+//! The manual's pages, held to what the program does.
 
 use std::process::Command;
 
 use crate::readme::{free_address, run_transcript};
 use crate::support::{Example, portcullis};
 
-const MANUAL: &str = include_str!("../../../src/manual/openproject.md");
+const OPENPROJECT: &str = include_str!("../../../src/manual/openproject.md");
+const OAUTH: &str = include_str!("../../../src/manual/oauth.md");
 
-/// Over a real directory, in the program as people start it.
 #[test]
 fn its_transcript_is_what_the_commands_print() {
-    let (_, transcript) = MANUAL
+    runs_as_written(OPENPROJECT);
+}
+
+#[test]
+fn its_transcript_of_applications_is_what_the_commands_print() {
+    runs_as_written(OAUTH);
+}
+
+/// Over a real directory, in the program as people start it.
+fn runs_as_written(manual: &str) {
+    let (_, transcript) = manual
         .split_once("<!-- transcript -->\n```console\n")
         .expect("a transcript");
     let (transcript, _) = transcript.split_once("```").expect("an end");

@@ -245,16 +245,36 @@ async fn a_whole_user_is_taken_back() {
 
 /// OpenProject gives a user another login; here a login is for ever.
 #[tokio::test]
-async fn differs_a_login_is_for_ever_and_a_name_follows_its_parts() {
+async fn differs_a_former_login_is_nobody_elses_and_a_name_follows_its_parts() {
     let stand = Stand::new().await;
     stand.person("ada").await;
-    for (sent, attribute) in [("login", "login"), ("name", "name")] {
+    let answer = stand
+        .patch(&stand.a, "/users/ada", json!({ "name": "Countess" }))
+        .await;
+    answer.is_error(422, "PropertyIsReadOnly");
+    assert_eq!(answer.wrong(), ["name"]);
+    let renamed = json!({ "login": "countess" });
+    let answer = stand.patch(&stand.a, "/users/ada", renamed).await;
+    answer.is_user("active");
+    assert_eq!(answer.body["login"], "countess");
+    stand
+        .get(&stand.a, "/users/ada")
+        .await
+        .is_error(404, "NotFound");
+    let taken = stand.post(&stand.a, "/users", super::complete("ada")).await;
+    assert_eq!(taken.wrong(), ["login"]);
+    stand.person("grace").await;
+    for taken in ["ada", "countess", "COUNTESS"] {
         let answer = stand
-            .patch(&stand.a, "/users/ada", json!({ sent: "Countess" }))
+            .patch(&stand.a, "/users/grace", json!({ "login": taken }))
             .await;
-        answer.is_error(422, "PropertyIsReadOnly");
-        assert_eq!(answer.wrong(), [attribute]);
+        assert_eq!(answer.wrong(), ["login"], "{taken}: {}", answer.text);
     }
+    let u = stand.who_may("u", None).await;
+    let own = stand
+        .patch(&u.secret, "/users/me", json!({ "login": "root.2" }))
+        .await;
+    own.is_error(422, "PropertyIsReadOnly");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
+use portcullis::domain::application::{Application, ApplicationId};
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
 use portcullis::domain::event::{AuditRecord, Note};
@@ -13,9 +14,10 @@ use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditQuery, BoxFuture, BrokenChain, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount, NewSession,
-    NewToken, RunStore, SessionStore, StoreError,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditQuery, BoxFuture,
+    BrokenChain, Bus, Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor,
+    FeedPage, NewAccount, NewApplication, NewSession, NewToken, RunStore, SessionStore, StoreError,
+    TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -161,6 +163,36 @@ impl SessionStore for Faulty {
     }
 }
 
+impl ApplicationStore for Faulty {
+    fn create_application(&self, new: NewApplication, note: Note) -> Answer<'_, Application> {
+        self.via("create_application", move |inner| inner.create_application(new, note))
+    }
+
+    fn application(&self, id: ApplicationId) -> Answer<'_, Option<Application>> {
+        self.via("application", move |inner| inner.application(id))
+    }
+
+    fn applications(&self) -> Answer<'_, Vec<Application>> {
+        self.via("applications", ApplicationStore::applications)
+    }
+
+    fn change_application<'a>(
+        &'a self,
+        id: ApplicationId,
+        decide: DecideApplication<'a>,
+    ) -> Answer<'a, Option<Application>> {
+        self.via("change_application", move |inner| inner.change_application(id, decide))
+    }
+
+    fn remove_application(&self, id: ApplicationId, note: Note) -> Answer<'_, Option<Application>> {
+        self.via("remove_application", move |inner| inner.remove_application(id, note))
+    }
+
+    fn touch_application(&self, id: ApplicationId, at: Timestamp) -> Answer<'_, ()> {
+        self.via("touch_application", move |inner| inner.touch_application(id, at))
+    }
+}
+
 impl Directory for Faulty {
     fn clock(&self) -> &Clock {
         self.inner.clock()
@@ -168,6 +200,10 @@ impl Directory for Faulty {
 
     fn keyring(&self) -> &Keyring {
         self.inner.keyring()
+    }
+
+    fn applications(&self) -> &dyn ApplicationStore {
+        self
     }
 
     fn bus(&self) -> &dyn Bus {
@@ -226,6 +262,14 @@ impl Directory for Faulty {
         self.via("verify_audit", Directory::verify_audit)
     }
 
+    fn session_named(&self, id: SessionId) -> Answer<'_, Option<Session>> {
+        self.via("session_named", move |inner| inner.session_named(id))
+    }
+
+    fn token_named(&self, id: SessionId) -> Answer<'_, Option<ApiToken>> {
+        self.via("token_named", move |inner| inner.token_named(id))
+    }
+
     fn create_token(&self, new: NewToken, note: Note) -> Answer<'_, ApiToken> {
         self.via("create_token", |inner| inner.create_token(new, note))
     }
@@ -234,7 +278,7 @@ impl Directory for Faulty {
         self.via("token", move |inner| inner.token(key))
     }
 
-    fn tokens(&self, owner: Option<AccountId>) -> Answer<'_, Vec<ApiToken>> {
+    fn tokens(&self, owner: Option<TokenOwner>) -> Answer<'_, Vec<ApiToken>> {
         self.via("tokens", move |inner| inner.tokens(owner))
     }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis::store::sql::{SqlAttempts, SqlDirectory};
-use portcullis::store::{Directory, StoreError};
+use portcullis::store::{Directory, StoreError, TokenOwner};
 use tempfile::TempDir;
 
 use super::sqlite::{outsider, run};
@@ -74,6 +74,10 @@ async fn an_older_schema_is_brought_up() {
         "INSERT INTO heads (stream, position, pruned, link, accounts) \
          SELECT stream, position, pruned, link, accounts FROM newer.heads",
         &format!("INSERT INTO accounts ({columns}) SELECT {columns} FROM newer.accounts"),
+        "INSERT INTO api_tokens (id, key, owner, name, scopes, created_at, expires_at, last_used_at) \
+         VALUES ('0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', \
+         '0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 7, 'ci', \
+         '[\"users.view\"]', 5, NULL, 6)",
         "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
     ] {
         run(&mut conn, copy).await;
@@ -90,6 +94,17 @@ async fn an_older_schema_is_brought_up() {
     };
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
+    let tokens = directory.tokens(None).await.expect("answers");
+    let [token] = &tokens[..] else { panic!("{tokens:?}") };
+    assert_eq!((token.owner, token.name.as_str()), (of_account(7), "ci"));
+    assert_eq!(token.scopes, ["users.view"]);
+    let times = [Some(token.created_at), token.expires_at, token.last_used_at];
+    let micros = |micros| Some(portcullis::Timestamp::from_micros(micros));
+    assert_eq!(times, [micros(5), None, micros(6)]);
+}
+
+fn of_account(number: i64) -> TokenOwner {
+    TokenOwner::Account(number.try_into().expect("a number"))
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ pub(super) async fn ends_of_sessions_are_told(world: World) {
     }
     let owner = add(directory, person("owner")).await.id;
     let (name, scopes) = ("backup".to_owned(), vec!["*".to_owned()]);
-    let new = NewToken { key: key(99), owner, name, scopes, expires_at: None };
+    let new = NewToken { key: key(99), owner: owner.into(), name, scopes, expires_at: None };
     directory
         .create_token(new, note(Action::TokenCreated))
         .await

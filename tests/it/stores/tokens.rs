@@ -2,7 +2,7 @@
 
 use portcullis::domain::account::AccountId;
 use portcullis::domain::event::Action;
-use portcullis::store::{ApiToken, NewToken};
+use portcullis::store::{ApiToken, NewToken, TokenOwner};
 
 use super::{World, add, key, minutes, noon, note, person};
 
@@ -11,7 +11,7 @@ pub(super) async fn a_token_is_made_found_and_revoked(world: World) {
     let (alice, bob) = (add(directory, person("alice")).await, add(directory, person("bob")).await);
     let new = |number, owner| NewToken {
         key: key(number),
-        owner,
+        owner: TokenOwner::Account(owner),
         name: format!("token \"{number}\""),
         scopes: vec!["users.read".to_owned(), "a b".to_owned()],
         expires_at: Some(noon().after(minutes(60))),
@@ -31,16 +31,16 @@ pub(super) async fn a_token_is_made_found_and_revoked(world: World) {
     assert_eq!(made[0], expected);
     assert_eq!(directory.token(key(1)).await.expect("answers").as_ref(), Some(&expected));
     assert_eq!(directory.token(key(4)).await.expect("answers"), None);
-    let of = async |owner| directory.tokens(owner).await.expect("answers");
+    let of = async |owner: Option<TokenOwner>| directory.tokens(owner).await.expect("answers");
     assert_eq!(of(None).await, made);
-    assert_eq!(of(Some(alice.id)).await, [made[0].clone(), made[2].clone()]);
+    assert_eq!(of(Some(alice.id.into())).await, [made[0].clone(), made[2].clone()]);
 
     let revoked = directory
         .revoke_token(key(1).id(), note(Action::TokenRevoked))
         .await;
     assert_eq!(revoked.expect("writes").as_ref(), Some(&expected));
     assert_eq!(directory.token(key(1)).await.expect("answers"), None);
-    assert_eq!(of(Some(alice.id)).await, [made[2].clone()]);
+    assert_eq!(of(Some(alice.id.into())).await, [made[2].clone()]);
     let again = directory
         .revoke_token(key(1).id(), note(Action::TokenRevoked))
         .await;
@@ -56,7 +56,7 @@ pub(super) async fn a_token_is_made_found_and_revoked(world: World) {
 
 pub(super) async fn the_last_use_of_a_token_is_noted(world: World) {
     let directory = &*world.directory;
-    let owner = add(directory, person("alice")).await.id;
+    let owner = add(directory, person("alice")).await.id.into();
     let (name, scopes, expires_at) = (String::new(), Vec::new(), None);
     let new = NewToken { key: key(1), owner, name, scopes, expires_at };
     directory

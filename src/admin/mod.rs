@@ -24,6 +24,9 @@ mod device;
 mod disable;
 mod error;
 mod find;
+#[cfg(feature = "passwords")]
+mod import;
+mod inactivity;
 mod lock;
 mod password;
 mod person;
@@ -63,6 +66,9 @@ pub use self::bulk::{
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+#[cfg(feature = "passwords")]
+pub use self::import::{Import, ImportedPerson};
+pub use self::inactivity::{InactivityPreview, InactivityRule};
 pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};

@@ -16,7 +16,7 @@ use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
 use crate::engine::{LOCKOUT_SETTING, Portcullis};
 
-pub(crate) use self::read::{accent, line, support_url};
+pub(crate) use self::read::{accent, days, line, lock_or_disable, support_url};
 use self::read::{lifetime, on_or_off};
 
 /// How failed sign-ins lock an account.
@@ -105,11 +105,33 @@ pub const TOKEN_LIFETIME: Setting = Setting {
     read: lifetime,
 };
 
+/// After how long people who did not sign in are dealt with.
+pub const INACTIVITY_AFTER: Setting = Setting {
+    name: "inactivity.after",
+    stored: "inactivity.after",
+    default: "off",
+    words: "after how long people who did not sign in are locked or disabled",
+    allowed: "off, or from 1 day to 3650 days, as in 90 days",
+    read: days,
+};
+
+/// What becomes of them.
+pub const INACTIVITY_ACTION: Setting = Setting {
+    name: "inactivity.action",
+    stored: "inactivity.action",
+    default: "lock",
+    words: "what becomes of people who did not sign in for long",
+    allowed: "lock or disable",
+    read: lock_or_disable,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 8] = [
+pub const SETTINGS: [&Setting; 10] = [
     &LOCKOUT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &INACTIVITY_AFTER,
+    &INACTIVITY_ACTION,
     &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,

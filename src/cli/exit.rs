@@ -80,6 +80,11 @@ impl Failure {
         Self { next: self.next.map(|command| command.replace("LOGIN", word)), ..self }
     }
 
+    /// Whether the store can't answer: nothing else can be done then either.
+    pub(super) fn is_of_store(&self) -> bool {
+        self.exit == Exit::Store
+    }
+
     /// What went wrong, in words.
     pub(super) fn message(&self) -> &str {
         &self.message

@@ -8,14 +8,17 @@ mod application;
 mod audit;
 mod bench;
 mod check;
+mod csv;
 mod demo;
 mod desk;
 mod exit;
+mod inactivity;
 mod log;
 mod output;
 mod password;
 mod policy;
 mod replay;
+mod run;
 mod serve;
 mod settings;
 mod shell;
@@ -70,6 +73,12 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Follow, stop, resume and undo changes of many people
+    #[command(subcommand)]
+    Run(run::RunCommand),
+    /// Show whom the rule about people who did not sign in for long would hit
+    #[command(subcommand)]
+    Inactivity(inactivity::InactivityCommand),
     /// Show what is counted by an address, and forget it
     #[command(subcommand)]
     Address(address::AddressCommand),
@@ -138,6 +147,8 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Run(command) => command.run(&named.desk(output).await?).await,
+            Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,

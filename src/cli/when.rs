@@ -1,5 +1,6 @@
 //! Instants as people write and read them.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -25,6 +26,16 @@ impl FromStr for When {
         at.or_else(|_| text.parse().map(Self::In)).map_err(|_| {
             "write how long, as 30m, 2h or 3 days, or when, as 2030-01-31T12:00:00Z".to_owned()
         })
+    }
+}
+
+/// As it is read.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => write!(f, "{at}"),
+            Self::In(span) => write!(f, "{span}"),
+        }
     }
 }
 

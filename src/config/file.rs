@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader,
-    MaybeListen, OpenPath, SupportUrl, Window,
+    Colour, Header, HostName, HostTold, Inactive, InactiveAction, Line, LockFor, LogFormat,
+    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, SupportUrl, Window,
 };
 use super::read::Reader;
 use super::value::{Ceiling, Count, Length, Size, Value};
@@ -333,6 +333,14 @@ sections! {
         deletion: Option<bool> = None, "false";
         /// Whether accounts can be disabled for good.
         disabling: Option<bool> = None, "true";
+    }
+
+    /// What becomes of people who did not sign in for long. A key that is written is pinned.
+    inactivity: Inactivity = ["inactivity"] {
+        /// After how many days without a sign-in, or "off".
+        after: Option<Inactive> = None, r#""90 days""#;
+        /// Whether they are locked ("lock") or disabled ("disable").
+        action: Option<InactiveAction> = None, r#""lock""#;
     }
 
     /// Access tokens that applications get. A key that is written is pinned.

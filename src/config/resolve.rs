@@ -16,7 +16,7 @@ use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, BRANDING_ACCENT, BRANDING_CONTACT, BRANDING_NAME,
-    BRANDING_SUPPORT_URL, LOCKOUT, Setting, TOKEN_LIFETIME,
+    BRANDING_SUPPORT_URL, INACTIVITY_ACTION, INACTIVITY_AFTER, LOCKOUT, Setting, TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
@@ -282,15 +282,17 @@ impl Checked {
 
     /// The settings of the directory that are written here.
     pub(crate) fn pinned(&self) -> Pins {
-        let Written { accounts, tokens, branding, .. } = &self.written;
+        let Written { accounts, inactivity, tokens, branding, .. } = &self.written;
         let policy = self.written.policy_words().build().ok();
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 8] = [
+        let values: [(&'static Setting, Option<String>); 10] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
             (&ACCOUNT_DELETION, accounts.deletion.map(switch)),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
+            (&INACTIVITY_AFTER, inactivity.after.as_ref().map(|after| after.0.clone())),
+            (&INACTIVITY_ACTION, inactivity.action.as_ref().map(|action| action.0.clone())),
             (&TOKEN_LIFETIME, tokens.lifetime.as_ref().map(Text::spell)),
             (&BRANDING_NAME, branding.name.as_ref().map(line)),
             (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),

@@ -80,6 +80,8 @@ actions! {
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
     DeviceLockedOut => "device.locked_out",
+    /// A password that was right is kept as another hash from now on.
+    PasswordRehashed => "password.rehashed",
     /// A password was set.
     PasswordSet => "password.set",
     /// A change of many accounts was begun.

@@ -2,6 +2,7 @@
 //!
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
+//! - [`bulk`]: changing many people at once, undoing it, exports, imports, and people who stay away.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
@@ -19,6 +20,9 @@
 
 #[doc = include_str!("manual/administration.md")]
 pub mod administration {}
+
+#[doc = include_str!("manual/bulk.md")]
+pub mod bulk {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

@@ -113,6 +113,9 @@ struct Row {
     change: PersonChange,
     hash: Option<ImportedHash>,
     active: bool,
+    /// The status says so; what the column `locked` says is more exact.
+    locked: bool,
+    says_locked: bool,
 }
 
 impl Row {
@@ -160,7 +163,7 @@ impl Row {
             "invited" | "registered" => {}
             "locked" => {
                 self.active = true;
-                self.change.lock(End::Never, None);
+                self.locked = true;
             }
             "disabled" => {
                 self.active = true;
@@ -175,6 +178,7 @@ impl Row {
     }
 
     fn locked(&mut self, value: &str, now: Timestamp) -> Result<(), String> {
+        self.says_locked = true;
         if let Ok(end) = value.parse::<jiff::Timestamp>() {
             let end = Timestamp::from_micros(end.as_microsecond());
             // A lock that is over locks nobody.
@@ -193,7 +197,11 @@ impl Row {
         }
     }
 
-    fn person(self, login: Login) -> ImportedPerson {
+    fn person(mut self, login: Login) -> ImportedPerson {
+        // A lockout shows as locked, too, and is not taken over.
+        if self.locked && !self.says_locked {
+            self.change.lock(End::Never, None);
+        }
         let person = ImportedPerson::new(login, self.change);
         let person = if self.active { person.active() } else { person };
         match self.hash {

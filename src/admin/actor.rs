@@ -128,12 +128,17 @@ impl Actor {
         if account.admin { self.require_administrator_to(wanted) } else { Ok(()) }
     }
 
+    /// The address that they came from, where it came over the network.
+    pub(super) fn from(&self) -> Option<&str> {
+        match self {
+            Self::Account { from, .. } | Self::Application { from, .. } => from.as_deref(),
+            Self::Cli { .. } | Self::Engine | Self::System => None,
+        }
+    }
+
     /// What the audit log says when this actor does this.
     pub(super) fn note(&self, action: Action, reason: Option<&Reason>) -> Note {
-        let from = match self {
-            Self::Account { from, .. } | Self::Application { from, .. } => from.clone(),
-            Self::Cli { .. } | Self::Engine | Self::System => None,
-        };
+        let from = self.from().map(str::to_owned);
         let reason = reason.map(|words| words.as_str().to_owned());
         Note { actor: self.name(), action, reason, from }
     }

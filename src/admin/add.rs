@@ -152,7 +152,8 @@ impl Admin {
         let new =
             NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash };
         let note = actor.note(Action::AccountCreated, None);
-        let account = self.directory.create(new, note).await?;
+        let licences = self.licence_limit().await?;
+        let account = self.directory.create_within(licences, new, note).await?;
         self.tell_gate(&account);
         self.count(Action::AccountCreated);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })

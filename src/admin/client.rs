@@ -85,7 +85,8 @@ impl Client {
 }
 
 impl Admin {
-    /// The application with this id and secret.
+    /// The application with this id and secret. Nobody counts wrong secrets: 256 random
+    /// bits are beyond guessing, and a count would let strangers shut an application out.
     ///
     /// The inner error is why it is not let in.
     ///

@@ -8,7 +8,7 @@ use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{InvalidTransition, Status, Transition, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{CreateError, RunId, RunState, StoreError};
+use crate::store::{BrokenChain, CreateError, RunId, RunState, StoreError};
 
 /// Why an operation was not done. Nothing was changed, unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,9 @@ pub enum AdminError {
         /// What is too much.
         scope: String,
     },
+    /// Records that do not fit their chain are not pruned.
+    #[error("{0}: nothing was pruned; keep the file as evidence")]
+    AuditAltered(#[from] BrokenChain),
     /// The account could not be made as asked for.
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
@@ -95,6 +98,9 @@ pub enum AdminError {
         /// The longest identity.
         max: usize,
     },
+    /// A link that lasts too short or too long.
+    #[error("a link lasts between a minute and 30 days: write how long, as 7d")]
+    InvalidInvitation,
     /// Not the form of a language.
     #[error("{tag:?} is not a language: write it as en or pt-BR")]
     InvalidLanguage {
@@ -136,6 +142,9 @@ pub enum AdminError {
         /// What was asked for.
         change: Transition,
     },
+    /// Passwords are compared by the gate alone, which counts the guesses.
+    #[error("nothing counts attempts here: ask a gateway")]
+    NoGate,
     /// An application that would be for nothing.
     #[error("an application is for something: name at least one scope, or * for everything")]
     NoScope,
@@ -150,6 +159,17 @@ pub enum AdminError {
     NoSuchDevice {
         /// What was asked for.
         id: DeviceId,
+    },
+    /// All licences are in use.
+    #[error(
+        "{used} of {limit} licences are in use: disable or delete somebody who left, or raise \
+         the limit"
+    )]
+    NoLicence {
+        /// How many accounts use one.
+        used: u64,
+        /// How many may.
+        limit: u64,
     },
     /// Nobody has this login, address or number, or the account is deleted.
     #[error("there is no account {target}: list the accounts to find whom you mean")]
@@ -180,6 +200,14 @@ pub enum AdminError {
     NoSuchToken {
         /// What was asked for.
         id: SessionId,
+    },
+    /// Somebody who can't come in with a password gets no link.
+    #[error("{login} is {status}, and a link would not let them in: lift that first")]
+    NotInvitable {
+        /// Who was to get one.
+        login: String,
+        /// Their status.
+        status: Status,
     },
     /// The token that somebody came with is for less.
     #[error("this token is not for {permission}: make one with that scope")]
@@ -263,6 +291,7 @@ impl From<CreateError> for AdminError {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::Store(store) => Self::Store(store),
+            CreateError::NoLicence { used, limit } => Self::NoLicence { used, limit },
             other => Self::Create(other),
         }
     }

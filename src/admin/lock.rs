@@ -1,5 +1,7 @@
 //! Lays admin locks.
 
+use std::time::Duration;
+
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
@@ -28,6 +30,30 @@ impl Admin {
     ) -> Result<Outcome, AdminError> {
         self.change(target, |facts| rule(facts, actor, until, reason))
             .await
+    }
+}
+
+impl Admin {
+    /// Locks somebody for this long, or until they are unlocked. One who has an admin
+    /// lock already keeps it as it is: the clock does not begin anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admin::lock`].
+    pub async fn lock_for(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        length: Option<Duration>,
+        reason: Option<Reason>,
+    ) -> Result<Outcome, AdminError> {
+        self.change(target, |facts| {
+            let end = length.map_or(End::Never, |length| End::At(facts.now.after(length)));
+            let ruling = rule(facts, actor, end, reason)?;
+            let locked = facts.account.locks.admin_lock_at(facts.now).is_some();
+            Ok(if locked { Ruling::Keep } else { ruling })
+        })
+        .await
     }
 }
 

@@ -27,6 +27,8 @@ mod find;
 #[cfg(feature = "passwords")]
 mod import;
 mod inactivity;
+mod invite;
+mod licence;
 mod lock;
 mod password;
 mod person;
@@ -38,6 +40,8 @@ mod sign_out;
 mod token;
 mod unlock;
 mod update;
+#[cfg(feature = "passwords")]
+mod verify;
 
 use std::fmt;
 use std::sync::Arc;
@@ -58,6 +62,7 @@ use crate::store::{Changed, Directory, Edit, Facts};
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::application::CreatedApplication;
+pub use self::audit::ExportFormat;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
 pub use self::bulk::{
     AdminWish, BulkChange, BulkItem, BulkPreview, BulkRequest, BulkRun, Chosen, DisableWish,
@@ -69,6 +74,8 @@ pub use self::find::Taken;
 #[cfg(feature = "passwords")]
 pub use self::import::{Import, ImportedPerson};
 pub use self::inactivity::{InactivityPreview, InactivityRule};
+pub use self::invite::{DEFAULT_INVITATION, Invited, MAX_INVITATION};
+pub use self::licence::Licences;
 pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
@@ -176,12 +183,14 @@ impl Admin {
         rule: impl FnOnce(&Facts<'_>) -> Result<Ruling, AdminError> + Send,
     ) -> Result<Outcome, AdminError> {
         let id = self.number_of(target).await?;
+        let limit = self.licence_limit().await?;
         // Before: those that a change ends are no longer listed after it. That
         // they can't be counted is no reason to let nobody be locked.
         let live = self.directory.sessions_of(id.into()).await.ok();
         let (mut seen, mut action) = (None, None);
         let decide = |facts: Facts<'_>| {
             let ruling = not_deleted(&facts, target).and_then(|()| rule(&facts));
+            let ruling = ruling.and_then(|ruling| ruling.within(&facts, limit));
             let (edit, warning) = split(ruling);
             seen = Some(warning.map(|warning| (facts.account.clone(), warning)));
             action = edit.as_ref().map(|edit| edit.note.action);

@@ -76,7 +76,7 @@ fn own_rule(facts: &Facts<'_>, actor: &Actor, proved_in: Generation, hash: Strin
     rule(facts, actor, hash)
 }
 
-fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
+pub(super) fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
     let mut account = facts.account.clone();
     let note = match account.lifecycle {
         Lifecycle::Invited | Lifecycle::Registered => {

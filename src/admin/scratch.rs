@@ -135,7 +135,8 @@ impl Admin {
             password_hash: None,
         };
         let note = actor.note(Action::AccountCreated, reason(run).as_ref());
-        let account = self.directory.create(new, note).await?;
+        let licences = self.licence_limit().await?;
+        let account = self.directory.create_within(licences, new, note).await?;
         self.tell_gate(&account);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })
     }

@@ -3,21 +3,24 @@
 //! Each is a row of [`SETTINGS`]. A gateway's file may pin some: there they are
 //! as the file says, and nothing changes them at run time.
 
+mod branding;
 mod read;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use tokio::sync::watch;
+use std::time::Duration;
 
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::event::Action;
 use crate::domain::operation::Operation;
 use crate::domain::policy::LockoutPolicy;
-use crate::engine::{LOCKOUT_SETTING, Portcullis};
+use crate::engine::LOCKOUT_SETTING;
 
-pub(crate) use self::read::{accent, days, line, lock_or_disable, support_url};
-use self::read::{lifetime, on_or_off};
+pub use self::branding::Branding;
+pub(crate) use self::read::{
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, days, licence_limit, line, lock_or_disable,
+    retention, support_url,
+};
+use self::read::{lifetime, lock_for, lock_length, on_or_off};
 
 /// How failed sign-ins lock an account.
 pub const LOCKOUT: Setting = Setting {
@@ -53,6 +56,16 @@ pub const ACCOUNT_DELETION: Setting = Setting {
     words: "whether accounts can be deleted",
     allowed: "on or off",
     read: on_or_off,
+};
+
+/// How long a lock lasts that Clerk's clients lay: they name no end.
+pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
+    name: "clerk.admin_lock_for",
+    stored: "clerk.admin_lock_for",
+    default: "1h",
+    words: "how long a lock lasts that is laid through Clerk's API",
+    allowed: "a time such as 1h, or until-unlocked",
+    read: lock_for,
 };
 
 /// What people call the service that they sign in to.
@@ -125,9 +138,31 @@ pub const INACTIVITY_ACTION: Setting = Setting {
     read: lock_or_disable,
 };
 
+/// How long audit records are kept.
+pub const AUDIT_RETENTION: Setting = Setting {
+    name: "audit.retention",
+    stored: "audit.retention",
+    default: FOREVER,
+    words: "how long records of the audit log are kept",
+    allowed: "forever, or a length of time of at least a day, as in 365d",
+    read: retention,
+};
+
+/// How many accounts may use a licence.
+pub const LICENCE_LIMIT: Setting = Setting {
+    name: "licences.limit",
+    stored: "licences.limit",
+    default: NO_LIMIT,
+    words: "how many active and locked accounts there may be",
+    allowed: "none, or a number from 1 to 1000000000",
+    read: licence_limit,
+};
+
 /// Every setting.
-pub const SETTINGS: [&Setting; 10] = [
+pub const SETTINGS: [&Setting; 13] = [
     &LOCKOUT,
+    &AUDIT_RETENTION,
+    &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &INACTIVITY_AFTER,
@@ -137,6 +172,7 @@ pub const SETTINGS: [&Setting; 10] = [
     &BRANDING_CONTACT,
     &BRANDING_ACCENT,
     &BRANDING_SUPPORT_URL,
+    &CLERK_ADMIN_LOCK_FOR,
 ];
 
 /// A setting of the directory.
@@ -245,20 +281,6 @@ impl Pins {
         let pins = self.values.iter();
         pins.map(|(name, pin)| (*name, pin.value.as_str(), pin.by.as_str()))
     }
-}
-
-/// How the service presents itself to people.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Branding {
-    /// What people call the service.
-    pub name: Option<String>,
-    /// Whom people turn to who are locked.
-    pub contact: Option<String>,
-    /// The colour of links and buttons, as `#rgb` or `#rrggbb`.
-    pub accent: Option<String>,
-    /// Where help is: an `https`, `http` or `mailto` address.
-    pub support_url: Option<String>,
 }
 
 impl Admin {
@@ -384,58 +406,13 @@ impl Admin {
         self.set_setting(actor, &ACCOUNT_DISABLING, value).await
     }
 
-    /// How the service presents itself to people now.
+    /// How long a lock lasts that is laid through Clerk's API; none: until somebody
+    /// unlocks.
     ///
     /// # Errors
     ///
     /// If the store can't answer.
-    pub async fn branding(&self) -> Result<Branding, AdminError> {
-        let said = async |setting| {
-            let value = self.value_of(setting).await?.value;
-            Ok::<_, AdminError>(Some(value).filter(|text| !text.is_empty()))
-        };
-        Ok(Branding {
-            name: said(&BRANDING_NAME).await?,
-            contact: said(&BRANDING_CONTACT).await?,
-            accent: said(&BRANDING_ACCENT).await?,
-            support_url: said(&BRANDING_SUPPORT_URL).await?,
-        })
-    }
-
-    /// The same, and what it becomes: a task follows the directory until the
-    /// receiver is dropped or the gate ends. A store that fails changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the store can't answer now.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    pub async fn follow_branding(
-        &self,
-        gate: &Portcullis,
-    ) -> Result<watch::Receiver<Arc<Branding>>, AdminError> {
-        // Before the first look, so that no change falls in between.
-        let mut changed = gate.settings_changed();
-        let (tell, told) = watch::channel(Arc::new(self.branding().await?));
-        // Without the gate, which would keep itself alive.
-        let admin = Self { gate: None, ..self.clone() };
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    more = changed.changed() => if more.is_err() { return },
-                    () = tell.closed() => return,
-                }
-                if let Ok(now) = admin.branding().await {
-                    tell.send_if_modified(|shown| {
-                        let differs = **shown != now;
-                        *shown = Arc::new(now);
-                        differs
-                    });
-                }
-            }
-        });
-        Ok(told)
+    pub async fn clerk_lock_length(&self) -> Result<Option<Duration>, AdminError> {
+        Ok(lock_length(&self.value_of(&CLERK_ADMIN_LOCK_FOR).await?.value))
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::event::Action;
 use crate::domain::operation::Operation;
 use crate::domain::session::{Session, SessionId};
-use crate::store::Facts;
+use crate::store::{Facts, SessionPage, SessionQuery};
 
 impl Admin {
     /// Signs somebody out everywhere. They may sign in again at once.
@@ -50,6 +50,22 @@ impl Admin {
             Some(id) => self.record(id).await,
             None => Ok(None),
         }
+    }
+}
+
+impl Admin {
+    /// Sessions with what has become of them, newest first.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not see who there is, or the store can't answer.
+    pub async fn sessions(
+        &self,
+        actor: &Actor,
+        query: SessionQuery,
+    ) -> Result<SessionPage, AdminError> {
+        actor.require(Operation::ViewUser)?;
+        Ok(self.directory.sessions(query).await?)
     }
 }
 

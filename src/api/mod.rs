@@ -31,12 +31,14 @@
 //! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
+//! | `/v1/users`, `/v1/sessions` | Clerk's Backend API | [`manual::clerk`](crate::manual::clerk) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
 //! its extensions, where it is to stand in the audit log. It belongs behind an address
 //! that only administrators reach, and behind TLS: tokens are secrets.
 
 mod body;
+mod clerk;
 mod oauth;
 mod openproject;
 pub(crate) mod own;
@@ -64,6 +66,7 @@ impl Api {
         Router::new()
             .merge(openproject::router(self.admin.clone()))
             .merge(oauth::router(self.admin.clone()))
+            .merge(clerk::router(self.admin.clone()))
             .merge(own::router(self.admin))
     }
 }

@@ -22,6 +22,14 @@ pub(super) fn value(query: &str, name: &str) -> Option<Option<String>> {
         .next_back()
 }
 
+/// Every parameter with its value, in order. `None` is what is no text.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Option<String>, Option<String>)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+}
+
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     percent_decode(spaced.as_bytes())

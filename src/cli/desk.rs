@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub(super) admin: Admin,
     pub(super) actor: Actor,
     pub(super) output: Output,
+    /// Where people reach the gateway, if the configuration says so.
+    pub(super) public_url: Option<String>,
     program: String,
     zone: TimeZone,
 }
@@ -40,9 +42,9 @@ pub(super) struct Who {
 impl Named {
     /// The directory that is there, open, with what is pinned in it.
     pub(super) async fn desk(&self, output: Output) -> Result<Desk, Failure> {
-        let Located { directory, pins } = self.locate()?;
+        let Located { directory, pins, public_url } = self.locate()?;
         let directory = store::open(&directory).await?;
-        Ok(Desk::new(self.program(), directory, pins, output))
+        Ok(Desk { public_url, ..Desk::new(self.program(), directory, pins, output) })
     }
 }
 
@@ -59,6 +61,7 @@ impl Desk {
             admin: Admin::new(directory).with_pins(pins),
             actor: Actor::Cli { user: user_name() },
             output,
+            public_url: None,
             zone: TimeZone::system(),
         }
     }
@@ -81,6 +84,11 @@ impl Desk {
     /// The instant that somebody named.
     pub(super) fn instant(&self, when: &When) -> Result<Timestamp, Failure> {
         when.instant(self.admin.now(), &self.zone)
+    }
+
+    /// The instant that somebody named, where a length says how long ago it was.
+    pub(super) fn past(&self, when: &When) -> Result<Timestamp, Failure> {
+        when.past(self.admin.now(), &self.zone)
     }
 
     /// Whom the audit log means by a name: a person is shown by login.

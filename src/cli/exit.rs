@@ -150,6 +150,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidEmail { .. }
         | AdminError::InvalidExternalId { .. }
         | AdminError::InvalidIdentity { .. }
+        | AdminError::InvalidInvitation
         | AdminError::InvalidLanguage { .. }
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
@@ -160,7 +161,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
         AdminError::Store(_) => Exit::Store,
-        AdminError::Hashing | AdminError::Random => Exit::Failed,
+        AdminError::AuditAltered(_) | AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::AdministratorsOnly
         | AdminError::ApplicationDisabled { .. }
         | AdminError::BeyondApplication { .. }
@@ -171,7 +172,10 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
         | AdminError::LastAdministrator { .. }
+        | AdminError::NoGate
         | AdminError::Outdated { .. }
+        | AdminError::NoLicence { .. }
+        | AdminError::NotInvitable { .. }
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
@@ -193,9 +197,11 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::NoSuchRun { .. } => "run list".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
+        AdminError::NoLicence { .. } => "licence".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),
-        AdminError::OwnerNotActive { login, .. } => {
+        AdminError::AuditAltered(_) => "audit verify".to_owned(),
+        AdminError::NotInvitable { login, .. } | AdminError::OwnerNotActive { login, .. } => {
             format!("user show {}", last(login))
         }
         AdminError::Create(CreateError::LoginTaken { login }) => {

@@ -13,6 +13,7 @@ mod demo;
 mod desk;
 mod exit;
 mod inactivity;
+mod licence;
 mod log;
 mod output;
 mod password;
@@ -83,7 +84,9 @@ enum Command {
     #[command(subcommand)]
     Address(address::AddressCommand),
     /// Show who did what to whom, newest first
-    Audit(audit::Audit),
+    Audit(Box<audit::Audit>),
+    /// Show how many accounts may be active, and how many are
+    Licence(licence::Licence),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -151,6 +154,7 @@ impl Cli {
             Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
+            Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,

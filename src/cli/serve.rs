@@ -148,6 +148,8 @@ pub(super) async fn start(
         .with_gate(gate.clone())
         .with_pins(config.pinned.clone())
         .with_passwords(gate.passwords());
+    admin.look_after_audit(&gate);
+    admin.keep_licence_figures(&gate);
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())

@@ -20,6 +20,8 @@ const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
 pub(super) struct Located {
     pub(super) directory: PathBuf,
     pub(super) pins: Pins,
+    /// Where people reach the gateway, if the configuration says so.
+    pub(super) public_url: Option<String>,
 }
 
 /// How a command line says where the directory is.
@@ -51,7 +53,7 @@ impl Named {
         let read = config::read(file.as_deref(), &environment)?;
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());
-        Ok(Located { directory, pins: read.pinned() })
+        Ok(Located { directory, pins: read.pinned(), public_url: read.public_url() })
     }
 
     /// How to call this program again on the same directory.

@@ -244,6 +244,11 @@ impl<'a> AuditView<'a> {
     }
 }
 
+/// The same as a value that more can be put into.
+pub(super) fn to_value(view: &impl Serialize) -> Value {
+    serde_json::to_value(view).unwrap_or_default()
+}
+
 fn text(instant: Option<Timestamp>) -> Option<String> {
     instant.map(|instant| instant.to_string())
 }

@@ -29,17 +29,15 @@ impl FromStr for When {
     }
 }
 
-/// As it is read.
-impl fmt::Display for When {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl When {
+    /// The same where a length says how long ago it was.
+    pub(super) fn past(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
         match self {
-            Self::At(at) => write!(f, "{at}"),
-            Self::In(span) => write!(f, "{span}"),
+            Self::At(_) => self.instant(now, zone),
+            Self::In(span) => Self::In(-*span).instant(now, zone),
         }
     }
-}
 
-impl When {
     /// The instant itself. Days are those of the calendar in this zone.
     pub(super) fn instant(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
         let instant = match self {
@@ -51,6 +49,15 @@ impl When {
         instant
             .map(|instant| Timestamp::from_micros(instant.as_microsecond()))
             .map_err(|_| Failure::usage("that time is beyond the calendar: name an earlier one"))
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(at) => at.fmt(f),
+            Self::In(span) => span.fmt(f),
+        }
     }
 }
 

@@ -10,10 +10,10 @@ use ipnet::IpNet;
 
 use super::kind::{
     Colour, Header, HostName, HostTold, Inactive, InactiveAction, Line, LockFor, LogFormat,
-    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, SupportUrl, Window,
+    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl, Window,
 };
 use super::read::Reader;
-use super::value::{Ceiling, Count, Length, Size, Value};
+use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
 use crate::engine::OnStale;
@@ -347,6 +347,19 @@ sections! {
     tokens: Tokens = ["tokens"] {
         /// How long one lives.
         lifetime: Option<Length<60, DAY>> = None, r#""15m""#;
+    }
+
+    /// The audit log. A key that is written is pinned: then nobody who can write to the database
+    /// can have records forgotten sooner.
+    audit: Audit = ["audit"] {
+        /// How long records are kept. Older ones are forgotten, and that is recorded.
+        retention: Option<Retention> = None, r#""365d""#;
+    }
+
+    /// Licences: one for each active or locked account. A key that is written is pinned.
+    licences: Licences = ["licences"] {
+        /// How many there are. Fewer than are used keeps out new ones alone.
+        limit: Option<LicenceLimit> = None, "500";
     }
 
     /// What pages and answers call things. A key that is written is pinned.

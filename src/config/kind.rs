@@ -414,4 +414,8 @@ setting_texts! {
     /// Where help is.
     SupportUrl = settings::support_url,
         "an address that begins with https://, http:// or mailto:", "is not such an address";
+    /// How long audit records are kept.
+    Retention = settings::retention,
+        "\"forever\", or a length of time of at least a day, as in \"365d\"",
+        "is not such a length of time";
 }

@@ -11,12 +11,13 @@ use super::kind::{HostTold, Line, MaybeHeader};
 use super::load::Checked;
 use super::problem::{ConfigErrors, Place, Problem};
 use super::read::Places;
-use super::value::Text;
+use super::value::{LicenceLimit, Text};
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
-    ACCOUNT_DELETION, ACCOUNT_DISABLING, BRANDING_ACCENT, BRANDING_CONTACT, BRANDING_NAME,
-    BRANDING_SUPPORT_URL, INACTIVITY_ACTION, INACTIVITY_AFTER, LOCKOUT, Setting, TOKEN_LIFETIME,
+    ACCOUNT_DELETION, ACCOUNT_DISABLING, AUDIT_RETENTION, BRANDING_ACCENT, BRANDING_CONTACT,
+    BRANDING_NAME, BRANDING_SUPPORT_URL, INACTIVITY_ACTION, INACTIVITY_AFTER, LICENCE_LIMIT,
+    LOCKOUT, Setting, TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
@@ -280,19 +281,26 @@ impl Checked {
         }
     }
 
+    /// Where people reach the gateway, if that is written.
+    pub(crate) fn public_url(&self) -> Option<String> {
+        self.written.public.url.as_ref().map(Origin::to_string)
+    }
+
     /// The settings of the directory that are written here.
     pub(crate) fn pinned(&self) -> Pins {
-        let Written { accounts, inactivity, tokens, branding, .. } = &self.written;
+        let Written { accounts, audit, branding, inactivity, licences, tokens, .. } = &self.written;
         let policy = self.written.policy_words().build().ok();
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 10] = [
+        let values: [(&'static Setting, Option<String>); 12] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
             (&ACCOUNT_DELETION, accounts.deletion.map(switch)),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
             (&INACTIVITY_AFTER, inactivity.after.as_ref().map(|after| after.0.clone())),
             (&INACTIVITY_ACTION, inactivity.action.as_ref().map(|action| action.0.clone())),
+            (&AUDIT_RETENTION, audit.retention.as_ref().map(|kept| kept.0.clone())),
+            (&LICENCE_LIMIT, licences.limit.map(LicenceLimit::setting)),
             (&TOKEN_LIFETIME, tokens.lifetime.as_ref().map(Text::spell)),
             (&BRANDING_NAME, branding.name.as_ref().map(line)),
             (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use crate::admin::settings::{MOST_LICENCES, NO_LIMIT};
 use crate::domain::counting::MAX_CEILING;
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::policy::NO_CEILING;
@@ -247,6 +248,41 @@ impl Value for Ceiling {
 }
 
 type AnyCeiling = Count<1, { MAX_CEILING as u64 }>;
+
+/// How many accounts may use a licence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct LicenceLimit(pub(super) Option<u64>);
+
+impl LicenceLimit {
+    /// As the setting has it.
+    pub(super) fn setting(self) -> String {
+        self.0
+            .map_or_else(|| NO_LIMIT.to_owned(), |limit| limit.to_string())
+    }
+}
+
+impl Value for LicenceLimit {
+    fn allowed() -> Cow<'static, str> {
+        format!("{}, or \"{NO_LIMIT}\"", AnyLimit::allowed()).into()
+    }
+
+    fn read(raw: &Raw<'_>) -> Result<Self, Wrong> {
+        match raw {
+            Raw::Text(text) if text == NO_LIMIT => Ok(Self(None)),
+            Raw::Variable(text) if *text == NO_LIMIT => Ok(Self(None)),
+            raw => Ok(Self(Some(AnyLimit::read(raw)?.0))),
+        }
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(
+            self.0
+                .map_or_else(|| quoted(NO_LIMIT), |limit| limit.to_string()),
+        )
+    }
+}
+
+type AnyLimit = Count<1, MOST_LICENCES>;
 
 /// A number of bytes within bounds, written with its unit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -303,6 +303,12 @@ impl Account {
         if raised { Some(now) } else { self.sessions_ended_at }
     }
 
+    /// Whether it uses a licence: active and locked accounts do; who was disabled, is
+    /// deleted or has not come yet uses none.
+    pub fn uses_licence(&self) -> bool {
+        self.lifecycle == Lifecycle::Active && self.locks.disablement.is_none()
+    }
+
     /// What it is called.
     pub fn profile(&self) -> Profile {
         Profile::new(self.login.as_str()).with_details(&self.name, self.email.as_deref())

@@ -76,12 +76,16 @@ actions! {
     ApplicationScopesChanged => "application.scopes_changed",
     /// An application got a new secret.
     ApplicationSecretRotated => "application.secret_rotated",
+    /// Old records of this log were forgotten.
+    AuditPruned => "audit.pruned",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
     DeviceLockedOut => "device.locked_out",
     /// A password that was right is kept as another hash from now on.
     PasswordRehashed => "password.rehashed",
+    /// A link was made that sets a password.
+    InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
     /// A change of many accounts was begun.

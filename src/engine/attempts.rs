@@ -2,6 +2,7 @@
 //!
 //! The reservation is the only way to a session, so no path can forget to count.
 
+mod budget;
 mod counters;
 mod lockouts;
 #[cfg(feature = "passwords")]
@@ -397,6 +398,23 @@ impl Attempt {
         }
     }
 
+    /// Compares a password with the hash in the gate's directory, for a program that
+    /// asks no more than that: nobody is signed in, so a right one clears nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Attempt::check_password`].
+    #[cfg(feature = "passwords")]
+    pub async fn verify_password(mut self, password: &str) -> Result<AccountId, SignInError> {
+        match self.owner_of(password).await? {
+            Some(account) => {
+                self.clear_for(&account.into(), Outcome::Passed).await?;
+                Ok(account)
+            }
+            None => self.wrong(password).await,
+        }
+    }
+
     /// Whose password it is: the account's that the login names, or nobody's.
     #[cfg(feature = "passwords")]
     async fn owner_of(&mut self, password: &str) -> Result<Option<AccountId>, SignInError> {
@@ -432,6 +450,7 @@ impl Attempt {
         let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
         let asker = match self.device {
             Some(device) => Asker::Device(device),
+            None if self.visitor.is_go_between() => Asker::Stranger(None),
             None => Asker::Stranger(Some(self.visitor.address().prefix())),
         };
         let checked = passwords.verify_for(asker, PATIENCE, &typed, hash.as_deref());
@@ -459,6 +478,15 @@ impl Attempt {
 
     /// Settles as succeeded if the account may sign in, otherwise as neither.
     async fn clear_to_enter(&mut self, account: &AccountKey) -> Result<Standing, SignInError> {
+        self.clear_for(account, Outcome::Succeeded).await
+    }
+
+    /// Settles so if the account may sign in, otherwise as neither.
+    async fn clear_for(
+        &mut self,
+        account: &AccountKey,
+        outcome: Outcome,
+    ) -> Result<Standing, SignInError> {
         let standing = match self.gate.read_standing_now(account).await {
             Ok(standing) => standing,
             Err(unanswered) => return Err(self.give_back(unanswered).await),
@@ -480,7 +508,7 @@ impl Attempt {
             self.gate.0.figures.attempts.add(Attempted::Wrong);
             return Err(SignInError::Wrong);
         }
-        let verdict = self.settle(Outcome::Succeeded).await?;
+        let verdict = self.settle(outcome).await?;
         self.unless_laid(&verdict).await?;
         Ok(standing)
     }

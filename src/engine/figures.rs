@@ -7,6 +7,7 @@
 mod level;
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -226,8 +227,33 @@ pub(crate) struct Figures {
     pub(super) feed_position: AtomicU64,
     pub(super) looked_at_feed: AtomicU64,
     pub(super) admin_changes: Counts<Action>,
+    pub(crate) licences: Arc<LicenceFigures>,
     /// Whether the attempt store failed when it was last asked.
     pub(super) attempts_failing: AtomicBool,
+}
+
+/// How many licences are used, and how many there are, where somebody counts them.
+#[derive(Debug)]
+pub(crate) struct LicenceFigures {
+    used: AtomicU64,
+    limit: AtomicU64,
+}
+
+/// Nobody has said.
+const UNTOLD: u64 = u64::MAX;
+
+impl Default for LicenceFigures {
+    fn default() -> Self {
+        Self { used: AtomicU64::new(UNTOLD), limit: AtomicU64::new(UNTOLD) }
+    }
+}
+
+impl LicenceFigures {
+    /// So many are used, of so many; `None` where there is no limit.
+    pub(crate) fn tell(&self, used: u64, limit: Option<u64>) {
+        self.used.store(used, Ordering::Relaxed);
+        self.limit.store(limit.unwrap_or(UNTOLD), Ordering::Relaxed);
+    }
 }
 
 impl Default for Figures {
@@ -245,6 +271,7 @@ impl Default for Figures {
             feed_position: AtomicU64::new(0),
             looked_at_feed: AtomicU64::new(0),
             admin_changes: Counts::default(),
+            licences: Arc::default(),
             attempts_failing: AtomicBool::new(false),
         }
     }
@@ -304,6 +331,18 @@ mod reading {
         pub(crate) fn each(&self) -> impl Iterator<Item = (&'static str, u64)> {
             let count = |word: &W| self.0[word.index()].load(Ordering::Relaxed);
             W::ALL.iter().map(move |word| (word.as_str(), count(word)))
+        }
+    }
+
+    impl LicenceFigures {
+        /// How many are used, if somebody counts them.
+        pub(crate) fn used(&self) -> Option<u64> {
+            Some(self.used.load(Ordering::Relaxed)).filter(|used| *used != UNTOLD)
+        }
+
+        /// How many there are, if there is a limit.
+        pub(crate) fn limit(&self) -> Option<u64> {
+            Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit != UNTOLD)
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Visitor {
     /// None where nobody looked: then it is not known whether the client would
     /// keep a cookie, and it is given none.
     cookies: Option<DeviceCookies>,
+    /// Whether the address is that of a program which asks for somebody else.
+    go_between: bool,
 }
 
 /// What came under either name; which of them counts is the gate's to say.
@@ -67,6 +69,18 @@ impl Visitor {
         visitor
     }
 
+    /// The same, where the address is that of a program which asks for people who are
+    /// elsewhere: their failures are not counted by it, which would shut out them all.
+    #[must_use]
+    pub const fn through_a_go_between(mut self) -> Self {
+        self.go_between = true;
+        self
+    }
+
+    pub(super) const fn is_go_between(&self) -> bool {
+        self.go_between
+    }
+
     /// Where it comes from.
     pub const fn address(&self) -> ClientAddr {
         self.address
@@ -94,7 +108,7 @@ impl Visitor {
 
 impl From<ClientAddr> for Visitor {
     fn from(address: ClientAddr) -> Self {
-        Self { address, user_agent: None, cookies: None }
+        Self { address, user_agent: None, cookies: None, go_between: false }
     }
 }
 

@@ -143,6 +143,31 @@ impl Problem {
         }
     }
 
+    /// A link to choose a password that opens nothing: whether it was used, is over,
+    /// was replaced or never was is nobody's to know.
+    pub(super) fn dead_link() -> Self {
+        Self {
+            status: StatusCode::GONE,
+            kind: "link-dead",
+            title: "This link does not work any more",
+            detail: "It works once, and for a while. If you have chosen a password already, sign \
+                     in with it; otherwise ask for a new link."
+                .to_owned(),
+        }
+    }
+
+    /// Nobody else can become active.
+    pub(super) fn no_licence() -> Self {
+        Self {
+            status: StatusCode::CONFLICT,
+            kind: "no-licence",
+            title: "There is no room for you yet",
+            detail: "All licences are in use, so nothing was done, and your link still works. \
+                     Tell whoever sent it to you, and try again."
+                .to_owned(),
+        }
+    }
+
     /// The directory does not answer.
     pub(super) fn unavailable() -> Self {
         Self {

@@ -35,6 +35,7 @@
 //! | `sign-out` | one button |
 //! | `account` | shows who is signed in, where else, and on which devices; ends and forgets |
 //! | `account/password` | changes the own password |
+//! | `invite` | lets somebody choose a password who has a link for it |
 //! | `assets/…` | the stylesheet, the script, the logo |
 //!
 //! Everything works without JavaScript. What a sign-in answers, and how the pages
@@ -47,6 +48,7 @@ mod brand;
 mod colour;
 mod device;
 mod form;
+mod invite;
 pub(crate) mod origin;
 mod password;
 mod program;
@@ -173,6 +175,7 @@ impl Pages {
             // Only the routes above are guarded.
             .route_layer(guard)
             .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+            .route("/invite", get(invite::page).post(invite::submit))
             .route("/sign-out", get(sign_out::page).post(sign_out::submit))
             .route("/assets/{name}", get(asset))
             .layer(map_response(answer::protected))

@@ -146,7 +146,7 @@ async fn check_current(
 
 /// A sign-in with the new password. That it does not work, because strangers
 /// locked the login out meanwhile, changes nothing of what was done.
-async fn sign_in_anew(
+pub(super) async fn sign_in_anew(
     site: &Site,
     account: &Account,
     from: Visitor,
@@ -238,17 +238,21 @@ impl Typed {
     }
 }
 
+/// Why a password can't be chosen, beside its field.
+pub(super) fn new_error(invalid: InvalidPassword) -> String {
+    match invalid {
+        InvalidPassword::TooShort { chars: 0 } => "Enter a new password.".to_owned(),
+        InvalidPassword::TooShort { .. } => {
+            format!("Use at least {MIN_PASSWORD_CHARS} characters.")
+        }
+        InvalidPassword::TooLong => format!("Use at most {MAX_PASSWORD_BYTES} bytes."),
+        InvalidPassword::Control => "Leave out tabs and line breaks.".to_owned(),
+    }
+}
+
 impl Errors {
     fn of_new(invalid: InvalidPassword) -> Self {
-        let words = match invalid {
-            InvalidPassword::TooShort { chars: 0 } => "Enter a new password.".to_owned(),
-            InvalidPassword::TooShort { .. } => {
-                format!("Use at least {MIN_PASSWORD_CHARS} characters.")
-            }
-            InvalidPassword::TooLong => format!("Use at most {MAX_PASSWORD_BYTES} bytes."),
-            InvalidPassword::Control => "Leave out tabs and line breaks.".to_owned(),
-        };
-        Self { new: Some(words), ..Self::default() }
+        Self { new: Some(new_error(invalid)), ..Self::default() }
     }
 
     const fn none(&self) -> bool {

@@ -66,7 +66,7 @@ impl Site {
     /// our own origin, and not to the pages that one leaves by signing in.
     pub(super) fn return_to(&self, text: Option<&str>) -> Option<ReturnTo> {
         let address = ReturnTo::parse(text?).ok()?;
-        let circular = ["sign-in", "sign-out"];
+        let circular = ["invite", "sign-in", "sign-out"];
         let circular = circular
             .iter()
             .any(|page| address.leads_to(&self.path(page)));

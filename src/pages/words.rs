@@ -132,6 +132,7 @@ pub(super) enum Deed {
     SignedOut,
     PasswordChanged,
     PasswordChangedElsewhere,
+    PasswordChosen,
     SessionEnded,
     SessionGone,
     OthersEnded,
@@ -140,10 +141,11 @@ pub(super) enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::SignedOut,
         Self::PasswordChanged,
         Self::PasswordChangedElsewhere,
+        Self::PasswordChosen,
         Self::SessionEnded,
         Self::SessionGone,
         Self::OthersEnded,
@@ -157,6 +159,7 @@ impl Deed {
             Self::SignedOut => "bye",
             Self::PasswordChanged => "password-changed",
             Self::PasswordChangedElsewhere => "new-password",
+            Self::PasswordChosen => "password-chosen",
             Self::SessionEnded => "session-ended",
             Self::SessionGone => "session-gone",
             Self::OthersEnded => "others-ended",
@@ -176,6 +179,7 @@ impl Deed {
                 "Your password is changed. You were signed out everywhere else."
             }
             Self::PasswordChangedElsewhere => "Your password is changed. Sign in with the new one.",
+            Self::PasswordChosen => "Your password is set. Sign in with it.",
             Self::SessionEnded => {
                 "That session is ended. Its next click leads to the sign-in page."
             }

@@ -1,5 +1,7 @@
 //! Why a store did not do what it was asked.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::domain::application::ApplicationId;
@@ -140,15 +142,77 @@ pub enum CreateError {
         /// The login.
         login: Login,
     },
+    /// All licences are in use.
+    #[error("{used} of {limit} licences are in use")]
+    NoLicence {
+        /// How many accounts use one.
+        used: u64,
+        /// How many may.
+        limit: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+impl CreateError {
+    /// Refuses one more account than licences allow.
+    pub(crate) const fn unless_licensed(used: u64, limit: Option<u64>) -> Result<(), Self> {
+        match limit {
+            Some(limit) if used >= limit => Err(Self::NoLicence { used, limit }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The audit log was altered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
-#[error("the audit log does not fit its chain at position {position}")]
+#[error("{how}: position {position} is the first that does not fit")]
 pub struct BrokenChain {
     /// The first position that does not fit.
     pub position: u64,
+    /// What was found there.
+    pub how: Break,
+}
+
+/// How an audit log does not fit its chain.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Break {
+    /// A record does not say what was written there.
+    Altered,
+    /// The log ends earlier than it did.
+    CutOff,
+    /// There are records behind the end.
+    Extra,
+    /// What says where the log ends was not written with the key.
+    Head,
+    /// A record is not there.
+    Missing,
+    /// What says where the log begins was not written with the key.
+    Pruned,
+    /// Records are others than were there before, as after an older copy of the
+    /// database was put back.
+    Replaced,
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Altered => "a record of the audit log was altered",
+            Self::CutOff => "records were cut off the end of the audit log",
+            Self::Extra => "records were put behind the end of the audit log",
+            Self::Head => "the end of the audit log was rewritten",
+            Self::Missing => "a record of the audit log is missing",
+            Self::Pruned => "the beginning of the audit log was rewritten",
+            Self::Replaced => "the audit log was replaced by an older copy, or by another one",
+        })
+    }
+}
+
+impl Break {
+    pub(crate) const fn at(self, position: u64) -> BrokenChain {
+        BrokenChain { position, how: self }
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use ipnet::IpNet;
+use serde::Serialize;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -22,6 +23,7 @@ use crate::domain::standing::Generation;
 #[derive(Clone)]
 pub struct Keyring {
     audit: [u8; 32],
+    audit_marks: [u8; 32],
     attempts: [u8; 32],
     devices: [u8; 32],
     addresses: [u8; 32],
@@ -34,6 +36,7 @@ impl Keyring {
     pub fn new(secret: &[u8; 32]) -> Self {
         Self {
             audit: derive(secret, b"portcullis audit chain"),
+            audit_marks: derive(secret, b"portcullis audit marks"),
             attempts: derive(secret, b"portcullis attempts"),
             devices: derive(secret, b"portcullis devices"),
             addresses: derive(secret, b"portcullis addresses"),
@@ -123,6 +126,15 @@ impl Keyring {
         mac.update(&serde_json::to_vec(record).unwrap_or_default());
         AuditLink(mac.finalize().into_bytes().into())
     }
+
+    /// What only the holder of the key can say of a place in the audit log.
+    pub fn audit_mark(&self, mark: AuditMark, position: u64, link: &AuditLink) -> AuditLink {
+        let mut mac = keyed(&self.audit_marks);
+        mac.update(mark.as_str().as_bytes());
+        mac.update(&position.to_be_bytes());
+        mac.update(&link.0);
+        AuditLink(mac.finalize().into_bytes().into())
+    }
 }
 
 impl fmt::Debug for Keyring {
@@ -153,6 +165,33 @@ impl fmt::Debug for AttemptKey {
     }
 }
 
+/// What is said of a place in the audit log. One never stands for another: where a
+/// check came to is not where the log may begin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AuditMark {
+    /// The log was checked up to here.
+    Checked,
+    /// The log ends here now.
+    Head,
+    /// All up to here was pruned.
+    Pruned,
+    /// The log reached as far as here.
+    Seen,
+}
+
+impl AuditMark {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Checked => "checked",
+            Self::Head => "head",
+            Self::Pruned => "pruned",
+            Self::Seen => "seen",
+        }
+    }
+}
+
 /// One link of the audit chain.
 #[derive(Clone)]
 pub struct AuditLink([u8; 32]);
@@ -175,6 +214,12 @@ impl AuditLink {
 impl PartialEq for AuditLink {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Serialize for AuditLink {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_hex())
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod applications;
 mod attempts;
+mod audit;
 mod devices;
 mod directory;
 mod held;
+mod invitations;
 mod runs;
 mod sessions;
 mod state;

@@ -11,9 +11,12 @@
 //! done leaves the store whole: a transaction either happened or it did not.
 
 mod applications;
+mod audit;
 mod bus;
 mod error;
+mod invitations;
 pub mod keyring;
+mod listing;
 pub mod memory;
 mod nonces;
 mod records;
@@ -41,11 +44,14 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::applications::{
     ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
 };
+pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
-pub use self::error::{BrokenChain, CreateError, StoreError, UniqueName};
+pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
+pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
+pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
+    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
 pub use self::runs::{
     DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,
@@ -101,6 +107,10 @@ pub trait SessionStore: fmt::Debug + Send + Sync + 'static {
     /// The sessions of an account that are neither ended nor past their time,
     /// newest first.
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>>;
+
+    /// Sessions with what has become of them, also those that are over, newest first.
+    /// No session may be opened by what is listed here.
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>>;
 }
 
 /// Keeps accounts, and everything that is said and done about them.
@@ -136,7 +146,21 @@ pub trait Directory: SessionStore {
     fn password_hash(&self, id: AccountId) -> BoxFuture<'_, Result<Option<String>, StoreError>>;
 
     /// Makes an account.
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>>;
+    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+        self.create_within(None, new, note)
+    }
+
+    /// Makes an account, unless it would use a licence more than this limit: counted in
+    /// the same transaction, so that no two take the last one.
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>>;
+
+    /// How many accounts there are of each status, without looking at each of them.
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>>;
 
     /// Changes an account: `decide` sees the facts as they are inside the
     /// transaction and says what to write, or `None` to leave all as it is.
@@ -168,12 +192,35 @@ pub trait Directory: SessionStore {
     /// told so.
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>>;
 
-    /// The audit log, newest first.
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>>;
+    /// Links that let somebody choose a password.
+    fn invitations(&self) -> &dyn InvitationStore;
 
-    /// Checks the audit log's chain from its first record to the head. The inner
-    /// error names the first position that does not fit.
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>>;
+    /// The audit log.
+    fn audit_log(&self) -> &dyn AuditLog;
+
+    /// The audit log, newest first.
+    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
+        Box::pin(async move {
+            let entries = self.audit_log().records(query.into()).await?;
+            Ok(entries.into_iter().map(|entry| entry.record).collect())
+        })
+    }
+
+    /// Checks the audit log's chain from the first record that is kept to the head, and
+    /// says how many there are. The inner error names the first position that does not
+    /// fit.
+    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
+        Box::pin(async move {
+            let mut walk = AuditWalk::from_the_start();
+            while !walk.is_done() {
+                walk = match self.audit_log().check(walk).await? {
+                    Ok(further) => further,
+                    Err(broken) => return Ok(Err(broken)),
+                };
+            }
+            Ok(Ok(walk.checked()))
+        })
+    }
 
     /// A session by its public name, to see whose it is.
     fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>>;

@@ -75,8 +75,29 @@ pub struct Facts<'a> {
     pub other_active_admins: u64,
     /// The devices that its owner is known by.
     pub devices: &'a [DeviceId],
+    /// How many accounts use a licence, this one among them if it does.
+    pub licences_used: u64,
     /// The instant, by the store's clock.
     pub now: Timestamp,
+}
+
+/// How many accounts there are of each status, and how many use a licence.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Headcount {
+    /// Those that use a licence: the active and the locked.
+    pub licensed: u64,
+    /// Active now.
+    pub active: u64,
+    /// Locked now, by an administrator or for failed attempts.
+    pub locked: u64,
+    /// Disabled for good.
+    pub disabled: u64,
+    /// Invited, and not come yet.
+    pub invited: u64,
+    /// Registered, and not let in yet.
+    pub registered: u64,
+    /// Deleted.
+    pub deleted: u64,
 }
 
 /// What to write. The hash is left out of what `Debug` prints.

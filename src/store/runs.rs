@@ -350,16 +350,23 @@ pub struct Stepped {
 pub(crate) struct Tally {
     run: Run,
     admins: u64,
+    licences: u64,
     now: Timestamp,
     changed: Vec<Changed>,
     passed: usize,
 }
 
 impl Tally {
-    /// Of a run as it was found, with so many administrators who can act.
-    pub(crate) fn new(run: Run, step: &RunStep, admins: u64, now: Timestamp) -> Self {
+    /// Of a run as it was found, with so many administrators who can act and so many
+    /// licences in use.
+    pub(crate) fn new(
+        run: Run,
+        step: &RunStep,
+        (admins, licences): (u64, u64),
+        now: Timestamp,
+    ) -> Self {
         let run = Run { held_until: Some(step.hold_until), updated_at: now, ..run };
-        Self { run, admins, now, changed: Vec::new(), passed: 0 }
+        Self { run, admins, licences, now, changed: Vec::new(), passed: 0 }
     }
 
     /// Asks about one item. The administrators are counted as they are by now.
@@ -372,12 +379,23 @@ impl Tally {
         let Some(account) = account else { return Decision::Leave(ItemOutcome::NotFound, None) };
         let own = u64::from(account.is_active_admin(self.now));
         let other_active_admins = self.admins - own;
-        decide(item, Facts { account, other_active_admins, devices: &[], now: self.now })
+        decide(
+            item,
+            Facts {
+                account,
+                other_active_admins,
+                devices: &[],
+                licences_used: self.licences,
+                now: self.now,
+            },
+        )
     }
 
     pub(crate) fn changed(&mut self, changed: Changed) {
         let is_admin = |account: &Account| u64::from(account.is_active_admin(self.now));
         self.admins = self.admins - is_admin(&changed.before) + is_admin(&changed.account);
+        let uses = |account: &Account| u64::from(account.uses_licence());
+        self.licences = self.licences - uses(&changed.before) + uses(&changed.account);
         self.changed.push(changed);
     }
 

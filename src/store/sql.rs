@@ -10,10 +10,11 @@
 //! # }
 //! ```
 //!
-//! Four files lie together: `accounts.db`; `accounts.db.key`, the secret that audit
+//! Five files lie together: `accounts.db`; `accounts.db.key`, the secret that audit
 //! log and attempts are keyed with, which belongs in another backup than the
-//! database; `accounts.attempts.db`; and SQLite's own logs of both. Several programs
-//! on one machine may have them open at once.
+//! database; `accounts.db.anchor`, which says how far the audit log reached;
+//! `accounts.attempts.db`; and SQLite's own logs of both. Several programs on one
+//! machine may have them open at once.
 //!
 //! The SQL is the portable kind: only `TEXT` and `BIGINT`, numbered places, no
 //! functions of one database. What is SQLite's alone is in `sqlite.rs`.
@@ -26,9 +27,12 @@ mod db;
 mod devices;
 mod errors;
 mod feed;
+mod headcount;
 mod heads;
+mod invitations;
 mod key;
 mod list;
+mod listing;
 mod names;
 mod prune;
 mod rows;
@@ -47,16 +51,17 @@ use self::errors::{Fallible, Fault};
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
-use crate::domain::event::{AuditRecord, Note};
+use crate::domain::event::Note;
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, NewAccount,
-    NewSession, NewToken, RunStore, SessionStore, StoreError, TokenOwner,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
+    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
+    NewAccount, NewSession, NewToken, RunStore, SessionPage, SessionQuery, SessionStore,
+    StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -74,6 +79,7 @@ pub struct SqlDirectory {
     keyring: Keyring,
     bus: LocalBus,
     attempts: SqlAttempts,
+    anchor: audit::Anchor,
 }
 
 impl SqlDirectory {
@@ -108,7 +114,11 @@ impl SqlDirectory {
         checked.map_err(|fault| db.fault(fault))?;
         key::mark(&key_file);
         let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
-        Ok(Self { db, clock, keyring, bus: LocalBus::default(), attempts })
+        let anchor = audit::anchor_of(path);
+        let directory = Self { db, clock, keyring, bus: LocalBus::default(), attempts, anchor };
+        let sealed = directory.seal_if_never_sealed().await;
+        sealed.map_err(|fault| directory.db.fault(fault))?;
+        Ok(directory)
     }
 
     /// The attempt store that belongs to this directory.
@@ -190,6 +200,10 @@ impl SessionStore for SqlDirectory {
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         self.answered(async move { self.live_sessions(&account).await })
     }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        self.answered(self.list_sessions(query))
+    }
 }
 
 impl Directory for SqlDirectory {
@@ -229,8 +243,17 @@ impl Directory for SqlDirectory {
         self.answered(self.hash_of(id))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
-        Box::pin(async move { self.answered(self.make(new, note)).await? })
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>> {
+        Box::pin(async move { self.answered(self.make(licences, new, note)).await? })
+    }
+
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>> {
+        self.answered(self.count_heads())
     }
 
     fn change<'a>(
@@ -261,12 +284,12 @@ impl Directory for SqlDirectory {
         self.answered(self.forget_all(before))
     }
 
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
-        self.answered(self.records(query))
+    fn audit_log(&self) -> &dyn AuditLog {
+        self
     }
 
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
-        self.answered(self.follow_chain())
+    fn invitations(&self) -> &dyn InvitationStore {
+        self
     }
 
     fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {

@@ -5,6 +5,7 @@
 //! differs here says so in its name or words, and stands in `manual::openproject`.
 
 mod attempts;
+mod clerk;
 mod client;
 mod create;
 mod hostile;

@@ -14,6 +14,7 @@ mod runs;
 mod search;
 mod sessions;
 mod sqlite;
+mod tampering;
 mod tokens;
 
 use std::any::Any;
@@ -103,7 +104,11 @@ macro_rules! suite {
             audit:
                 every_change_has_its_record
                 the_log_is_paged_backwards
-                the_chain_holds;
+                the_chain_holds
+                the_log_is_searched
+                pages_go_both_ways
+                a_long_log_is_checked_in_steps
+                what_is_old_is_forgotten_and_the_rest_holds;
             tokens:
                 a_token_is_made_found_and_revoked
                 the_last_use_of_a_token_is_noted

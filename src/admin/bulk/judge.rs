@@ -61,6 +61,8 @@ refusals! {
     Forbidden => "forbidden", "who began the run may not change people",
     /// Nobody could administer afterwards.
     LastAdministrator => "last_administrator", "nobody else could administer afterwards",
+    /// Every licence is in use.
+    NoLicence => "no_licence", "every licence is in use",
     /// They were invited or have registered, and have not come yet.
     NotYetActive => "not_yet_active", "the person has not come yet: set a password first",
     /// Whoever asks is whom it is about.
@@ -110,14 +112,33 @@ impl BulkChange {
     }
 }
 
+/// What every account of a run is judged by.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) run: RunId,
+    pub(super) actor: Actor,
+    pub(super) change: PersonChange,
+    pub(super) sign_out: bool,
+    /// How many licences there are.
+    pub(super) licences: Option<u64>,
+}
+
+impl Rules {
+    /// The edit, unless it takes a licence that there is not.
+    pub(super) fn licensed(&self, facts: &Facts<'_>, decision: Decision) -> Decision {
+        let Decision::Write { edit, .. } = &decision else { return decision };
+        let takes = edit.account.uses_licence() && !facts.account.uses_licence();
+        let none_left = self
+            .licences
+            .is_some_and(|limit| facts.licences_used >= limit);
+        if takes && none_left { Refusal::NoLicence.decision() } else { decision }
+    }
+}
+
 /// What is to become of one account.
-pub(super) fn judge(
-    facts: &Facts<'_>,
-    actor: &Actor,
-    change: &PersonChange,
-    sign_out: bool,
-    run: RunId,
-) -> Decision {
+pub(super) fn judge(facts: &Facts<'_>, rules: &Rules) -> Decision {
+    let Rules { run, actor, change, sign_out, .. } = rules;
+    let (run, sign_out) = (*run, *sign_out);
     let judged = actor
         .require_managing(facts.account)
         .and_then(|()| update::rule(facts, actor, change, None));
@@ -133,7 +154,7 @@ pub(super) fn judge(
     if warning == Some(Warning::LastAdministrator) {
         return Refusal::LastAdministrator.decision();
     }
-    write(facts, edit, sign_out, run)
+    rules.licensed(facts, write(facts, edit, sign_out, run))
 }
 
 /// The edit, with the run in its record, and with what was there before.

@@ -1,9 +1,10 @@
 //! Says what a change of many would do, without doing it.
 
+use std::collections::HashSet;
+
 use crate::admin::bulk::begin::check;
-use crate::admin::bulk::judge::{Refusal, judge};
+use crate::admin::bulk::judge::{Refusal, Rules, judge};
 use crate::admin::bulk::{BulkChange, BulkPreview, BulkRequest, Refused, Selection};
-use crate::admin::person::PersonChange;
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::login::TypedLogin;
@@ -29,7 +30,7 @@ impl Admin {
         request: &BulkRequest,
     ) -> Result<BulkPreview, AdminError> {
         self.may_change(actor, &request.change).await?;
-        let mut trial = Trial::new(actor, &request.change, self.active_admins().await?, self.now());
+        let mut trial = self.trial(actor, &request.change).await?;
         match &request.selection {
             Selection::Ids(ids) => {
                 for id in ids {
@@ -66,6 +67,24 @@ impl Admin {
         Ok(Some(found).filter(|found| !found.is_empty()))
     }
 
+    async fn trial(&self, actor: &Actor, change: &BulkChange) -> Result<Trial, AdminError> {
+        let rules = Rules {
+            run: RunId::new(0),
+            actor: actor.clone(),
+            change: change.of_one(),
+            sign_out: change.sign_out,
+            licences: self.licence_limit().await?,
+        };
+        Ok(Trial {
+            rules,
+            admins: self.active_admins().await?,
+            licences: self.directory.headcount().await?.licensed,
+            now: self.now(),
+            seen: HashSet::new(),
+            preview: BulkPreview::default(),
+        })
+    }
+
     /// How many administrators can act now.
     async fn active_admins(&self) -> Result<u64, AdminError> {
         let (mut after, mut count, now) = (None, 0, self.now());
@@ -84,23 +103,16 @@ impl Admin {
 }
 
 /// A run that writes nothing.
-struct Trial<'a> {
-    actor: &'a Actor,
-    change: PersonChange,
-    sign_out: bool,
+struct Trial {
+    rules: Rules,
     admins: u64,
+    licences: u64,
     now: Timestamp,
-    seen: std::collections::HashSet<AccountId>,
+    seen: HashSet<AccountId>,
     preview: BulkPreview,
 }
 
-impl<'a> Trial<'a> {
-    fn new(actor: &'a Actor, change: &BulkChange, admins: u64, now: Timestamp) -> Self {
-        let (sign_out, change) = (change.sign_out, change.of_one());
-        let (seen, preview) = Default::default();
-        Self { actor, change, sign_out, admins, now, seen, preview }
-    }
-
+impl Trial {
     fn take(&mut self, account: Option<Account>) {
         let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
         let Some(account) = account else {
@@ -112,12 +124,16 @@ impl<'a> Trial<'a> {
         let own = u64::from(account.is_active_admin(self.now));
         let other_active_admins = self.admins.saturating_sub(own);
         let (account_now, now) = (&account, self.now);
-        let facts = Facts { account: account_now, other_active_admins, devices: &[], now };
-        match judge(&facts, self.actor, &self.change, self.sign_out, RunId::new(0)) {
+        let licences_used = self.licences;
+        let facts =
+            Facts { account: account_now, other_active_admins, devices: &[], licences_used, now };
+        match judge(&facts, &self.rules) {
             Decision::Pass => {}
             Decision::Write { edit, .. } => {
                 let still = u64::from(edit.account.is_active_admin(now));
                 self.admins = self.admins + still - own;
+                let uses = |account: &Account| u64::from(account.uses_licence());
+                self.licences = self.licences + uses(&edit.account) - uses(&account);
                 self.preview.counts.count(ItemOutcome::Changed);
             }
             Decision::Leave(outcome, why) => {

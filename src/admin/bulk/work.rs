@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::admin::bulk::items::Next;
-use crate::admin::bulk::judge::judge;
+use crate::admin::bulk::judge::{Rules, judge};
 use crate::admin::bulk::plan::Plan;
 use crate::admin::bulk::undo::put_back;
 use crate::admin::bulk::{BulkRun, Chosen};
@@ -119,7 +119,7 @@ impl Admin {
         progress: &mut (impl FnMut(&BulkRun) + Send),
     ) -> Result<Run, AdminError> {
         let plan = Plan::of(&run)?;
-        let actor = plan.actor(&run)?;
+        let rules = self.rules_of(&run, &plan).await?;
         loop {
             let began = self.directory.clock().now().monotonic;
             let next = self.next_items(&run, &plan).await?;
@@ -131,7 +131,7 @@ impl Admin {
                 is_last: next.is_last,
                 budget: BUDGET,
             };
-            let decide = decide(&plan, &actor, run.id, &next);
+            let decide = decide(&plan, &rules, &next);
             let stepped = self.directory.runs().step_run(step, decide).await?;
             let Some(Stepped { run: now, changed }) = stepped else { return Ok(run) };
             // Before anybody is told that they are done.
@@ -147,6 +147,16 @@ impl Admin {
         }
     }
 
+    async fn rules_of(&self, run: &Run, plan: &Plan) -> Result<Rules, AdminError> {
+        Ok(Rules {
+            run: run.id,
+            actor: plan.actor(run)?,
+            change: plan.change.of_one(),
+            sign_out: plan.change.sign_out,
+            licences: self.licence_limit().await?,
+        })
+    }
+
     async fn pause_since(&self, began: Monotonic) {
         let took = self.directory.clock().now().monotonic.since(began);
         tokio::time::sleep(took.clamp(LEAST_PAUSE, MOST_PAUSE)).await;
@@ -154,11 +164,12 @@ impl Admin {
 }
 
 /// Decides on the items of a step, by the facts inside its transaction.
-fn decide<'a>(plan: &'a Plan, actor: &'a Actor, run: RunId, next: &'a Next) -> DecideItem<'a> {
-    let change = plan.change.of_one();
-    let sign_out = plan.change.sign_out;
+fn decide<'a>(plan: &'a Plan, rules: &'a Rules, next: &'a Next) -> DecideItem<'a> {
     Box::new(move |item: &StepItem, facts: Facts<'_>| match &plan.chosen {
-        Chosen::Undo(_) => put_back(&facts, actor, next.done.get(&item.position), run),
+        Chosen::Undo(_) => {
+            let decision = put_back(&facts, &rules.actor, next.done.get(&item.position), rules.run);
+            rules.licensed(&facts, decision)
+        }
         // Whoever is no longer meant when their turn comes is left alone.
         Chosen::Search(filters)
             if !filters
@@ -167,7 +178,7 @@ fn decide<'a>(plan: &'a Plan, actor: &'a Actor, run: RunId, next: &'a Next) -> D
         {
             Decision::Pass
         }
-        _ => judge(&facts, actor, &change, sign_out, run),
+        _ => judge(&facts, rules),
     })
 }
 

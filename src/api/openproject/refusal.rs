@@ -223,6 +223,7 @@ impl From<AdminError> for Refusal {
             AdminError::Create(_) | AdminError::Store(StoreError::Taken { .. }) => {
                 invalid("login", &error)
             }
+            AdminError::NoLicence { .. } => invalid("base", &error),
             AdminError::Password(_) => invalid("password", &error),
             _ => {
                 tracing::warn!(%error, "administration failed");

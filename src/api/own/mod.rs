@@ -5,7 +5,10 @@
 //! what was sent. Whoever may not see people learns nothing of who there is.
 
 mod accounts;
+mod applications;
+mod audit;
 mod change;
+mod licences;
 mod lists;
 mod problem;
 mod read;
@@ -55,6 +58,7 @@ fn people() -> Router<Admin> {
         .route("/accounts/{who}/enable", post(accounts::enable))
         .route("/accounts/{who}/sign-out", post(accounts::sign_out))
         .route("/accounts/{who}/password", post(accounts::set_password))
+        .route("/accounts/{who}/invite", post(licences::invite))
         .route("/accounts/{who}/sessions", get(sessions::of_account))
         .route("/accounts/{who}/devices", get(sessions::devices))
         .route("/accounts/{who}/devices/{id}", delete(sessions::forget_device))
@@ -71,6 +75,25 @@ fn things() -> Router<Admin> {
         .route("/settings/{name}", setting)
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}", delete(tokens::revoke))
+        .route("/licences", get(licences::show).put(licences::limit))
+        .route("/audit", get(audit::list))
+        .route("/audit/export", get(audit::export))
+        .route("/audit/verify", post(audit::verify))
+        .route("/audit/prune", post(audit::prune))
+        .merge(programs())
+}
+
+/// Applications, and their tokens.
+fn programs() -> Router<Admin> {
+    let application = get(applications::show)
+        .patch(applications::update)
+        .delete(applications::remove);
+    let tokens = get(applications::tokens).post(applications::create_token);
+    Router::new()
+        .route("/applications", get(applications::list).post(applications::create))
+        .route("/applications/{id}", application)
+        .route("/applications/{id}/rotate", post(applications::rotate))
+        .route("/applications/{id}/tokens", tokens)
 }
 
 /// Lets those through whom a token says something of.

@@ -65,6 +65,12 @@ impl Problem {
         Self::new(status, "content-type", "This type of body is not taken", detail)
     }
 
+    pub(super) fn no_such_application() -> Self {
+        let detail = "an id of an application has 16 hexadecimal digits";
+        let title = "There is no such application";
+        Self::new(StatusCode::NOT_FOUND, "no-such-application", title, detail)
+    }
+
     pub(super) fn no_such_session() -> Self {
         let detail = "an id of a session has 32 hexadecimal digits";
         Self::new(StatusCode::NOT_FOUND, "no-such-session", "There is no such session", detail)
@@ -88,6 +94,9 @@ impl Problem {
             AdminError::NoSuchSession { .. } => {
                 (S::NOT_FOUND, "no-such-session", "There is no such session")
             }
+            AdminError::NoSuchApplication { .. } => {
+                (S::NOT_FOUND, "no-such-application", "There is no such application")
+            }
             AdminError::NoSuchDevice { .. } => {
                 (S::NOT_FOUND, "no-such-device", "There is no such device")
             }
@@ -99,6 +108,9 @@ impl Problem {
             }
             AdminError::AdministratorsOnly => {
                 (S::FORBIDDEN, "administrators-only", "This is for administrators")
+            }
+            AdminError::BeyondMaker { .. } => {
+                (S::FORBIDDEN, "beyond-maker", "This is more than you may do")
             }
             AdminError::Forbidden { .. } => (S::FORBIDDEN, "forbidden", "You may not do this"),
             AdminError::OutOfScope { .. } => {
@@ -112,6 +124,16 @@ impl Problem {
             }
             AdminError::Create(_) | AdminError::Store(StoreError::Taken { .. }) => {
                 (S::CONFLICT, "taken", "Somebody else has this name")
+            }
+            AdminError::ApplicationDisabled { .. } => {
+                (S::CONFLICT, "application-disabled", "The application is disabled")
+            }
+            AdminError::AuditAltered(_) => {
+                (S::CONFLICT, "audit-altered", "The audit log was altered")
+            }
+            AdminError::NoLicence { .. } => (S::CONFLICT, "no-licence", "All licences are in use"),
+            AdminError::NotInvitable { .. } => {
+                (S::CONFLICT, "not-invitable", "Their status does not allow this")
             }
             AdminError::DeletionIsOff => (S::CONFLICT, "deletion-is-off", "It is switched off"),
             AdminError::DisablingIsOff => (S::CONFLICT, "disabling-is-off", "It is switched off"),

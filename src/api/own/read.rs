@@ -64,8 +64,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
         let Path(parts) = path.map_err(|_: PathRejection| Problem::no_such_address())?;
         let who = parts.into_iter().find(|(name, _)| name == "who");
         let (_, who) = who.ok_or_else(Problem::no_such_address)?;
-        Ok(Self(number(&who).map_or_else(|| who.as_str().into(), Target::from)))
+        Ok(Self(target(&who)))
     }
+}
+
+/// A number, or else a login or e-mail address.
+pub(super) fn target(who: &str) -> Target {
+    number(who).map_or_else(|| who.into(), Target::from)
 }
 
 fn number(who: &str) -> Option<AccountId> {

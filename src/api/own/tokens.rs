@@ -30,6 +30,17 @@ pub(super) struct NewToken {
     expires_at: Option<Instant>,
 }
 
+impl NewToken {
+    /// The same for an application, which is named in the address.
+    pub(super) fn for_application(self) -> Result<TokenRequest, Problem> {
+        let Self { owner, name, scopes, expires_at } = self;
+        if owner.is_some() {
+            return Err(Problem::invalid("`owner` is the application here: leave it out"));
+        }
+        Ok(TokenRequest { name, scopes, expires_at: expires_at.map(|at| at.0) })
+    }
+}
+
 pub(super) async fn list(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,

@@ -3,20 +3,23 @@
 //! Instants are RFC 3339 in UTC; an end that is `null` never comes by itself. Locks
 //! are there only while they refuse.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
 
 use crate::admin::settings::{SettingSource, SettingValue};
-use crate::admin::{Outcome, Warning};
+use crate::admin::{Invited, Licences, Outcome, Warning};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::application::Application;
 use crate::domain::device::Device;
 use crate::domain::lock::{AdminLock, Disablement, Lockout};
 use crate::domain::permission::Permissions;
 use crate::domain::session::Session;
 use crate::domain::standing::{Lifecycle, Status};
 use crate::domain::time::Timestamp;
-use crate::store::ApiToken;
+use crate::store::{ApiToken, AuditEntry};
 
 /// An instant, as RFC 3339 has it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -146,6 +149,53 @@ pub(crate) struct TokenView {
     pub(crate) last_used_at: Option<Instant>,
 }
 
+/// An application, without its secret.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct ApplicationView {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) enabled: bool,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) made_by: String,
+    pub(crate) created_at: Instant,
+    pub(crate) last_used_at: Option<Instant>,
+}
+
+/// An entry of the audit log.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct AuditView {
+    pub(crate) position: u64,
+    pub(crate) at: Instant,
+    pub(crate) actor: String,
+    pub(crate) action: String,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) reason: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
+    /// What the chain is checked by.
+    pub(crate) link: String,
+}
+
+/// Licences, and who uses them.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct LicencesView {
+    pub(crate) used: u64,
+    pub(crate) limit: Option<u64>,
+    pub(crate) available: Option<u64>,
+    pub(crate) by_status: BTreeMap<String, u64>,
+    pub(crate) pinned_by: Option<String>,
+}
+
+/// A link that lets somebody choose a password, once.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct InvitationView {
+    pub(crate) account: AccountView,
+    /// What comes after the address of the pages. A secret.
+    pub(crate) path: String,
+    pub(crate) expires_at: Instant,
+}
+
 /// A setting as it is now.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct SettingView {
@@ -270,6 +320,84 @@ impl TokenView {
     }
 }
 
+impl ApplicationView {
+    pub(crate) fn new(application: &Application) -> Self {
+        Self {
+            id: application.id.to_string(),
+            name: application.name.clone(),
+            enabled: application.enabled,
+            scopes: application.scopes.clone(),
+            made_by: application.made_by.clone(),
+            created_at: application.created_at.into(),
+            last_used_at: application.last_used_at.map(Instant),
+        }
+    }
+}
+
+impl AuditView {
+    pub(crate) fn new(entry: AuditEntry) -> Self {
+        let AuditEntry { record, link } = entry;
+        Self {
+            position: record.position,
+            at: record.at.into(),
+            actor: record.actor,
+            action: record.action.to_string(),
+            account: record.account,
+            reason: record.reason,
+            from: record.from,
+            before: record.before.map(json),
+            after: record.after.map(json),
+            link: link.to_hex(),
+        }
+    }
+}
+
+/// What is stored as JSON is shown as JSON; anything else as the text it is.
+fn json(stored: String) -> Value {
+    serde_json::from_str(&stored).unwrap_or(Value::String(stored))
+}
+
+impl LicencesView {
+    pub(crate) fn new(licences: Licences) -> Self {
+        let available = licences.available();
+        let Licences { used, limit, by_status, source } = licences;
+        let counts = [
+            ("active", by_status.active),
+            ("locked", by_status.locked),
+            ("disabled", by_status.disabled),
+            ("invited", by_status.invited),
+            ("registered", by_status.registered),
+            ("deleted", by_status.deleted),
+        ];
+        Self {
+            used,
+            limit,
+            available,
+            by_status: counts
+                .map(|(status, count)| (status.to_owned(), count))
+                .into(),
+            pinned_by: pinned_by(source),
+        }
+    }
+}
+
+impl InvitationView {
+    pub(crate) fn new(invited: &Invited, now: Timestamp) -> Self {
+        Self {
+            account: AccountView::new(&invited.account, now),
+            path: invited.path(),
+            expires_at: invited.invitation.expires_at.into(),
+        }
+    }
+}
+
+fn pinned_by(source: SettingSource) -> Option<String> {
+    match source {
+        SettingSource::Pinned(by) => Some(by),
+        _ => None,
+    }
+}
+
 impl SettingView {
     pub(crate) fn new(found: SettingValue) -> Self {
         let SettingValue { setting, value, source } = found;
@@ -280,10 +408,7 @@ impl SettingView {
             description: setting.words.to_owned(),
             allowed: setting.allowed.to_owned(),
             is_set: source != SettingSource::Default,
-            pinned_by: match source {
-                SettingSource::Pinned(by) => Some(by),
-                _ => None,
-            },
+            pinned_by: pinned_by(source),
         }
     }
 }

@@ -52,7 +52,7 @@ pub(super) struct InDirectory {
 impl InDirectory {
     /// Opens the directory for a new run.
     pub(super) async fn open(named: &Named, output: Output) -> Result<Self, Failure> {
-        let Located { directory, pins } = named.locate()?;
+        let Located { directory, pins, .. } = named.locate()?;
         let directory = store::open(&directory).await?;
         let desk = Desk::new(named.program(), Arc::clone(&directory), pins, output);
         Ok(Self { desk, directory, run: ScratchRun::from_random(random()?) })

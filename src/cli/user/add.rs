@@ -2,13 +2,14 @@
 
 use clap::Args;
 
-use crate::admin::NewPerson;
+use crate::admin::{NewPerson, Target};
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Output, Page};
 use crate::cli::shell::last;
 use crate::cli::store::{Located, Named};
-use crate::cli::view::OutcomeView;
+use crate::cli::user::invite;
+use crate::cli::view::{OutcomeView, to_value};
 use crate::cli::{password, store};
 use crate::domain::login::Login;
 use crate::domain::password::Password;
@@ -51,10 +52,11 @@ impl Add {
     pub(in crate::cli) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         // All that can be wrong with the words, before a file is made.
         let person = self.person()?;
-        let Located { directory: path, pins } = named.locate()?;
+        let Located { directory: path, pins, public_url } = named.locate()?;
         let first = !store::exists(&path)?;
         let directory = store::open_or_create(&path).await?;
-        let desk = Desk::new(named.program(), directory, pins, output);
+        let mut desk = Desk::new(named.program(), directory, pins, output);
+        desk.public_url = public_url;
         if first {
             desk.output
                 .remark(&format!("A new directory begins at {}.", path.display()));
@@ -98,12 +100,23 @@ async fn add(person: NewPerson, desk: &Desk) -> Result<(), Failure> {
     let role = if account.admin { " as an administrator" } else { "" };
     let (id, login) = (account.id, &account.login);
     let mut page = Page::new().line(&format!("{login} is added{role}, number {id}."));
+    let mut json = to_value(&OutcomeView::new(&added, desk.admin.now()));
     if account.lifecycle == Lifecycle::Invited {
-        let command = desk.command(&format!("user passwd {}", last(login.as_str())));
-        page = page.line(&format!("They can sign in once a password is set: {command}"));
+        let invited = desk
+            .admin
+            .invite(&desk.actor, &Target::Id(id), None)
+            .await?;
+        let command = desk.command(&format!("user invite {}", last(login.as_str())));
+        page = page
+            .line("They choose a password and come in with this link, once:")
+            .line(&invite::link(desk, &invited))
+            .line(&format!(
+                "It ends {}. Another one: {command}",
+                desk.time(invited.invitation.expires_at)
+            ));
+        json["invitation"] = invite::view(desk, &invited);
     }
-    desk.output
-        .answer(&OutcomeView::new(&added, desk.admin.now()), &page)
+    desk.output.answer(&json, &page)
 }
 
 fn login(text: &str) -> Result<Login, String> {

@@ -115,6 +115,6 @@ pub(super) fn ended(outcome: &Outcome) -> String {
 }
 
 /// Reads a reason.
-pub(super) fn reason(words: &str) -> Result<Reason, String> {
+pub(in crate::cli) fn reason(words: &str) -> Result<Reason, String> {
     Reason::try_from(words).map_err(|invalid| invalid.to_string())
 }

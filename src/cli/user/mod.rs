@@ -7,6 +7,7 @@ mod describe;
 mod export;
 mod filters;
 mod import;
+mod invite;
 mod list;
 mod lock;
 mod permit;
@@ -19,11 +20,14 @@ use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 
 pub(super) use self::add::Add;
+pub(super) use self::change::reason;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// Add a person: active with a password, invited without one
     Add(Add),
+    /// Make a link that lets somebody choose a password, once
+    Invite(invite::Invite),
     /// List people
     List(list::List),
     /// Show a person, why they can't sign in, and their live sessions
@@ -54,6 +58,7 @@ impl UserCommand {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         match self {
             Self::Add(add) => add.run_at(desk).await,
+            Self::Invite(invite) => invite.run(desk).await,
             Self::List(list) => list.run(desk).await,
             Self::Show(show) => show.run(desk).await,
             Self::Lock(lock) => lock.run(desk).await,

@@ -10,9 +10,9 @@ use super::*;
 use crate::config::file::{Admin, Limits, Lockout, LockoutAddress, LockoutPair, Sessions};
 use crate::config::kind::{
     Colour, Header, HostName, HostTold, Line, LockFor, LogLevel, Longest, MaybeHeader, MaybeListen,
-    OpenPath, SupportUrl, Window,
+    OpenPath, Retention, SupportUrl, Window,
 };
-use crate::config::value::{Ceiling, Count, Length, Size};
+use crate::config::value::{Ceiling, Count, Length, LicenceLimit, Size};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, Preset, WindowKind};
 
@@ -155,6 +155,8 @@ prop_compose! {
         help in option::of("(https?://|mailto:)[!-~]{1,20}"),
         lifetime in option::of(60..=86_400_u64),
         (deletion, disabling) in any::<(Option<bool>, Option<bool>)>(),
+        kept in option::of("forever|[2-9][0-9]{0,3}d"),
+        limit in option::of(option::of(1u64..=1_000_000_000)),
     ) -> Written {
         let mut written = Written::default();
         let mut names = names.into_iter().map(MaybeHeader);
@@ -174,6 +176,8 @@ prop_compose! {
         written.branding.support_url = help.map(SupportUrl);
         written.tokens.lifetime = lifetime.map(Length::secs);
         (written.accounts.deletion, written.accounts.disabling) = (deletion, disabling);
+        written.audit.retention = kept.map(Retention);
+        written.licences.limit = limit.map(LicenceLimit);
         written
     }
 }

@@ -103,10 +103,10 @@ impl Gate {
         let own = account.map_or(0, |account| account.attempts_generation);
         let name = account.map_or(typed, |account| (&account.login).into());
         let is_proxy = self.settings.trusted_proxies.contains(address);
-        if is_proxy {
+        if is_proxy && !visitor.is_go_between() {
             self.figures.note_uncounted_proxy(address);
         }
-        let told = Some(address).filter(|_| !is_proxy);
+        let told = Some(address).filter(|_| !is_proxy && !visitor.is_go_between());
         for (by, rules) in policy.stranger_counts_by(!name.as_str().is_empty(), told) {
             let (key, generation) = match by {
                 By::AccountAtAddress => {

@@ -114,6 +114,10 @@ metrics! {
         "Time from a change that another process made to its being enforced here.",
     AdminChanges = Counter "portcullis_admin_changes" ["action"]:
         "Changes that administrators made in this process.",
+    LicencesUsed = Gauge "portcullis_licences_used":
+        "Accounts that use a licence: the active and the locked; in a gateway.",
+    LicencesLimit = Gauge "portcullis_licences_limit":
+        "Accounts that may use a licence; only where there is a limit.",
     BuildInfo = Gauge "portcullis_build_info" ["version"]:
         "The version that runs; always 1.",
     // Of the process.

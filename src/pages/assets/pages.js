@@ -42,3 +42,15 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
   button.addEventListener("click", () => { show(field.type === "password"); field.focus(); });
   field.form.addEventListener("submit", () => show(false));
 }
+
+// What stands behind the # of a link is sent to nobody but in this form, and does not
+// stay in the address.
+const fragment = document.querySelector("[data-fragment]");
+const open = () => {
+  if (!fragment || location.hash.length < 2) return;
+  fragment.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  fragment.form.submit();
+};
+addEventListener("hashchange", open);
+open();

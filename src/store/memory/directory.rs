@@ -12,14 +12,14 @@ use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
-use crate::store::keyring::{AuditLink, Keyring};
+use crate::store::keyring::Keyring;
 use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
-    AuditQuery, BoxFuture, BrokenChain, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
-    FeedCursor, FeedPage, LocalBus, NewAccount, NewSession, NewToken, RunStore, SessionStore,
-    StoreError, TokenOwner,
+    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
+    FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
+    RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -64,24 +64,62 @@ impl SingleProcessDirectory {
         note: Note,
         states: (Option<&Account>, Option<&Account>),
     ) {
-        let previous = state
-            .audit
-            .last()
-            .map_or(AuditLink::FIRST, |(_, link)| link.clone());
         let json = |account: Option<&Account>| account.and_then(|a| serde_json::to_string(a).ok());
+        self.append(state, at, account, note, (json(states.0), json(states.1)));
+    }
+
+    /// Appends a record, with what was there before and after as JSON.
+    pub(super) fn append(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        account: Option<AccountId>,
+        note: Note,
+        states: (Option<String>, Option<String>),
+    ) {
+        let (last, previous) = state.audit_end();
         let record = AuditRecord {
-            position: state.audit.len() as u64 + 1,
+            position: last + 1,
             at,
             actor: note.actor,
             action: note.action,
             account,
             reason: note.reason,
             from: note.from,
-            before: json(states.0),
-            after: json(states.1),
+            before: states.0,
+            after: states.1,
         };
         let link = self.0.keyring.audit_link(&previous, &record);
-        state.audit.push((record, link));
+        state.audit.push(AuditEntry { record, link });
+    }
+
+    /// Changes an account by a decision on the facts as they are.
+    pub(super) fn decide(
+        &self,
+        state: &mut State,
+        at: Timestamp,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Result<Option<Changed>, StoreError> {
+        let Some(record) = state.accounts.get(&id) else { return Ok(None) };
+        let account = record.account.clone();
+        let other_active_admins = state.other_active_admins(id, at);
+        let devices = state.devices.of(&account, at);
+        let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
+        let facts = Facts {
+            account: &account,
+            other_active_admins,
+            devices: &devices,
+            licences_used: state.licences_used(),
+            now: at,
+        };
+        let Some(Edit { account, password_hash, note }) = decide(facts) else {
+            return Ok(None);
+        };
+        let changed = state.replace(id, account, password_hash, at)?;
+        let states = (Some(&changed.before), Some(&changed.account));
+        self.log(state, at, Some(id), note, states);
+        Ok(Some(changed))
     }
 }
 
@@ -134,7 +172,7 @@ impl SessionStore for SingleProcessDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
         now(Ok(self.write(|state, at| {
-            let session = state.sessions.end(id)?;
+            let session = state.sessions.end(id, &note.actor, at)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
             self.log(state, at, account, note, (None, None));
@@ -168,6 +206,12 @@ impl SessionStore for SingleProcessDirectory {
         now(Ok(state
             .sessions
             .of(&account, Some(generation), self.0.clock.wall())))
+    }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        let state = self.state();
+        let of = |key: &AccountKey| state.live_account(key).map(|account| account.generation);
+        now(Ok(state.sessions.list(&query, of, self.0.clock.wall())))
     }
 }
 
@@ -229,9 +273,17 @@ impl Directory for SingleProcessDirectory {
             .and_then(|record| record.password_hash.clone())))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> BoxFuture<'_, Result<Account, CreateError>> {
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Account, CreateError>> {
         now(self.write(|state, at| {
             state.check_unique(&new)?;
+            if new.lifecycle == Lifecycle::Active {
+                CreateError::unless_licensed(state.licences_used(), licences)?;
+            }
             let account = state.insert(new, at);
             state.feed.append(at, Some(account.id));
             self.log(state, at, Some(account.id), note, (None, Some(&account)));
@@ -244,22 +296,11 @@ impl Directory for SingleProcessDirectory {
         id: AccountId,
         decide: Decide<'a>,
     ) -> BoxFuture<'a, Result<Option<Changed>, StoreError>> {
-        now(self.write(|state, at| {
-            let Some(record) = state.accounts.get(&id) else { return Ok(None) };
-            let account = record.account.clone();
-            let other_active_admins = state.other_active_admins(id, at);
-            let devices = state.devices.of(&account, at);
-            let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-            let facts =
-                Facts { account: &account, other_active_admins, devices: &devices, now: at };
-            let Some(Edit { account, password_hash, note }) = decide(facts) else {
-                return Ok(None);
-            };
-            let changed = state.replace(id, account, password_hash, at)?;
-            let states = (Some(&changed.before), Some(&changed.account));
-            self.log(state, at, Some(id), note, states);
-            Ok(Some(changed))
-        }))
+        now(self.write(|state, at| self.decide(state, at, id, decide)))
+    }
+
+    fn headcount(&self) -> BoxFuture<'_, Result<Headcount, StoreError>> {
+        now(Ok(self.state().headcount(self.0.clock.wall())))
     }
 
     fn feed_head(&self) -> BoxFuture<'_, Result<FeedCursor, StoreError>> {
@@ -310,32 +351,20 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
+        state
+            .invitations
+            .retain(|_, invitation| invitation.expires_at >= before);
         let expired = state.sessions.forget(before) + state.devices.prune(before);
         let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
-    fn audit(&self, query: AuditQuery) -> BoxFuture<'_, Result<Vec<AuditRecord>, StoreError>> {
-        let state = self.state();
-        let wanted = |record: &&AuditRecord| {
-            query.account.is_none_or(|id| record.account == Some(id))
-                && query.before.is_none_or(|before| record.position < before)
-        };
-        let newest_first = state.audit.iter().rev().map(|(record, _)| record);
-        let page = newest_first.filter(wanted).take(query.limit as usize);
-        now(Ok(page.cloned().collect()))
+    fn audit_log(&self) -> &dyn AuditLog {
+        self
     }
 
-    fn verify_audit(&self) -> BoxFuture<'_, Result<Result<u64, BrokenChain>, StoreError>> {
-        let state = self.state();
-        let mut previous = AuditLink::FIRST;
-        for (record, link) in &state.audit {
-            previous = self.0.keyring.audit_link(&previous, record);
-            if previous != *link {
-                return now(Ok(Err(BrokenChain { position: record.position })));
-            }
-        }
-        now(Ok(Ok(state.audit.len() as u64)))
+    fn invitations(&self) -> &dyn InvitationStore {
+        self
     }
 
     fn session_named(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {

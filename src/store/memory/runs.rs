@@ -146,8 +146,8 @@ impl RunStore for SingleProcessDirectory {
                 kept.run.state == RunState::Running && kept.holder == Some(step.holder)
             });
             let Some(found) = held.map(|kept| kept.run.clone()) else { return Ok(None) };
-            let admins = state.active_admins(at);
-            let mut tally = Tally::new(found, &step, admins, at);
+            let counted = (state.active_admins(at), state.licences_used());
+            let mut tally = Tally::new(found, &step, counted, at);
             let mut settled = Vec::new();
             for item in &step.items {
                 let account = item.account.and_then(|id| live(state, id));

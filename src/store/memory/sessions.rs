@@ -1,5 +1,6 @@
 //! Sessions in the memory of one process, of accounts that live elsewhere.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +11,9 @@ use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::memory::held::Held;
 use crate::store::memory::{born, now};
-use crate::store::{BoxFuture, ErasedSource, NewSession, SessionStore, StoreError};
+use crate::store::{
+    BoxFuture, ErasedSource, NewSession, SessionPage, SessionQuery, SessionStore, StoreError,
+};
 
 /// Expired sessions are swept out whenever so many were opened.
 const SWEEP_AFTER: usize = 1024;
@@ -82,9 +85,10 @@ impl SessionStore for SingleProcessSessions {
     fn end_session(
         &self,
         id: SessionId,
-        _: Note,
+        note: Note,
     ) -> BoxFuture<'_, Result<Option<Session>, StoreError>> {
-        now(Ok(self.state().sessions.end(id)))
+        let at = self.clock.wall();
+        now(Ok(self.state().sessions.end(id, &note.actor, at)))
     }
 
     fn touch_sessions(
@@ -97,5 +101,21 @@ impl SessionStore for SingleProcessSessions {
 
     fn sessions_of(&self, account: AccountKey) -> BoxFuture<'_, Result<Vec<Session>, StoreError>> {
         now(Ok(self.state().sessions.of(&account, None, self.clock.wall())))
+    }
+
+    fn sessions(&self, query: SessionQuery) -> BoxFuture<'_, Result<SessionPage, StoreError>> {
+        Box::pin(async move {
+            let accounts = match &query.account {
+                Some(account) => vec![account.clone()],
+                None => self.state().sessions.accounts(),
+            };
+            let mut generations = HashMap::new();
+            for account in accounts {
+                let standing = self.source.standing(&account).await?;
+                generations.insert(account, standing.map(|standing| standing.generation));
+            }
+            let of = |account: &AccountKey| generations.get(account).copied().flatten();
+            Ok(self.state().sessions.list(&query, of, self.clock.wall()))
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::application::{Application, ApplicationId};
-use crate::domain::event::AuditRecord;
+use crate::domain::invitation::Invitation;
 use crate::domain::login::{fold_email, folded};
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
@@ -14,8 +14,8 @@ use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::memory::runs::Runs;
 use crate::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, Changed, CreateError, NewAccount,
-    StoreError, TokenOwner, UniqueName,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
+    Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
 };
 
 #[derive(Default)]
@@ -30,9 +30,12 @@ pub(super) struct State {
     pub(super) devices: Devices,
     pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
+    pub(super) invitations: HashMap<AccountId, Invitation>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) runs: Runs,
-    pub(super) audit: Vec<(AuditRecord, AuditLink)>,
+    pub(super) audit: Vec<AuditEntry>,
+    /// The last record that was pruned, and its link.
+    pub(super) audit_pruned: Option<(u64, AuditLink)>,
     /// Settings and tokens change without an account.
     pub(super) feed: Feed<Option<AccountId>>,
     pub(super) ends: Feed<SessionId>,
@@ -132,6 +135,28 @@ impl State {
         others
             .filter(|a| a.id != but && a.is_active_admin(at))
             .count() as u64
+    }
+
+    pub(super) fn licences_used(&self) -> u64 {
+        let accounts = self.accounts.values();
+        accounts
+            .filter(|record| record.account.uses_licence())
+            .count() as u64
+    }
+
+    pub(super) fn headcount(&self, at: Timestamp) -> Headcount {
+        let mut count = Headcount { licensed: self.licences_used(), ..Headcount::default() };
+        for record in self.accounts.values() {
+            *match record.account.standing().status(at) {
+                Status::Active => &mut count.active,
+                Status::Deleted => &mut count.deleted,
+                Status::Disabled => &mut count.disabled,
+                Status::Invited => &mut count.invited,
+                Status::Locked => &mut count.locked,
+                Status::Registered => &mut count.registered,
+            } += 1;
+        }
+        count
     }
 
     pub(super) fn check_unique(&self, new: &NewAccount) -> Result<(), CreateError> {

@@ -7,7 +7,7 @@ use super::audit::Entry;
 use super::db::Tx;
 use super::devices;
 use super::errors::{Fallible, Fault};
-use super::heads;
+use super::heads::{self, Head};
 use super::names;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
@@ -59,6 +59,7 @@ impl SqlDirectory {
 
     pub(super) async fn make(
         &self,
+        licences: Option<u64>,
         new: NewAccount,
         note: Note,
     ) -> Fallible<Result<Account, CreateError>> {
@@ -71,6 +72,12 @@ impl SqlDirectory {
         let id =
             AccountId::try_from(head.last_account).map_err(|e| Fault::damaged(e.to_string()))?;
         let (account, hash) = newborn(id, new, self.clock.wall());
+        if account.uses_licence() {
+            if let Err(none_left) = CreateError::unless_licensed(head.licences, licences) {
+                return Ok(Err(none_left));
+            }
+            head.licences += 1;
+        }
         insert(&mut tx, &account, hash.as_deref()).await?;
         heads::tell(&mut tx, &head, id, account.created_at).await?;
         let entry = Entry { account: Some(id), note, before: None, after: Some(json(&account)?) };
@@ -87,16 +94,31 @@ impl SqlDirectory {
     ) -> Fallible<Option<Changed>> {
         let mut tx = self.db.write().await?;
         let head = heads::advance(&mut tx).await?;
+        self.alter_in(tx, head, id, decide).await
+    }
+
+    /// The same in a transaction that has taken the head already. Commits it if there is
+    /// something to write.
+    pub(super) async fn alter_in(
+        &self,
+        mut tx: Tx,
+        mut head: Head,
+        id: AccountId,
+        decide: Decide<'_>,
+    ) -> Fallible<Option<Changed>> {
         let now = self.clock.wall();
         let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
         let other_active_admins = other_active_admins(&mut tx, id, now).await?;
         let devices = devices::all_known(&mut *tx, id, now).await?;
         let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
-        let facts = Facts { account: &before, other_active_admins, devices: &devices, now };
+        let licences_used = head.licences;
+        let facts =
+            Facts { account: &before, other_active_admins, devices: &devices, licences_used, now };
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
         names::rename(&mut tx, &before, &account).await?;
+        head.recount(&before, &account);
         update(&mut tx, &account, password_hash.as_deref()).await?;
         heads::tell(&mut tx, &head, id, now).await?;
         let states = (Some(json(&before)?), Some(json(&account)?));

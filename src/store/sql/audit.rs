@@ -1,20 +1,32 @@
-//! The audit log and its chain.
+//! The audit log: appended to, and searched.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
+mod anchor;
+mod check;
+mod ends;
+mod forget;
 
+use std::path::Path;
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+pub(super) use self::anchor::Anchor;
 use super::SqlDirectory;
 use super::db::Tx;
 use super::errors::Fallible;
-use super::heads::{self, ACCOUNTS, Head};
+use super::heads::{self, Head};
 use super::rows::{audit_columns, audit_record, stored};
 use crate::domain::account::AccountId;
-use crate::domain::event::{AuditRecord, Note};
+use crate::domain::event::{Action, AuditRecord, Note};
 use crate::domain::time::Timestamp;
-use crate::store::keyring::{AuditLink, Keyring};
-use crate::store::{AuditQuery, BrokenChain};
+use crate::store::keyring::{AuditLink, AuditMark};
+use crate::store::{
+    AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, BoxFuture, BrokenChain, StoreError,
+};
 
-const PAGE: i64 = 500;
+/// Reasons are looked through in pieces of so many records.
+const PIECE: u32 = 500;
 
 /// What a change says for itself in the log.
 pub(super) struct Entry {
@@ -26,6 +38,9 @@ pub(super) struct Entry {
 
 impl SqlDirectory {
     /// Appends the record of the change that `head` was raised for.
+    ///
+    /// A head that was not sealed with the key is never sealed again: somebody else
+    /// moved it, and a check must find that out however much is written afterwards.
     pub(super) async fn record(
         &self,
         tx: &mut Tx,
@@ -34,7 +49,7 @@ impl SqlDirectory {
         entry: Entry,
     ) -> Fallible<()> {
         self.append(tx, &mut head, at, entry).await?;
-        heads::leave(tx, &head.link, head.last_account).await
+        heads::leave(tx, &head).await
     }
 
     /// The same of one of several changes: the head keeps the chain's last link until
@@ -51,103 +66,165 @@ impl SqlDirectory {
         let position = head.position;
         let record =
             AuditRecord { position, at, actor, action, account, reason, from, before, after };
-        head.link = self.keyring.audit_link(&head.link, &record);
-        insert(tx, record, &head.link).await
-    }
-
-    pub(super) async fn records(&self, query: AuditQuery) -> Fallible<Vec<AuditRecord>> {
-        let before = query.before.map_or(i64::MAX, stored);
-        let sql = match query.account {
-            Some(_) => concat!(
-                "SELECT ",
-                audit_columns!(),
-                " FROM audit \
-                 WHERE position < $1 AND account = $3 ORDER BY position DESC LIMIT $2"
-            ),
-            None => concat!(
-                "SELECT ",
-                audit_columns!(),
-                " FROM audit \
-                 WHERE position < $1 ORDER BY position DESC LIMIT $2"
-            ),
-        };
-        let mut select = sqlx::query(sql).bind(before).bind(i64::from(query.limit));
-        if let Some(account) = query.account {
-            select = select.bind(account.get());
+        let link = self.keyring.audit_link(&head.link, &record);
+        let sealed = self
+            .keyring
+            .audit_mark(AuditMark::Head, position - 1, &head.link);
+        if AuditLink::from_hex(&head.seal) == Some(sealed) {
+            head.seal = self
+                .keyring
+                .audit_mark(AuditMark::Head, position, &link)
+                .to_hex();
         }
-        let rows = select.fetch_all(self.db.readers()).await?;
-        rows.iter().map(|row| Ok(audit_record(row)?.0)).collect()
+        insert(tx, record, &link).await?;
+        head.link = link;
+        Ok(())
     }
 
-    /// Follows the chain from the first record to the head, all as of one instant.
-    pub(super) async fn follow_chain(&self) -> Fallible<Result<u64, BrokenChain>> {
-        let mut tx = self.db.read().await?;
-        let (end, last) = chain_end(&mut tx).await?;
-        let mut chain = Chain { keyring: &self.keyring, position: 0, link: AuditLink::FIRST };
-        loop {
-            let rows = records_after(&mut tx, chain.position).await?;
+    async fn find_records(&self, search: AuditSearch) -> Fallible<Vec<AuditEntry>> {
+        let mut found = Vec::new();
+        let mut piece = search.clone();
+        // What people wrote is compared here: databases fold letters each in their way.
+        if search.reason.is_some() {
+            piece.limit = PIECE.max(search.limit);
+        }
+        while found.len() < search.limit as usize {
+            let rows = Condition::of(&piece).page(&piece, self).await?;
+            let full = rows.len() >= piece.limit as usize;
             for row in &rows {
-                if !chain.takes(row) {
-                    return Ok(Err(BrokenChain { position: chain.position + 1 }));
+                let (record, link) = audit_record(row)?;
+                let next = Some(record.position);
+                let place = if search.oldest_first { &mut piece.after } else { &mut piece.before };
+                *place = next;
+                if search.takes_reason(record.reason.as_deref()) {
+                    found.push(AuditEntry { record, link });
                 }
             }
-            if rows.is_empty() {
-                return Ok(chain.ends_at(end, last.as_ref()));
+            if !full {
+                break;
             }
         }
+        found.truncate(search.limit as usize);
+        Ok(found)
     }
 }
 
-/// As far as the chain was followed.
-struct Chain<'a> {
-    keyring: &'a Keyring,
-    position: u64,
-    link: AuditLink,
+impl AuditLog for SqlDirectory {
+    fn records(&self, search: AuditSearch) -> BoxFuture<'_, Result<Vec<AuditEntry>, StoreError>> {
+        self.answered(self.find_records(search))
+    }
+
+    fn check(
+        &self,
+        walk: AuditWalk,
+    ) -> BoxFuture<'_, Result<Result<AuditWalk, BrokenChain>, StoreError>> {
+        self.answered(self.check_further(walk))
+    }
+
+    fn checked_before(&self) -> BoxFuture<'_, Result<Option<AuditWalk>, StoreError>> {
+        self.answered(async { self.last_check() })
+    }
+
+    fn forget(
+        &self,
+        before: Timestamp,
+        note: Note,
+    ) -> BoxFuture<'_, Result<Result<Option<AuditPruned>, BrokenChain>, StoreError>> {
+        self.answered(self.forget_records(before, note))
+    }
+
+    fn note_end(&self) -> BoxFuture<'_, Result<Result<(), BrokenChain>, StoreError>> {
+        self.answered(self.raise_anchor())
+    }
 }
 
-impl Chain<'_> {
-    /// Whether this is the next record, unaltered.
-    fn takes(&mut self, row: &AnyRow) -> bool {
-        let Ok((record, link)) = audit_record(row) else { return false };
-        let fits = record.position == self.position + 1
-            && self.keyring.audit_link(&self.link, &record) == link;
-        if fits {
-            self.position += 1;
-            self.link = link;
+/// Where the log is noted outside of the database: `accounts.db.anchor`.
+pub(super) fn anchor_of(db: &Path) -> Anchor {
+    let mut name = db.as_os_str().to_owned();
+    name.push(".anchor");
+    Anchor::at(name.into())
+}
+
+/// A value of a search, in a numbered place.
+enum Value {
+    Number(i64),
+    Text(String),
+}
+
+/// What a search asks of the rows themselves. Values go into places, never into the SQL.
+#[derive(Default)]
+struct Condition {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Condition {
+    fn of(search: &AuditSearch) -> Self {
+        let mut all = Self::default();
+        all.sql
+            .push_str("position > (SELECT COALESCE(MAX(position), 0) FROM audit_pruned)");
+        all.and("position <", search.before.map(number));
+        all.and("position >", search.after.map(number));
+        all.and("account =", search.account.map(|id| Value::Number(id.get())));
+        all.and("actor =", search.actor.clone().map(Value::Text));
+        all.and("origin =", search.address.clone().map(Value::Text));
+        all.and("at >=", search.since.map(|at| Value::Number(at.as_micros())));
+        all.and("at <", search.until.map(|at| Value::Number(at.as_micros())));
+        if search.reason.is_some() {
+            all.sql.push_str(" AND reason IS NOT NULL");
         }
-        fits
+        all.and_action(&search.actions);
+        all
     }
 
-    fn ends_at(&self, end: u64, last: Option<&AuditLink>) -> Result<u64, BrokenChain> {
-        if self.position < end {
-            return Err(BrokenChain { position: self.position + 1 });
+    fn and(&mut self, what: &str, value: Option<Value>) {
+        let Some(value) = value else { return };
+        let place = self.place(value);
+        self.sql.push_str(&format!(" AND {what} {place}"));
+    }
+
+    fn and_action(&mut self, actions: &[Action]) {
+        if actions.is_empty() {
+            return;
         }
-        let fits = self.position == end && last == Some(&self.link);
-        fits.then_some(self.position)
-            .ok_or(BrokenChain { position: self.position })
+        let words = actions
+            .iter()
+            .map(|action| Value::Text(action.as_str().to_owned()));
+        let places: Vec<_> = words.map(|word| self.place(word)).collect();
+        self.sql
+            .push_str(&format!(" AND action IN ({})", places.join(", ")));
+    }
+
+    fn place(&mut self, value: Value) -> String {
+        self.values.push(value);
+        format!("${}", self.values.len())
+    }
+
+    async fn page(mut self, search: &AuditSearch, store: &SqlDirectory) -> Fallible<Vec<AnyRow>> {
+        let limit = self.place(Value::Number(i64::from(search.limit)));
+        let order = if search.oldest_first { "ASC" } else { "DESC" };
+        let sql = format!(
+            concat!(
+                "SELECT ",
+                audit_columns!(),
+                " FROM audit WHERE {} ORDER BY position {} LIMIT {}"
+            ),
+            self.sql, order, limit
+        );
+        // Of this module's own words: what was asked for is in the places.
+        let mut query: Query<'_, Any, AnyArguments> = sqlx::query(AssertSqlSafe(sql));
+        for value in self.values {
+            query = match value {
+                Value::Number(number) => query.bind(number),
+                Value::Text(text) => query.bind(text),
+            };
+        }
+        Ok(query.fetch_all(store.db.readers()).await?)
     }
 }
 
-async fn chain_end(tx: &mut Tx) -> Fallible<(u64, Option<AuditLink>)> {
-    let row = sqlx::query("SELECT position, link FROM heads WHERE stream = $1")
-        .bind(ACCOUNTS)
-        .fetch_one(&mut **tx)
-        .await?;
-    let link = AuditLink::from_hex(&row.try_get::<String, _>(1)?);
-    Ok((row.try_get::<i64, _>(0)?.unsigned_abs(), link))
-}
-
-async fn records_after(tx: &mut Tx, position: u64) -> Fallible<Vec<AnyRow>> {
-    let sql = concat!(
-        "SELECT ",
-        audit_columns!(),
-        " FROM audit WHERE position > $1 ORDER BY position LIMIT $2"
-    );
-    Ok(sqlx::query(sql)
-        .bind(stored(position))
-        .bind(PAGE)
-        .fetch_all(&mut **tx)
-        .await?)
+fn number(position: u64) -> Value {
+    Value::Number(stored(position))
 }
 
 async fn insert(tx: &mut Tx, record: AuditRecord, link: &AuditLink) -> Fallible<()> {

@@ -9,11 +9,12 @@
 //! needs both takes the accounts' head first.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::db::Tx;
 use super::errors::Fallible;
 use super::rows::{Columns, stored};
-use crate::domain::account::AccountId;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::store::SESSION_SHARDS;
@@ -40,39 +41,57 @@ pub(super) struct Head {
     pub(super) link: AuditLink,
     /// The highest number given to an account.
     pub(super) last_account: i64,
+    /// How many accounts use a licence. Whoever makes an account, or changes whether one
+    /// uses a licence, changes this.
+    pub(super) licences: u64,
+    /// What the key's holder said of the position before and its link.
+    pub(super) seal: String,
+}
+
+impl Head {
+    /// Counts licences on, where a change takes or frees one.
+    pub(super) fn recount(&mut self, before: &Account, after: &Account) {
+        match (before.uses_licence(), after.uses_licence()) {
+            (false, true) => self.licences += 1,
+            (true, false) => self.licences = self.licences.saturating_sub(1),
+            _ => {}
+        }
+    }
 }
 
 /// Takes the next position of account changes.
 pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     let row = sqlx::query(
         "UPDATE heads SET position = position + 1 WHERE stream = $1 \
-         RETURNING position, link, accounts",
+         RETURNING position, link, accounts, licences, seal",
     )
     .bind(ACCOUNTS)
     .fetch_one(&mut **tx)
     .await?;
-    let mut columns = Columns::of(&row);
+    head_of(&row)
+}
+
+fn head_of(row: &AnyRow) -> Fallible<Head> {
+    let mut columns = Columns::of(row);
     Ok(Head {
         position: columns.number()?,
         link: columns.word(AuditLink::from_hex)?,
         last_account: columns.get()?,
+        licences: columns.number()?,
+        seal: columns.text()?,
     })
 }
 
 /// Takes the head without a change yet: nobody else changes anything meanwhile.
 pub(super) async fn take(tx: &mut Tx) -> Fallible<Head> {
     let row = sqlx::query(
-        "UPDATE heads SET position = position WHERE stream = $1 RETURNING position, link, accounts",
+        "UPDATE heads SET position = position WHERE stream = $1 \
+         RETURNING position, link, accounts, licences, seal",
     )
     .bind(ACCOUNTS)
     .fetch_one(&mut **tx)
     .await?;
-    let mut columns = Columns::of(&row);
-    Ok(Head {
-        position: columns.number()?,
-        link: columns.word(AuditLink::from_hex)?,
-        last_account: columns.get()?,
-    })
+    head_of(&row)
 }
 
 /// Leaves the head as it was raised since it was taken.
@@ -82,17 +101,21 @@ pub(super) async fn put_back(tx: &mut Tx, head: &Head) -> Fallible<()> {
         .bind(ACCOUNTS)
         .execute(&mut **tx)
         .await?;
-    leave(tx, &head.link, head.last_account).await
+    leave(tx, head).await
 }
 
-/// Leaves the chain's new last link, and the highest number given to an account.
-pub(super) async fn leave(tx: &mut Tx, link: &AuditLink, last_account: i64) -> Fallible<()> {
-    sqlx::query("UPDATE heads SET link = $1, accounts = $2 WHERE stream = $3")
-        .bind(link.to_hex())
-        .bind(last_account)
-        .bind(ACCOUNTS)
-        .execute(&mut **tx)
-        .await?;
+/// Leaves the chain's new last link, its seal, and the numbers as the change left them.
+pub(super) async fn leave(tx: &mut Tx, head: &Head) -> Fallible<()> {
+    sqlx::query(
+        "UPDATE heads SET link = $1, accounts = $2, licences = $3, seal = $4 WHERE stream = $5",
+    )
+    .bind(head.link.to_hex())
+    .bind(head.last_account)
+    .bind(stored(head.licences))
+    .bind(&head.seal)
+    .bind(ACCOUNTS)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

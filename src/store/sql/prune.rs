@@ -40,6 +40,12 @@ const fn of_sessions(number: i64) -> Stream {
 const EXPIRED_SESSIONS: &str = "DELETE FROM sessions WHERE id IN \
     (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)";
 
+const EXPIRED_ENDED: &str = "DELETE FROM ended_sessions WHERE id IN \
+    (SELECT id FROM ended_sessions WHERE expires_at < $1 LIMIT $2)";
+
+const EXPIRED_INVITATIONS: &str = "DELETE FROM invitations WHERE account IN \
+    (SELECT account FROM invitations WHERE expires_at < $1 LIMIT $2)";
+
 /// A device's name is unique within its account alone.
 const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
     (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
@@ -51,7 +57,9 @@ const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in [EXPIRED_SESSIONS, EXPIRED_DEVICES, ENDED_TOKENS] {
+        for expired in
+            [EXPIRED_SESSIONS, EXPIRED_ENDED, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS]
+        {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

@@ -183,6 +183,9 @@ pub(super) fn audit_record(row: &AnyRow) -> Fallible<(AuditRecord, AuditLink)> {
     Ok((record, columns.word(AuditLink::from_hex)?))
 }
 
+/// How many columns a session has.
+const SESSION_COLUMNS: usize = 9;
+
 /// Reads a row's columns one after the other.
 pub(super) struct Columns<'r> {
     row: &'r AnyRow,
@@ -192,6 +195,11 @@ pub(super) struct Columns<'r> {
 impl<'r> Columns<'r> {
     pub(super) fn of(row: &'r AnyRow) -> Self {
         Self { row, next: 0 }
+    }
+
+    /// What comes after the columns of a session.
+    pub(super) fn after_session(row: &'r AnyRow) -> Self {
+        Self { row, next: SESSION_COLUMNS }
     }
 
     pub(super) fn get<T: Decode<'r, Any> + Type<Any>>(&mut self) -> Fallible<T> {

@@ -52,7 +52,7 @@ impl RunStore for SqlDirectory {
         step: RunStep,
         decide: DecideItem<'a>,
     ) -> BoxFuture<'a, Result<Option<Stepped>, StoreError>> {
-        self.answered(self.step(step, decide))
+        self.answered(self.take_step(step, decide))
     }
 
     fn turn_run<'a>(

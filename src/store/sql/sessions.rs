@@ -13,7 +13,7 @@ use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::Timestamp;
-use crate::store::NewSession;
+use crate::store::{NewSession, SessionState};
 
 /// So many sessions are noted as used before whoever waits to write has a turn.
 const TOUCHED_AT_ONCE: usize = 128;
@@ -70,6 +70,8 @@ impl SqlDirectory {
         let own = note.actor == format!("user:{account}");
         let head = if own { None } else { Some(heads::advance(&mut tx).await?) };
         let now = self.clock.wall();
+        let state = SessionState::ended_by(&note.actor, &account.into());
+        keep_ended(&mut tx, id, state, now).await?;
         if !delete(&mut tx, id).await? {
             return Ok(None);
         }
@@ -185,6 +187,28 @@ async fn read(tx: &mut Tx, id: SessionId) -> Fallible<Option<(Session, AccountId
         .await?;
     let session = row.as_ref().map(rows::session).transpose()?;
     Ok(session.and_then(|session| session.account.account_id().map(|id| (session, id))))
+}
+
+/// To be listed until its time is over.
+async fn keep_ended(
+    tx: &mut Tx,
+    id: SessionId,
+    state: SessionState,
+    now: Timestamp,
+) -> Fallible<()> {
+    sqlx::query(
+        "INSERT INTO ended_sessions (id, key, account, generation, created_at, expires_at, \
+         last_seen_at, opened_from, user_agent, device, ended_at, state) \
+         SELECT id, key, account, generation, created_at, expires_at, last_seen_at, \
+         opened_from, user_agent, device, CAST($2 AS BIGINT), CAST($3 AS TEXT) \
+         FROM sessions WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(now.as_micros())
+    .bind(state.as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Of two that end one session, one does.

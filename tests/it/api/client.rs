@@ -2,25 +2,29 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use portcullis::domain::event::Action;
 use portcullis::store::AuditQuery;
 
 use super::Stand;
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 
 #[track_caller]
-fn run(command: &mut Command) {
+pub(super) fn run(command: &mut Command) {
     let ran = command.output().expect("Python, which tests/run installs");
     let said = [ran.stdout, ran.stderr].concat();
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Python with the client in it: an environment of its own, made once.
-fn python() -> PathBuf {
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Python with the clients in it: an environment of its own, made once.
+pub(super) fn python() -> PathBuf {
+    let _alone = MAKING.lock();
     let environment = crate::support::target().join("clients");
     let (python, list) = (environment.join("bin/python"), folder().join("requirements.txt"));
     let wanted = std::fs::read(&list).expect("a list");

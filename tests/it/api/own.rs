@@ -424,3 +424,150 @@ fn any_json_gets_an_answer_of_ours() {
     });
     ran.expect("every answer is one of ours");
 }
+
+#[tokio::test]
+async fn applications_are_made_changed_and_removed() {
+    let stand = Stand::new().await;
+    let new = json!({ "name": "HR", "scopes": ["users.view"] });
+    let made = stand.own("POST", "/applications", &stand.a, new).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = made.body["application"]["id"]
+        .as_str()
+        .expect("text")
+        .to_owned();
+    let at = format!("/applications/{id}");
+    let token = stand
+        .own("POST", &format!("{at}/tokens"), &stand.a, json!({ "name": "x" }))
+        .await;
+    let token = token.body["secret"].as_str().expect("a secret").to_owned();
+    let me = stand.own("GET", "/me", &token, Value::Null).await;
+    assert_eq!(me.body["application"]["name"], "HR", "{}", me.text);
+    stand
+        .own("POST", "/accounts", &token, json!({ "login": "x" }))
+        .await
+        .is_problem(403, "forbidden");
+    let off = stand
+        .own("PATCH", &at, &stand.a, json!({ "enabled": false }))
+        .await;
+    assert_eq!(
+        (&off.body["changed"], &off.body["application"]["enabled"]),
+        (&json!(true), &json!(false))
+    );
+    stand
+        .own("GET", "/me", &token, Value::Null)
+        .await
+        .is_problem(401, "invalid-token");
+    let listed = stand
+        .own("GET", "/applications", &stand.a, Value::Null)
+        .await;
+    assert_eq!(listed.body["applications"][0]["id"], id);
+    let rotated = stand
+        .own("POST", &format!("{at}/rotate"), &stand.a, Value::Null)
+        .await;
+    assert_ne!(rotated.body["secret"], made.body["secret"]);
+    let removed = stand.own("DELETE", &at, &stand.a, Value::Null).await;
+    assert_eq!(removed.body["removed"], true, "{}", removed.text);
+    for at in [&*at, "/applications/x"] {
+        stand
+            .own("GET", at, &stand.a, Value::Null)
+            .await
+            .is_problem(404, "no-such-application");
+    }
+    let viewer = stand.who_may("viewer", Some(Permission::ViewUsers)).await;
+    stand
+        .own("GET", "/applications", &viewer.secret, Value::Null)
+        .await
+        .is_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn the_log_is_read_checked_exported_and_shortened() {
+    let stand = Stand::new().await;
+    let ada = stand.person("ada").await;
+    for what in ["lock", "unlock", "lock"] {
+        stand
+            .own("POST", &format!("/accounts/ada/{what}"), &stand.a, json!({}))
+            .await
+            .is_done(true);
+    }
+    let get = async |query: &str| {
+        stand
+            .own("GET", &format!("/audit{query}"), &stand.a, Value::Null)
+            .await
+    };
+    let locks = get("?account=ada&action=account.locked,account.unlocked&limit=2").await;
+    let records = locks.body["records"].as_array().expect("a list").clone();
+    assert_eq!(records.len(), 2, "{}", locks.text);
+    assert_eq!(
+        (&records[0]["action"], &records[0]["account"]),
+        (&json!("account.locked"), &json!(ada.id))
+    );
+    let next = locks.body["next"].as_u64().expect("more");
+    let older = get(&format!("?account={}&action=account.locked&before={next}", ada.id)).await;
+    assert_eq!(older.body["records"].as_array().expect("a list").len(), 1);
+    let whole = stand
+        .own("POST", "/audit/verify", &stand.a, Value::Null)
+        .await;
+    assert_eq!(whole.body["whole"], true, "{}", whole.text);
+    let lines = get("/export?action=account.locked").await;
+    assert_eq!(lines.text.lines().count(), 2);
+    assert!(
+        lines
+            .text
+            .lines()
+            .all(|line| line.ends_with("\"}") && line.contains("\"link\":"))
+    );
+    let table = get("/export?format=csv").await;
+    assert!(table.text.starts_with("position,at,actor,"), "{}", table.text);
+    assert_eq!(table.headers["content-type"], "text/csv; charset=utf-8");
+    for bad in ["?limit=0", "?action=x", "?since=now", "?format=csv", "/export?limit=3", "?foo=1"] {
+        get(bad).await.is_problem(422, "invalid");
+    }
+    stand
+        .test
+        .clock()
+        .advance(std::time::Duration::from_secs(1));
+    let pruned = json!({ "before": "2200-01-01T00:00:00Z", "reason": "too old" });
+    let pruned = stand.own("POST", "/audit/prune", &stand.a, pruned).await;
+    assert_eq!(pruned.body["changed"], true, "{}", pruned.text);
+    let whole = stand
+        .own("POST", "/audit/verify", &stand.a, Value::Null)
+        .await;
+    assert_eq!(whole.body["whole"], true, "{}", whole.text);
+    let viewer = stand.who_may("viewer", Some(Permission::ManageUsers)).await;
+    let refused = stand
+        .own("GET", "/audit", &viewer.secret, Value::Null)
+        .await;
+    refused.is_problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn licences_are_counted_and_limited() {
+    let stand = Stand::new().await;
+    stand.person("ada").await;
+    let shown = stand.own("GET", "/licences", &stand.a, Value::Null).await;
+    assert_eq!((&shown.body["used"], &shown.body["limit"]), (&json!(2), &Value::Null));
+    assert_eq!(shown.body["by_status"]["active"], 2);
+    let limited = stand
+        .own("PUT", "/licences", &stand.a, json!({ "limit": 2 }))
+        .await;
+    assert_eq!(limited.body["available"], 0, "{}", limited.text);
+    let new = json!({ "login": "grace", "active": true });
+    stand
+        .own("POST", "/accounts", &stand.a, new)
+        .await
+        .is_problem(409, "no-licence");
+    let invited = stand
+        .own("POST", "/accounts", &stand.a, json!({ "login": "grace" }))
+        .await;
+    assert_eq!(invited.is_done(true)["status"], "invited", "who is invited uses none");
+    let link = stand
+        .own("POST", "/accounts/grace/invite", &stand.a, Value::Null)
+        .await;
+    let path = link.body["path"].as_str().expect("a path");
+    assert!(path.starts_with("/invite#"), "{path}");
+    stand
+        .own("POST", "/accounts/ada/invite", &stand.a, json!({ "expires_in": 1 }))
+        .await
+        .is_problem(422, "invalid");
+}

@@ -21,7 +21,8 @@ fn many_are_locked_and_that_is_undone() {
     host.run(&["run", "list"]).done().says("no run yet");
     let unasked = host.run(&["user", "bulk", "--all", "--lock", "yes"]);
     unasked.fails(2, &["--dry-run", "--yes"]);
-    host.run(&["user", "bulk", "--lock", "yes"]).fails(2, &["--all"]);
+    host.run(&["user", "bulk", "--lock", "yes"])
+        .fails(2, &["--all"]);
     host.run(&["user", "bulk", "--all"]).fails(2, &["--lock"]);
     let run = host.json(&["user", "bulk", "--all", "--lock", "yes", "--reason", "audit", "--yes"]);
     assert_eq!(run["state"], "finished");
@@ -38,8 +39,11 @@ fn many_are_locked_and_that_is_undone() {
     assert_eq!(undo["undoes"], 1);
     assert_eq!(undo["counts"]["changed"], 30);
     assert_eq!(undo["counts"]["refused"], 1, "somebody unlocked p7 already");
-    host.run(&["user", "list", "--status", "locked"]).done().says("Nobody fits");
-    host.run(&["run", "undo", "1"]).fails(4, &["undone by run 2"]);
+    host.run(&["user", "list", "--status", "locked"])
+        .done()
+        .says("Nobody fits");
+    host.run(&["run", "undo", "1"])
+        .fails(4, &["undone by run 2"]);
     host.run(&["run", "show", "9"]).fails(3, &["no run 9"]);
     host.run(&["run", "cancel", "1"]).fails(4, &["finished"]);
     host.run(&["audit", "--verify"]).done().says("whole");
@@ -68,10 +72,14 @@ fn people_are_named_in_a_file() {
 fn rows(export: &str) -> Vec<(String, Option<String>)> {
     let rows = export.lines().filter(|row| !row.starts_with("first,"));
     let row = |row: &str| {
-        let hash = row.split_once("$argon2id$").map(|(_, hash)| hash.to_owned());
+        let hash = row
+            .split_once("$argon2id$")
+            .map(|(_, hash)| hash.to_owned());
         let cells: Vec<_> = row.split(',').collect();
         // Before the times; a name with a comma in it has one cell more.
-        let upto = cells.len().saturating_sub(if hash.is_some() { 5 } else { 3 });
+        let upto = cells
+            .len()
+            .saturating_sub(if hash.is_some() { 5 } else { 3 });
         (cells[..upto].join(","), hash)
     };
     rows.map(row).collect()

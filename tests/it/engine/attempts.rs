@@ -433,18 +433,37 @@ async fn an_imported_hash_is_made_our_own_at_the_first_sign_in() {
         };
         Some(Edit { account, password_hash: Some(foreign.to_owned()), note })
     };
-    house.directory.change(alice.id, Box::new(imported)).await.expect("it answers");
+    house
+        .directory
+        .change(alice.id, Box::new(imported))
+        .await
+        .expect("it answers");
     let wrong = attempt(&house.gate, "alice").await.expect("a guess");
     let wrong = wrong.check_password(PASSWORD).await.map(|_| ());
     assert_eq!(wrong, Err(SignInError::Wrong));
-    let stored = house.directory.password_hash(alice.id).await.expect("it answers");
+    let stored = house
+        .directory
+        .password_hash(alice.id)
+        .await
+        .expect("it answers");
     assert_eq!(stored.as_deref(), Some(foreign), "a wrong one changes nothing");
     for _ in 0..2 {
         let right = attempt(&house.gate, "alice").await.expect("a guess");
-        let signed_in = right.check_password("passwordPASSWORDpassword").await.expect("right");
+        let signed_in = right
+            .check_password("passwordPASSWORDpassword")
+            .await
+            .expect("right");
         assert!(visit(&house.gate, &signed_in).await.is_ok(), "and nobody is signed out");
-        let stored = house.directory.password_hash(alice.id).await.expect("it answers");
-        assert!(stored.expect("a hash").starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let stored = house
+            .directory
+            .password_hash(alice.id)
+            .await
+            .expect("it answers");
+        assert!(
+            stored
+                .expect("a hash")
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
     }
     let now = account(&house, &alice).await;
     assert_eq!(now.generation, alice.generation);

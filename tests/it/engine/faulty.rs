@@ -8,16 +8,16 @@ use std::sync::{Arc, Mutex};
 use portcullis::domain::application::{Application, ApplicationId};
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
-use portcullis::domain::event::{AuditRecord, Note};
+use portcullis::domain::event::Note;
 use portcullis::domain::login::TypedLogin;
 use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
-    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditQuery, BoxFuture,
-    BrokenChain, Bus, Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor,
-    FeedPage, NewAccount, NewApplication, NewSession, NewToken, RunStore, SessionStore, StoreError,
-    TokenOwner,
+    AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
+    Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, Headcount,
+    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, RunStore, SessionPage,
+    SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -161,6 +161,10 @@ impl SessionStore for Faulty {
     fn sessions_of(&self, account: AccountKey) -> Answer<'_, Vec<Session>> {
         self.via("sessions_of", |inner| inner.sessions_of(account))
     }
+
+    fn sessions(&self, query: SessionQuery) -> Answer<'_, SessionPage> {
+        self.via("sessions", |inner| inner.sessions(query))
+    }
 }
 
 impl ApplicationStore for Faulty {
@@ -230,8 +234,17 @@ impl Directory for Faulty {
         self.via("password_hash", move |inner| inner.password_hash(id))
     }
 
-    fn create(&self, new: NewAccount, note: Note) -> Answer<'_, Account, CreateError> {
-        self.via("create", |inner| inner.create(new, note))
+    fn create_within(
+        &self,
+        licences: Option<u64>,
+        new: NewAccount,
+        note: Note,
+    ) -> Answer<'_, Account, CreateError> {
+        self.via("create", move |inner| inner.create_within(licences, new, note))
+    }
+
+    fn headcount(&self) -> Answer<'_, Headcount> {
+        self.via("headcount", Directory::headcount)
     }
 
     fn change<'a>(&'a self, id: AccountId, decide: Decide<'a>) -> Answer<'a, Option<Changed>> {
@@ -254,12 +267,12 @@ impl Directory for Faulty {
         self.via("prune", move |inner| inner.prune(before))
     }
 
-    fn audit(&self, query: AuditQuery) -> Answer<'_, Vec<AuditRecord>> {
-        self.via("audit", |inner| inner.audit(query))
+    fn invitations(&self) -> &dyn InvitationStore {
+        self.inner.invitations()
     }
 
-    fn verify_audit(&self) -> Answer<'_, Result<u64, BrokenChain>> {
-        self.via("verify_audit", Directory::verify_audit)
+    fn audit_log(&self) -> &dyn AuditLog {
+        self.inner.audit_log()
     }
 
     fn session_named(&self, id: SessionId) -> Answer<'_, Option<Session>> {

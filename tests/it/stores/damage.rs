@@ -55,7 +55,9 @@ async fn a_newer_schema_is_left_alone() {
 /// last change is the latest that it can be.
 #[tokio::test]
 async fn an_older_schema_is_brought_up() {
-    let (_folder, file) = closed().await;
+    let (folder, file) = closed().await;
+    // Before there were seals nothing was noted of the log either.
+    fs::remove_file(folder.path().join("accounts.db.anchor")).expect("removes");
     let older = file.with_extension("older");
     fs::write(&older, b"").expect("writes");
     let mut conn = outsider(&older).await;
@@ -94,6 +96,7 @@ async fn an_older_schema_is_brought_up() {
     };
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
+    assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50), "it is sealed now");
     let tokens = directory.tokens(None).await.expect("answers");
     let [token] = &tokens[..] else { panic!("{tokens:?}") };
     assert_eq!((token.owner, token.name.as_str()), (of_account(7), "ci"));

@@ -28,7 +28,7 @@ const HELD: &str = concat!(
 impl SqlDirectory {
     /// The head is taken once and raised for each account: what one step writes stands
     /// in feed and audit log without a gap.
-    pub(super) async fn step(
+    pub(super) async fn take_step(
         &self,
         step: RunStep,
         mut decide: DecideItem<'_>,
@@ -43,8 +43,8 @@ impl SqlDirectory {
         let Some(found) = held.as_ref().map(run).transpose()? else { return Ok(None) };
         let now = self.clock.wall();
         let mut accounts = accounts_of(&mut tx, &step.items).await?;
-        let admins = active_admins(&mut tx, now).await?;
-        let mut tally = Tally::new(found, &step, admins, now);
+        let counted = (active_admins(&mut tx, now).await?, head.licences);
+        let mut tally = Tally::new(found, &step, counted, now);
         for item in &step.items {
             let account = item.account.and_then(|id| accounts.remove(&id));
             let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
@@ -82,6 +82,7 @@ impl SqlDirectory {
         now: Timestamp,
     ) -> Fallible<Changed> {
         let account = accounts::edited(&before, edit.account, false, now);
+        head.recount(&before, &account);
         accounts::update(tx, &account, None).await?;
         head.position += 1;
         heads::tell(tx, head, account.id, now).await?;

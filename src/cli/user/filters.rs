@@ -26,7 +26,7 @@ pub(super) struct Filters {
 /// When people signed in last.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct SignedIn {
-    /// Only those who signed in before that, and not since: 90 days ago, or
+    /// Only those who signed in before that, and not since: 90 days, or
     /// 2030-01-31T12:00:00Z; who never did is not among them
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(super) last_sign_in_before: Option<When>,
@@ -60,7 +60,7 @@ impl SignedIn {
         let (field, from) = (TimeField::LastSignInAt, None);
         let mut filters = Vec::new();
         if let Some(when) = &self.last_sign_in_before {
-            let before = Some(desk.instant(when)?);
+            let before = Some(desk.past(when)?);
             filters.push(AccountFilter::Time { field, from, before });
         }
         if self.never_signed_in {

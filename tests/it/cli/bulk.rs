@@ -64,7 +64,7 @@ fn people_are_named_in_a_file() {
     assert_eq!(run["counts"]["changed"], 2, "{run}");
     let idle = host.json(&["user", "list", "--never-signed-in"]);
     assert_eq!(idle["accounts"].as_array().expect("a list").len(), 5);
-    let before = host.json(&["user", "list", "--last-sign-in-before", "1 day ago"]);
+    let before = host.json(&["user", "list", "--last-sign-in-before", "1 day"]);
     assert_eq!(before["accounts"].as_array().expect("a list").len(), 0);
 }
 

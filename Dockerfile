@@ -15,6 +15,8 @@ RUN cargo build --release --locked --bin portcullis
 FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/portcullis --create-home portcullis
 COPY --from=build /src/target/release/portcullis /usr/local/bin/portcullis
+# Endpoints of modules are asked over TLS.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 USER portcullis
 WORKDIR /var/lib/portcullis
 VOLUME /var/lib/portcullis

@@ -54,6 +54,7 @@
 //! | locking people over HTTP | `portcullis::api`, with the feature of that name |
 //! | configuring a gateway | [`manual::configuration`] |
 //! | locking people from a shell | [`manual::command_line`] |
+//! | deleting people, and giving their records to others | [`manual::deletion`] |
 //! | load testing a guarded service | [`manual::load_testing`] |
 //! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
 //! | testing a guarded service | [`testing`] |

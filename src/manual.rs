@@ -1,10 +1,12 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
+//! - [`audit`]: who did what to whom, and how to know that nobody changed it.
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`bulk`]: changing many people at once, undoing it, exports, imports, and people who stay away.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
+//! - [`deletion`]: deleting people, and giving their records to somebody else.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
@@ -21,6 +23,9 @@
 #[doc = include_str!("manual/administration.md")]
 pub mod administration {}
 
+#[doc = include_str!("manual/audit.md")]
+pub mod audit {}
+
 #[doc = include_str!("manual/bulk.md")]
 pub mod bulk {}
 
@@ -32,6 +37,9 @@ pub mod concepts {}
 
 #[doc = include_str!("manual/configuration.md")]
 pub mod configuration {}
+
+#[doc = include_str!("manual/deletion.md")]
+pub mod deletion {}
 
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}

@@ -13,25 +13,30 @@ impl Admin {
     /// finds it any more. The record stays for the audit log, and the login is
     /// never given out again.
     ///
+    /// Its records stay with it: [`Admin::begin_deletion`] gives them to somebody else.
+    ///
     /// The switch is read just before the transaction: who switches deleting off
     /// does not take back what was asked for in the same moment.
     ///
     /// # Errors
     ///
-    /// While account deletion is off, and if nobody could administer afterwards.
+    /// While account deletion is off, while the account is being deleted with a transfer,
+    /// and if nobody could administer afterwards.
     pub async fn delete(
         &self,
         actor: &Actor,
         target: &Target,
         reason: Reason,
     ) -> Result<Outcome, AdminError> {
-        actor.require_managing_to(Operation::DeleteUser, &self.find(target).await?)?;
+        let account = self.find(target).await?;
+        actor.require_managing_to(Operation::DeleteUser, &account)?;
         self.deletion_is_on().await?;
+        self.refuse_open(&account).await?;
         self.change(target, |facts| rule(facts, actor, &reason))
             .await
     }
 
-    async fn deletion_is_on(&self) -> Result<(), AdminError> {
+    pub(super) async fn deletion_is_on(&self) -> Result<(), AdminError> {
         let SettingValue { setting, value, source } = self.value_of(&ACCOUNT_DELETION).await?;
         match source {
             _ if value == "on" => Ok(()),

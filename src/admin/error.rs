@@ -1,7 +1,8 @@
 //! Why an operation was not done, and what to do about it.
 
-use crate::admin::Target;
+use crate::admin::{Target, TransferError};
 use crate::domain::application::ApplicationId;
+use crate::domain::deletion::{DeletionId, DeletionState};
 use crate::domain::device::DeviceId;
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
@@ -43,9 +44,39 @@ pub enum AdminError {
     /// The account could not be made as asked for.
     #[error("{0}: choose another")]
     Create(#[source] CreateError),
+    /// A deletion has ended, or it failed and nobody resumes it.
+    #[error("the deletion {id} is {state}: list the deletions to see those that are open")]
+    DeletionEnded {
+        /// Which.
+        id: DeletionId,
+        /// How far it is.
+        state: DeletionState,
+    },
+    /// Somebody works on a deletion.
+    #[error("somebody works on the deletion {id}: wait until {until}, or until it is done")]
+    DeletionHeld {
+        /// Which.
+        id: DeletionId,
+        /// Until when, unless they go on.
+        until: Timestamp,
+    },
     /// The setting `accounts.deletion` is off.
     #[error("account deletion is switched off: switch it on first")]
     DeletionIsOff,
+    /// Another process has taken a deletion over.
+    #[error("another process works on the deletion {id} now: show it to see how far it is")]
+    DeletionLost {
+        /// Which.
+        id: DeletionId,
+    },
+    /// The account is being deleted already.
+    #[error("{login} is being deleted already: resume or cancel the deletion {id}")]
+    DeletionOpen {
+        /// Whose account it is.
+        login: String,
+        /// Which.
+        id: DeletionId,
+    },
     /// The setting `account_disabling` is off, as it is by default.
     #[error("account disabling is switched off: switch it on first")]
     DisablingIsOff,
@@ -177,6 +208,12 @@ pub enum AdminError {
         /// Who was asked for.
         target: Target,
     },
+    /// There is no deletion with this number.
+    #[error("there is no deletion {id}: list the deletions to see those that are there")]
+    NoSuchDeletion {
+        /// What was asked for.
+        id: DeletionId,
+    },
     /// The session is not there, or was ended before.
     #[error("there is no session {id}: show the account to see its live sessions")]
     NoSuchSession {
@@ -270,6 +307,9 @@ pub enum AdminError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Records can't be given to somebody else as was asked for.
+    #[error(transparent)]
+    Transfer(TransferError),
     /// People can't shut themselves out.
     #[error(
         "you can't be {change} by yourself: ask another administrator, \

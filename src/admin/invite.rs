@@ -166,6 +166,10 @@ fn purpose(
     now: Timestamp,
 ) -> Result<Purpose, AdminError> {
     actor.require_managing(account)?;
+    // Who has an administrator's way in can have it all.
+    if account.admin {
+        actor.require_administrator()?;
+    }
     let status = account.standing().status(now);
     match Purpose::of(account, now) {
         Some(purpose) => Ok(purpose),

@@ -15,11 +15,13 @@ mod actor;
 mod add;
 mod address;
 mod application;
+mod assignable;
 mod audit;
 mod authenticate;
 mod bulk;
 mod client;
 mod delete;
+pub mod deletion;
 mod device;
 mod disable;
 mod error;
@@ -30,6 +32,7 @@ mod inactivity;
 mod invite;
 mod licence;
 mod lock;
+pub mod modules;
 mod password;
 mod person;
 mod rights;
@@ -62,6 +65,7 @@ use crate::store::{Changed, Directory, Edit, Facts};
 pub use self::actor::Actor;
 pub use self::add::NewPerson;
 pub use self::application::CreatedApplication;
+pub use self::assignable::{Assignable, AssignablePage, Page};
 pub use self::audit::ExportFormat;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
 pub use self::bulk::{
@@ -69,6 +73,7 @@ pub use self::bulk::{
     LockWish, Refusal, Refused, Selection,
 };
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
+pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
 pub use self::find::Taken;
 #[cfg(feature = "passwords")]
@@ -76,6 +81,7 @@ pub use self::import::{Import, ImportedPerson};
 pub use self::inactivity::{InactivityPreview, InactivityRule};
 pub use self::invite::{DEFAULT_INVITATION, Invited, MAX_INVITATION};
 pub use self::licence::Licences;
+pub use self::modules::Modules;
 pub use self::person::{PersonChange, Switch};
 pub use self::rights::Rights;
 pub use self::scratch::{InvalidRun, ScratchRun};
@@ -92,6 +98,7 @@ pub struct Admin {
     directory: Arc<dyn Directory>,
     gate: Option<Portcullis>,
     pins: Pins,
+    modules: Modules,
     #[cfg(feature = "passwords")]
     passwords: Passwords,
 }
@@ -146,6 +153,7 @@ impl Admin {
             directory,
             gate: None,
             pins: Pins::default(),
+            modules: Modules::new(),
             #[cfg(feature = "passwords")]
             passwords: Passwords::new(),
         }
@@ -162,6 +170,12 @@ impl Admin {
     #[must_use]
     pub fn with_pins(self, pins: Pins) -> Self {
         Self { pins, ..self }
+    }
+
+    /// Gives records of these modules to somebody else when their owner is deleted.
+    #[must_use]
+    pub fn with_modules(self, modules: Modules) -> Self {
+        Self { modules, ..self }
     }
 
     /// Shares the limit on hashes that run at once.
@@ -202,6 +216,11 @@ impl Admin {
             None => Outcome::unchanged(unchanged),
             Some(Changed { before, account }) => {
                 self.tell_gate(&account);
+                if before.locks.admin_lock.is_some() && account.locks.admin_lock.is_none() {
+                    // What is unlocked is: should this fail, whoever works on a deletion
+                    // sees that the lock is gone.
+                    let _ = self.call_off_deletion(&account).await;
+                }
                 action.into_iter().for_each(|action| self.count(action));
                 let sessions_ended = live.map(|live| ended_between(&live, &before, &account));
                 Outcome { account, changed: true, sessions_ended, warning }

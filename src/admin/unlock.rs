@@ -34,7 +34,8 @@ impl Admin {
     /// Lifts locks; unlocking the unlocked succeeds and changes nothing.
     ///
     /// A lockout goes with its whole record of attempts. Sessions that an admin
-    /// lock ended stay dead; those that a lockout held back resume.
+    /// lock ended stay dead; those that a lockout held back resume. If the account is
+    /// being deleted, lifting its admin lock calls that off.
     ///
     /// # Errors
     ///

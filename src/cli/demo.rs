@@ -1,5 +1,6 @@
 //! `portcullis demo`: everything in one process, to look at in a minute.
 
+mod records;
 mod site;
 
 use std::io::Write as _;
@@ -17,7 +18,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::serve;
 use crate::cli::shell::quote;
-use crate::config::{Config, Environment};
+use crate::config::{self, Config, Environment};
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::login::Login;
 use crate::domain::password::Password;
@@ -54,13 +55,23 @@ impl Demo {
         let folder = Folder::make()?;
         let directory = folder.0.join("portcullis.db");
         let token = populate(&directory).await?;
+        let configuration = records::make(&folder.0).await?;
         let upstream = serve_site().await?;
-        let gateway = self.gateway(upstream, &directory, output).await?;
+        let gateway = self
+            .gateway(upstream, &directory, &configuration, output)
+            .await?;
         let public = gateway.public_address().map_err(unusable)?;
         let lock_for = spell_length(self.lock_for);
         let admin = gateway.admin_address().map_err(unusable)?;
         let admin = admin.ok_or_else(|| unusable("nowhere to administer"))?;
-        say(&Places { public, admin, directory: &directory, token: &token, lock_for: &lock_for })?;
+        say(&Places {
+            public,
+            admin,
+            directory: &directory,
+            configuration: &configuration,
+            token: &token,
+            lock_for: &lock_for,
+        })?;
         serve::run(gateway, DRAIN, output).await;
         output.remark("The demo ended; its accounts are gone.");
         Ok(())
@@ -75,11 +86,15 @@ impl Demo {
         &self,
         upstream: SocketAddr,
         directory: &Path,
+        configuration: &Path,
         output: Output,
     ) -> Result<Gateway, Failure> {
         let origin = Origin::parse(&format!("http://{upstream}")).map_err(unusable)?;
         let mut config = Config::for_upstream(origin);
         config.store.directory = directory.to_owned();
+        // It picks up a deletion that somebody's command has died over.
+        let environment = Environment::default();
+        config.modules = config::read(Some(configuration), &environment)?.modules();
         config.gateway.limits.drain = DRAIN;
         config.gate.api_tokens = true;
         config.gateway.public = free(self.listen).await;
@@ -87,7 +102,7 @@ impl Demo {
         let admin = if self.listen.port() == 0 { 0 } else { 8081 };
         config.gateway.admin = Some(free(([127, 0, 0, 1], admin).into()).await);
         config.pinned = config.pinned.with(&LOCKOUT, &self.policy(), "the demo");
-        serve::start(config, &Environment::default(), "portcullis", output).await
+        serve::start(config, &environment, "portcullis", output).await
     }
 }
 
@@ -129,6 +144,7 @@ struct Places<'a> {
     public: SocketAddr,
     admin: SocketAddr,
     directory: &'a Path,
+    configuration: &'a Path,
     token: &'a str,
     lock_for: &'a str,
 }
@@ -139,13 +155,14 @@ fn say(places: &Places<'_>) -> Result<(), Failure> {
 }
 
 fn welcome(places: &Places<'_>, program: &str) -> String {
-    let Places { public, admin, directory, token, lock_for } = places;
+    let Places { public, admin, directory, configuration, token, lock_for } = places;
     let mut people = String::new();
     for (login, _, password, administers) in PEOPLE {
         let role = if administers { "   (administrator)" } else { "" };
         people.push_str(&format!("    {login:<8}{password}{role}\n"));
     }
     let directory = quote(&directory.to_string_lossy());
+    let configuration = quote(&configuration.to_string_lossy());
     format!(
         "\n\
          A sample application runs behind the gateway, with people of its own. Open\n\
@@ -158,6 +175,11 @@ fn welcome(places: &Places<'_>, program: &str) -> String {
          {program} user show alice\n    \
          {program} user unlock alice\n    \
          {program} audit\n\n\
+         The application keeps deals of its people in a table. Delete somebody, and give\n\
+         what is open to somebody else; without --dry-run it is done:\n\
+         \n    export PORTCULLIS_CONFIG={configuration}\n    \
+         {program} user delete bob --reason 'left the company' \\\n        \
+         --transfer-some carol --module 'deals=status is open' --dry-run\n\n\
          Guess a password six times; the account opens again after {lock_for}:\n\
          \n    for n in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{{http_code}}\\n' \\\n        \
          -d login=bob -d password=guess http://{public}/.portcullis/sign-in; done\n\n\

@@ -12,6 +12,7 @@ use crate::cli::output::Output;
 use crate::cli::shell::last;
 use crate::cli::store::{self, Located, Named};
 use crate::cli::when::{self, When};
+use crate::config::{Environment, ModuleSettings, open_modules};
 use crate::domain::account::AccountId;
 use crate::domain::time::Timestamp;
 use crate::store::Directory;
@@ -25,6 +26,7 @@ pub(super) struct Desk {
     pub(super) public_url: Option<String>,
     program: String,
     zone: TimeZone,
+    modules: Vec<ModuleSettings>,
 }
 
 /// Whom a command is about.
@@ -42,9 +44,10 @@ pub(super) struct Who {
 impl Named {
     /// The directory that is there, open, with what is pinned in it.
     pub(super) async fn desk(&self, output: Output) -> Result<Desk, Failure> {
-        let Located { directory, pins, public_url } = self.locate()?;
+        let Located { directory, pins, public_url, modules } = self.locate()?;
         let directory = store::open(&directory).await?;
-        Ok(Desk { public_url, ..Desk::new(self.program(), directory, pins, output) })
+        let desk = Desk::new(self.program(), directory, pins, output);
+        Ok(Desk { public_url, modules, ..desk })
     }
 }
 
@@ -63,7 +66,15 @@ impl Desk {
             output,
             public_url: None,
             zone: TimeZone::system(),
+            modules: Vec::new(),
         }
+    }
+
+    /// The same administration, with the modules that are configured.
+    pub(super) fn admin_of_modules(&self) -> Result<Admin, Failure> {
+        let modules = open_modules(&self.modules, &Environment::of_process());
+        let modules = modules.map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(self.admin.clone().with_modules(modules))
     }
 
     /// A command of this program on the same directory, to copy.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::admin::{AdminError, Target};
+use crate::admin::{AdminError, Target, TransferError};
 use crate::cli::output::{clean, wants_colour};
 use crate::cli::shell::{last, quote};
 use crate::config::ConfigErrors;
@@ -139,6 +139,7 @@ fn words(error: &AdminError) -> String {
 fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
+        | AdminError::NoSuchDeletion { .. }
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
@@ -160,6 +161,11 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
         AdminError::Store(StoreError::Taken { .. }) => Exit::Refused,
+        AdminError::Transfer(TransferError::NoReceiver { .. }) => Exit::NotFound,
+        AdminError::Transfer(
+            TransferError::NoSuchModule { .. } | TransferError::NoSuchField { .. },
+        ) => Exit::Usage,
+        AdminError::Transfer(TransferError::Module { .. }) => Exit::Failed,
         AdminError::Store(_) => Exit::Store,
         AdminError::AuditAltered(_) | AdminError::Hashing | AdminError::Random => Exit::Failed,
         AdminError::AdministratorsOnly
@@ -167,7 +173,11 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::BeyondApplication { .. }
         | AdminError::BeyondMaker { .. }
         | AdminError::Create(_)
+        | AdminError::DeletionEnded { .. }
+        | AdminError::DeletionHeld { .. }
         | AdminError::DeletionIsOff
+        | AdminError::DeletionLost { .. }
+        | AdminError::DeletionOpen { .. }
         | AdminError::DisablingIsOff
         | AdminError::Forbidden { .. }
         | AdminError::InvalidTransition(_)
@@ -181,6 +191,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::Pinned { .. }
         | AdminError::RunState { .. }
         | AdminError::RunUndone { .. }
+        | AdminError::Transfer(_)
         | AdminError::Yourself { .. } => Exit::Refused,
     }
 }
@@ -197,6 +208,12 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::NoSuchRun { .. } => "run list".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
+        AdminError::DeletionOpen { id, .. } | AdminError::DeletionLost { id } => {
+            format!("deletion show {id}")
+        }
+        AdminError::NoSuchDeletion { .. } | AdminError::DeletionEnded { .. } => {
+            "deletion list".to_owned()
+        }
         AdminError::NoLicence { .. } => "licence".to_owned(),
         AdminError::DisablingIsOff => "settings account-disabling on".to_owned(),
         AdminError::InvalidTransition(_) => "user passwd LOGIN".to_owned(),

@@ -9,12 +9,14 @@ mod audit;
 mod bench;
 mod check;
 mod csv;
+mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod inactivity;
 mod licence;
 mod log;
+mod module;
 mod output;
 mod password;
 mod policy;
@@ -80,6 +82,12 @@ enum Command {
     /// Show whom the rule about people who did not sign in for long would hit
     #[command(subcommand)]
     Inactivity(inactivity::InactivityCommand),
+    /// Show deletions, go on with one, or call it off
+    #[command(subcommand)]
+    Deletion(deletion::DeletionCommand),
+    /// Show and check the records that go to somebody else when their owner is deleted
+    #[command(subcommand)]
+    Module(module::ModuleCommand),
     /// Show what is counted by an address, and forget it
     #[command(subcommand)]
     Address(address::AddressCommand),
@@ -152,6 +160,8 @@ impl Cli {
             Command::User(command) => command.run(&named.desk(output).await?).await,
             Command::Run(command) => command.run(&named.desk(output).await?).await,
             Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
+            Command::Deletion(command) => command.run(&named.desk(output).await?).await,
+            Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
             Command::Audit(command) => command.run(&named.desk(output).await?).await,
             Command::Licence(command) => command.run(&named.desk(output).await?).await,

@@ -163,6 +163,11 @@ impl Page {
         self.push(lists.join("\n").trim_end())
     }
 
+    /// Its text, to be shown beside the answer.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     fn push(mut self, text: &str) -> Self {
         self.0.push_str(text);
         self.0.push('\n');

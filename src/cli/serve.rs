@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Router;
 use clap::Args;
 
-use crate::admin::Admin;
+use crate::admin::modules::ModuleError;
+use crate::admin::{Admin, Modules};
 use crate::api::Api;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
@@ -147,6 +148,7 @@ pub(super) async fn start(
     let admin = Admin::new(directory)
         .with_gate(gate.clone())
         .with_pins(config.pinned.clone())
+        .with_modules(modules(&config, environment, output).await?)
         .with_passwords(gate.passwords());
     admin.look_after_audit(&gate);
     admin.keep_licence_figures(&gate);
@@ -162,9 +164,32 @@ pub(super) async fn start(
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
         .with_admin_routes(Api::new(admin.clone()).into_router());
     welcome(&admin, environment, program, output).await?;
-    keep_going(admin);
+    keep_going(admin.clone());
+    // It ends with the process, in the middle of a step, perhaps: the next goes on.
+    tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, &upstream, output)?;
     Ok(gateway)
+}
+
+/// The modules that are configured. One that is not as it is described is a mistake
+/// that nobody should find out at a deletion; one that is away may come back.
+async fn modules(
+    config: &Config,
+    environment: &Environment,
+    output: Output,
+) -> Result<Modules, Failure> {
+    let opened = config::open_modules(&config.modules, environment);
+    let modules = opened.map_err(|error| Failure::usage(error.to_string()))?;
+    for (name, checked) in modules.check().await {
+        match checked {
+            Ok(()) => {}
+            Err(error @ ModuleError::Misfit(_)) => {
+                return Err(Failure::usage(format!("the module {name}: {error}")));
+            }
+            Err(error) => output.remark(&format!("warning: the module {name}: {error}")),
+        }
+    }
+    Ok(modules)
 }
 
 fn cant_listen(error: &ListenError) -> String {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::admin::Pins;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::shell::quote;
-use crate::config::{self, CONFIG_VARIABLE, Environment};
+use crate::config::{self, CONFIG_VARIABLE, Environment, ModuleSettings};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -20,6 +20,8 @@ const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
 pub(super) struct Located {
     pub(super) directory: PathBuf,
     pub(super) pins: Pins,
+    /// Records that go to somebody else when their owner is deleted.
+    pub(super) modules: Vec<ModuleSettings>,
     /// Where people reach the gateway, if the configuration says so.
     pub(super) public_url: Option<String>,
 }
@@ -53,7 +55,8 @@ impl Named {
         let read = config::read(file.as_deref(), &environment)?;
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());
-        Ok(Located { directory, pins: read.pinned(), public_url: read.public_url() })
+        let (pins, public_url, modules) = (read.pinned(), read.public_url(), read.modules());
+        Ok(Located { directory, pins, public_url, modules })
     }
 
     /// How to call this program again on the same directory.

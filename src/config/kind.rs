@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 use super::value::Text;
+use crate::admin::modules::OwnerKey;
 use crate::admin::settings;
 use crate::domain::length::{read_length, spell_length};
 use crate::domain::lock::LiveSessions;
@@ -58,6 +59,12 @@ words!(Enforcement { "lock" => Self::Lock, "monitor" => Self::Monitor });
 words!(WindowKind { "sliding" => Self::Sliding, "since-last" => Self::SinceLast });
 words!(OnStale { "strict" => Self::Strict, "best-effort" => Self::BestEffort });
 
+words!(OwnerKey {
+    "account" => Self::Account,
+    "login" => Self::Login,
+    "email" => Self::Email,
+});
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -97,6 +104,23 @@ impl Text for LiveSessions {
 
     fn spell(&self) -> String {
         live_sessions_name(*self).to_owned()
+    }
+}
+
+impl Text for String {
+    fn allowed() -> Cow<'static, str> {
+        "a text in one line".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.chars().any(char::is_control) {
+            return Err("is not a text in one line".to_owned());
+        }
+        Ok(text.to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.clone()
     }
 }
 

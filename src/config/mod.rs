@@ -8,6 +8,7 @@ mod environment;
 mod file;
 mod kind;
 mod load;
+mod modules;
 mod problem;
 mod read;
 mod reference;
@@ -31,6 +32,7 @@ pub(crate) use self::kind::names_levels;
 use self::load::Checked;
 pub(crate) use self::load::read;
 pub use self::load::{DEFAULT_FILE, find, load, load_for};
+pub use self::modules::{ModuleSettings, ModuleSource, ModulesError, SecretSource, open_modules};
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
 
@@ -49,6 +51,8 @@ pub struct Config {
     /// Settings of the directory that are written down here, and can't be changed
     /// at run time.
     pub pinned: Pins,
+    /// Records of the application that go to somebody else when their owner is deleted.
+    pub modules: Vec<ModuleSettings>,
     /// What is logged.
     pub log: LogSettings,
 }
@@ -103,6 +107,7 @@ impl Config {
             gateway,
             store: StoreSettings::default(),
             pinned: Pins::default(),
+            modules: Vec::new(),
             log: LogSettings::default(),
         }
     }

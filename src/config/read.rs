@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::environment::{DIRECTORY_VARIABLE, Environment, PREFIX, variable_of};
 use super::file::{Section, Written};
+use super::modules::{self, ModuleSettings};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
 
@@ -16,13 +17,15 @@ pub(super) struct Reader<'a> {
     found: BTreeMap<String, (Raw<'a>, Place)>,
     sections: Vec<Section>,
     places: BTreeMap<String, Place>,
+    modules: Vec<ModuleSettings>,
     problems: Vec<Problem>,
 }
 
-/// Where each key was written, and what is wrong.
+/// Where each key was written, what modules there are, and what is wrong.
 #[derive(Debug)]
 pub(super) struct Places {
     places: BTreeMap<String, Place>,
+    pub(super) modules: Vec<ModuleSettings>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -59,7 +62,13 @@ impl Places {
 impl<'a> Reader<'a> {
     pub(super) fn new() -> Self {
         let sections = Written::default().sections();
-        Self { found: BTreeMap::new(), sections, places: BTreeMap::new(), problems: Vec::new() }
+        Self {
+            found: BTreeMap::new(),
+            sections,
+            places: BTreeMap::new(),
+            modules: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// Notes what the file says.
@@ -75,6 +84,11 @@ impl<'a> Reader<'a> {
                 format!("{above}.{}", key.get_ref())
             };
             match value.get_ref() {
+                written if name == modules::SECTION => {
+                    let (read, problems) = modules::read(written, value.span());
+                    self.modules = read;
+                    self.problems.extend(problems);
+                }
                 DeValue::Table(inner) if self.is_section(&name) => self.table(&name, inner),
                 other if self.is_key(&name) => {
                     let raw = Raw::of(other);
@@ -153,7 +167,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(self) -> Places {
-        Places { places: self.places, problems: self.problems }
+        Places { places: self.places, modules: self.modules, problems: self.problems }
     }
 
     fn is_section(&self, name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Renders the reference file: every key at its default, with what it does.
 
 use super::file::{Key, Section, Written};
+use super::modules;
 
 const HEAD: &str = "\
 # Every key of Portcullis's configuration. Lines that begin with `#` and no space
@@ -18,7 +19,7 @@ const HEAD: &str = "\
 pub fn reference() -> String {
     let sections = Written::default().sections();
     let sections = sections.iter().map(section);
-    HEAD.to_owned() + &sections.collect::<String>()
+    HEAD.to_owned() + &sections.collect::<String>() + modules::REFERENCE
 }
 
 fn section(section: &Section) -> String {

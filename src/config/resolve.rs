@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::file::{Identity, Lockout, LockoutAddress, LockoutPair, Written, is_here};
 use super::kind::{HostTold, Line, MaybeHeader};
 use super::load::Checked;
+use super::modules::ModuleSettings;
 use super::problem::{ConfigErrors, Place, Problem};
 use super::read::Places;
 use super::value::{LicenceLimit, Text};
@@ -256,6 +257,7 @@ impl Checked {
         };
         let pinned = self.pinned();
         let directory = self.directory();
+        let modules = self.modules();
         let Self { written, path, .. } = self;
         let gateway = gateway(&written, origin);
         Ok(Config {
@@ -264,6 +266,7 @@ impl Checked {
             gateway,
             store: StoreSettings { directory },
             pinned,
+            modules,
             log: log(&written),
         })
     }
@@ -279,6 +282,14 @@ impl Checked {
             (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(directory),
             _ => directory.clone(),
         }
+    }
+
+    /// The modules, with relative paths beginning at the file's folder.
+    pub(crate) fn modules(&self) -> Vec<ModuleSettings> {
+        let folder = self.path.as_ref().and_then(|file| file.parent());
+        let folder = folder.unwrap_or(Path::new(""));
+        let written = self.places.modules.iter().cloned();
+        written.map(|module| module.in_folder(folder)).collect()
     }
 
     /// Where people reach the gateway, if that is written.

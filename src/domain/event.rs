@@ -78,6 +78,12 @@ actions! {
     ApplicationSecretRotated => "application.secret_rotated",
     /// Old records of this log were forgotten.
     AuditPruned => "audit.pruned",
+    /// Somebody began to delete an account, with a transfer of its records.
+    DeletionBegun => "deletion.begun",
+    /// A deletion was called off.
+    DeletionCancelled => "deletion.cancelled",
+    /// A deletion that had stopped goes on.
+    DeletionResumed => "deletion.resumed",
     /// A known device was forgotten.
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
@@ -88,6 +94,8 @@ actions! {
     InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
+    /// Records of a module went to somebody else, before their owner is deleted.
+    RecordsTransferred => "records.transferred",
     /// A change of many accounts was begun.
     RunBegun => "run.begun",
     /// A change of many accounts was stopped.

@@ -232,27 +232,19 @@ pub(crate) struct Figures {
     pub(super) attempts_failing: AtomicBool,
 }
 
-/// How many licences are used, and how many there are, where somebody counts them.
-#[derive(Debug)]
+/// How many licences are used, and how many there are; 0 where nobody counts them, or
+/// where there is no limit.
+#[derive(Debug, Default)]
 pub(crate) struct LicenceFigures {
     used: AtomicU64,
     limit: AtomicU64,
 }
 
-/// Nobody has said.
-const UNTOLD: u64 = u64::MAX;
-
-impl Default for LicenceFigures {
-    fn default() -> Self {
-        Self { used: AtomicU64::new(UNTOLD), limit: AtomicU64::new(UNTOLD) }
-    }
-}
-
 impl LicenceFigures {
-    /// So many are used, of so many; `None` where there is no limit.
+    /// So many are used, of so many.
     pub(crate) fn tell(&self, used: u64, limit: Option<u64>) {
         self.used.store(used, Ordering::Relaxed);
-        self.limit.store(limit.unwrap_or(UNTOLD), Ordering::Relaxed);
+        self.limit.store(limit.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -335,14 +327,14 @@ mod reading {
     }
 
     impl LicenceFigures {
-        /// How many are used, if somebody counts them.
-        pub(crate) fn used(&self) -> Option<u64> {
-            Some(self.used.load(Ordering::Relaxed)).filter(|used| *used != UNTOLD)
+        /// How many are used.
+        pub(crate) fn used(&self) -> u64 {
+            self.used.load(Ordering::Relaxed)
         }
 
-        /// How many there are, if there is a limit.
-        pub(crate) fn limit(&self) -> Option<u64> {
-            Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit != UNTOLD)
+        /// How many there are.
+        pub(crate) fn limit(&self) -> u64 {
+            self.limit.load(Ordering::Relaxed)
         }
     }
 

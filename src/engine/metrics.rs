@@ -55,12 +55,8 @@ impl Portcullis {
         page.counts(Metric::WouldLock, figures.would_lock.each());
         page.histogram(Metric::Revocation, &figures.revocations.spread());
         page.counts(Metric::AdminChanges, figures.admin_changes.each());
-        if let Some(used) = figures.licences.used() {
-            page.gauge(Metric::LicencesUsed, used);
-        }
-        if let Some(limit) = figures.licences.limit() {
-            page.gauge(Metric::LicencesLimit, limit);
-        }
+        page.gauge(Metric::LicencesUsed, figures.licences.used());
+        page.gauge(Metric::LicencesLimit, figures.licences.limit());
         gate.report_feed(page);
         #[cfg(feature = "passwords")]
         gate.report_hashes(page);

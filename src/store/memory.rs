@@ -7,6 +7,7 @@
 mod applications;
 mod attempts;
 mod audit;
+mod deletions;
 mod devices;
 mod directory;
 mod held;

@@ -13,6 +13,7 @@
 mod applications;
 mod audit;
 mod bus;
+mod deletions;
 mod error;
 mod invitations;
 pub mod keyring;
@@ -46,6 +47,9 @@ pub use self::applications::{
 };
 pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
 pub use self::bus::{Bus, LocalBus};
+pub use self::deletions::{
+    Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
+};
 pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
@@ -128,6 +132,9 @@ pub trait Directory: SessionStore {
 
     /// Wakes whoever follows the feed in this process, after each change.
     fn bus(&self) -> &dyn Bus;
+
+    /// Deletions under way.
+    fn deleting(&self) -> &dyn DeletionStore;
 
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;

@@ -24,6 +24,7 @@ mod applications;
 mod attempts;
 mod audit;
 mod db;
+mod deletions;
 mod devices;
 mod errors;
 mod feed;
@@ -59,9 +60,9 @@ use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, Directory, FeedCursor, FeedPage, Headcount, InvitationStore,
-    NewAccount, NewSession, NewToken, RunStore, SessionPage, SessionQuery, SessionStore,
-    StoreError, TokenOwner,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, Headcount,
+    InvitationStore, NewAccount, NewSession, NewToken, RunStore, SessionPage, SessionQuery,
+    SessionStore, StoreError, TokenOwner,
 };
 
 /// A directory in an SQLite file.
@@ -221,6 +222,10 @@ impl Directory for SqlDirectory {
 
     fn bus(&self) -> &dyn Bus {
         &self.bus
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

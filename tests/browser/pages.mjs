@@ -1,9 +1,10 @@
 // The pages where people sign in and look after their account.
-// Usage: node pages.mjs http://127.0.0.1:PORT
+// Usage: node pages.mjs http://127.0.0.1:PORT LINK..., one for each view and one more
 
 import { VIEWS, expect, look, visitor, withBrowser } from "./drive.mjs";
 
 const site = process.argv[2];
+const links = process.argv.slice(3);
 const PASSWORD = "correct horse battery";
 const NOTICES = {
   "locked": /You were signed out because your account was locked\. Ask your administrator/,
@@ -113,6 +114,43 @@ async function account(browser, view) {
 }
 
 /** All that people do here, without a script. */
+async function invitation(browser, view) {
+  const link = links[VIEWS.indexOf(view)];
+  const page = await visitor(browser, view);
+  await page.goto(`${site}/.portcullis/invite`);
+  expect("no link", await text(page), /Open your link/);
+  await look(page, view, "invite-code");
+  await page.goto("about:blank");
+
+  // What is sent to a server, and what a server's log would have.
+  const asked = [];
+  page.on("request", (request) => asked.push([request.url(), request.headers().referer ?? ""].join(" ")));
+  await page.goto(link);
+  await page.waitForSelector("#again");
+  expect("whose", await text(page), new RegExp(`You sign in as guest-${view.name}`));
+  const secret = link.split("#")[1];
+  expect("the secret is in no address", asked.filter((line) => line.includes(secret) && !line.startsWith(link)).join(), "");
+  expect("nor stays in this one", page.url(), `${site}/.portcullis/invite`);
+  await look(page, view, "invite");
+
+  await page.getByLabel("Password", { exact: true }).fill("short");
+  await page.getByLabel("Password again").fill("short");
+  await page.getByRole("button", { name: "Save and sign in" }).click();
+  expect("too short", await text(page), /Use at least 8 characters\./);
+  await look(page, view, "invite-short");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByLabel("Password again").fill(PASSWORD);
+  await page.getByRole("button", { name: "Save and sign in" }).click();
+  await page.waitForURL(`${site}/`);
+  expect("signed in", await page.locator("body").innerText(), `Hello guest-${view.name}`);
+
+  await page.goto("about:blank");
+  await page.goto(link);
+  await page.getByText("does not work any more").waitFor();
+  await look(page, view, "invite-dead");
+  await page.context().close();
+}
+
 async function withoutScripts(browser) {
   const view = { ...VIEWS[0], name: "no-script", scripts: false };
   const page = await visitor(browser, view, { javaScriptEnabled: false });
@@ -146,6 +184,13 @@ async function withoutScripts(browser) {
   expect("the new password", page.url(), `${site}/`);
 
   await page.context().clearCookies();
+  const link = links[VIEWS.length];
+  await page.goto(link);
+  await page.getByLabel("Your link").fill(link);
+  await page.getByRole("button", { name: "Continue" }).click();
+  expect("pasted", await text(page), /You sign in as guest-plain/);
+  await look(page, view, "invite");
+
   await signIn(page, "mallory", "a guess");
   expect("UTC", await text(page), /You can try again (at|on) .* UTC \(in \d+ \w+\)\./);
   await look(page, view, "locked-out");
@@ -154,7 +199,7 @@ async function withoutScripts(browser) {
 
 await withBrowser(async (browser) => {
   for (const view of VIEWS) {
-    await Promise.all([notices, refusals, account].map((part) => part(browser, view)));
+    await Promise.all([notices, refusals, account, invitation].map((part) => part(browser, view)));
   }
   await withoutScripts(browser);
 });

@@ -9,6 +9,7 @@ mod clerk;
 mod client;
 mod create;
 mod hostile;
+mod licences;
 mod lists;
 mod locks;
 mod manual;

@@ -202,7 +202,7 @@ fn only_adding_somebody_makes_a_directory() {
         .says("alice is added as an administrator, number 1.");
     let again = host.run(&["user", "add", "bob", "--invite"]).done();
     assert_eq!(again.err, "");
-    again.says("portcullis user passwd bob");
+    again.says("portcullis user invite bob");
 }
 
 #[test]
@@ -731,14 +731,175 @@ fn the_audit_log_tells_and_is_checked() {
     assert_eq!(host.json(&["audit", "--before", "2"])["records"][0]["position"], 1);
     assert_eq!(
         host.json(&["audit", "--verify"]),
-        serde_json::json!({ "whole": true, "records": 3 })
+        serde_json::json!({ "whole": true, "records": 3, "end": 3 })
     );
 
     forge(&host, b"seen at the vault", b"nothing to see...");
     let forged = host.run(&["audit", "--verify"]);
     assert_eq!(forged.code, Some(1));
-    assert!(forged.err.contains("does not fit its chain at position 3"), "{}", forged.err);
+    assert!(
+        forged
+            .err
+            .contains("altered: position 3 is the first that does not fit"),
+        "{}",
+        forged.err
+    );
     forged.says("The audit log was altered.");
+}
+
+#[test]
+fn the_audit_log_is_filtered_exported_and_pruned() {
+    let host = Host::with_people();
+    host.run(&["user", "lock", "bob", "--reason=-1+cmd, \"x\""])
+        .done();
+    let positions = |args: &[&str]| {
+        let json = host.json(&[&["audit", "list"], args].concat());
+        let records = json["records"].as_array().expect("a list").clone();
+        records
+            .iter()
+            .map(|record| record["position"].as_u64())
+            .collect::<Option<Vec<_>>>()
+    };
+    assert_eq!(positions(&["--action", "account.locked"]), Some(vec![3]));
+    assert_eq!(positions(&["--since", "1h"]), Some(vec![3, 2, 1]));
+    assert_eq!(positions(&["--until", "1h"]), Some(vec![]));
+    assert_eq!(positions(&["--after", "1", "--limit", "1"]), Some(vec![2]));
+    assert_eq!(positions(&["--reason", "+CMD"]), Some(vec![3]));
+    assert_eq!(positions(&["--by", "alice"]), Some(vec![]));
+    let page = host
+        .run(&["audit", "list", "--after", "1", "--limit", "1", "--since", "1h"])
+        .done();
+    for (name, side) in [("older", "before"), ("newer", "after")] {
+        let hint = format!("{name}: portcullis audit --since=PT1H --limit 1 --{side} 2\n");
+        assert!(page.err.contains(&hint), "{}", page.err);
+    }
+    let unknown = host.run(&["audit", "list", "--action", "x"]);
+    assert!(unknown.code == Some(2) && unknown.err.contains("account.locked"), "{}", unknown.err);
+
+    let lines = host.run(&["audit", "export"]).done().out;
+    let links: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(links.len(), 3);
+    chain_fits(&host, &lines, [0; 32]);
+    host.run(&["audit", "export", "--format", "csv", "--output", "log.csv"])
+        .done()
+        .says("3 records are in log.csv.");
+    let table = std::fs::read_to_string(host.0.path().join("log.csv")).expect("read");
+    assert!(table.starts_with("position,at,actor,action,account,reason,"), "{table}");
+    assert!(table.contains(",\"'-1+cmd, \"\"x\"\"\","), "{table}");
+    let again = host.run(&["audit", "export", "--output", "log.csv"]);
+    again.fails(2, &["is there already"]);
+
+    host.run(&["audit", "prune", "--older-than", "1h"])
+        .done()
+        .says("nothing was changed");
+    std::thread::sleep(Duration::from_millis(5));
+    host.run(&["audit", "prune", "--older-than", "0s", "--reason", "tidy"])
+        .done()
+        .says("3 records are forgotten, up to position 3");
+    let left = host.run(&["audit", "export"]).done().out;
+    let record: Value = serde_json::from_str(left.trim()).expect("one record");
+    let after: Value = serde_json::from_str(record["after"].as_str().expect("text")).expect("JSON");
+    assert_eq!((&record["position"], &after["through"]), (&4.into(), &3.into()));
+    let link = after["link"].as_str().expect("a link");
+    assert_eq!(Value::from(link), links[2]["link"]);
+    chain_fits(&host, &left, bytes_of(link));
+    let whole = host.json(&["audit", "verify"]);
+    assert_eq!((&whole["whole"], &whole["records"]), (&true.into(), &1.into()));
+    host.run(&["user", "unlock", "bob"]).done();
+    let whole = host.json(&["audit", "verify", "--since-checkpoint"]);
+    assert_eq!((&whole["records"], &whole["end"]), (&1.into(), &5.into()));
+}
+
+fn bytes_of(hex: &str) -> [u8; 32] {
+    let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("digits");
+    std::array::from_fn(byte)
+}
+
+/// Checks an export as the manual says that anybody can who has the key.
+#[track_caller]
+fn chain_fits(host: &Host, lines: &str, before: [u8; 32]) {
+    use hmac::{Hmac, KeyInit, Mac};
+    type HmacSha256 = Hmac<sha2::Sha256>;
+    let hmac = |key: &[u8], parts: [&[u8]; 2]| -> [u8; 32] {
+        let mut mac = HmacSha256::new_from_slice(key).expect("any length");
+        parts.iter().for_each(|part| mac.update(part));
+        mac.finalize().into_bytes().into()
+    };
+    let file = std::fs::read_to_string(host.0.path().join("people.db.key")).expect("a key");
+    let secret = bytes_of(file.lines().next().expect("a line"));
+    let key = hmac(&secret, [b"portcullis audit chain", b""]);
+    let mut link = before;
+    for line in lines.lines() {
+        let at = line.find(",\"link\":\"").expect("a link");
+        let text = format!("{}}}", &line[..at]);
+        link = hmac(&key, [&link, text.as_bytes()]);
+        let found: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(bytes_of(found["link"].as_str().expect("text")), link, "{line}");
+    }
+}
+
+#[test]
+fn licences_are_shown_and_limited() {
+    let host = Host::with_people();
+    host.run(&["licence"])
+        .done()
+        .says("2 licences are in use, and there is no limit.");
+    host.run(&["licence", "set", "1"])
+        .done()
+        .says("2 of 1 licences are in use; 0 are free.")
+        .says("nobody loses access");
+    host.with_input(&["user", "add", "carol", "--password-stdin"], PASSWORD)
+        .fails(4, &["2 of 1 licences are in use", "try: portcullis licence"]);
+    host.run(&["user", "add", "dora", "--invite"]).done();
+    host.with_input(&["user", "passwd", "dora", "--password-stdin"], PASSWORD)
+        .fails(4, &["2 of 1 licences are in use"]);
+    host.run(&["licence", "set", "0"])
+        .fails(2, &["none, or a number from 1"]);
+    let json = host.json(&["licence", "set", "3"]);
+    assert_eq!((&json["available"], &json["by_status"]["invited"]), (&1.into(), &1.into()));
+    host.with_input(&["user", "passwd", "dora", "--password-stdin"], PASSWORD)
+        .done();
+    host.run(&["licence", "set", "none"])
+        .done()
+        .says("there is no limit");
+    std::fs::write(host.0.path().join("gate.toml"), "[licences]\nlimit = 5\n").expect("written");
+    let pinned = host.run(&["--config", "gate.toml", "licence", "set", "9"]);
+    pinned.fails(4, &["pinned by `licences.limit` in gate.toml"]);
+}
+
+#[test]
+fn somebody_is_invited_by_a_link() {
+    let host = Host::with_people();
+    let added = host.run(&["user", "add", "carol", "--invite"]).done();
+    let link = added
+        .out
+        .lines()
+        .find(|line| line.contains("/.portcullis/invite#pci_"));
+    let link = link.expect("a link").to_owned();
+    std::fs::write(host.0.path().join("gate.toml"), "[public]\nurl = \"https://app.example\"\n")
+        .expect("written");
+    let config = ["--config", "gate.toml", "user", "invite", "carol", "--expires", "2d"];
+    let invited = host.run(&config).done();
+    let begin = "https://app.example/.portcullis/invite#pci_";
+    assert!(invited.out.starts_with(begin), "{}", invited.out);
+    assert_eq!(invited.out.lines().count(), 1, "the link alone");
+    assert!(!invited.out.contains(&link), "another one");
+    assert!(invited.err.contains("active then, once, until "), "{}", invited.err);
+    let json = host.json(&["user", "invite", "bob"]);
+    assert_eq!(fields(&json), ["account", "expires_at", "link", "login", "purpose"].into());
+    assert_eq!(json["purpose"], "reset");
+    host.run(&["user", "invite", "bob", "--expires", "31d"])
+        .fails(2, &["30 days"]);
+    host.run(&["user", "lock", "bob"]).done();
+    host.run(&["user", "invite", "bob"])
+        .fails(4, &["bob is locked", "try: portcullis user show bob"]);
+    let log = host
+        .run(&["audit", "list", "--action", "invitation.created", "--json"])
+        .done();
+    assert!(!log.out.contains("pci_") && log.out.contains("expires_at"), "{}", log.out);
 }
 
 /// Alters the file as somebody would who has no key.
@@ -838,7 +999,7 @@ fn commands_to_copy_name_the_same_directory() {
 fn a_login_that_looks_like_an_option_can_be_copied() {
     let host = Host::with_people();
     let added = host.run(&["user", "add", "--invite", "--", "-x"]).done();
-    added.says("portcullis user passwd -- -x\n");
+    added.says("portcullis user invite -- -x\n");
     host.with_input(&["user", "passwd", "--password-stdin", "--", "-x"], PASSWORD)
         .done();
     host.run(&["user", "lock", "--", "-x"]).done();

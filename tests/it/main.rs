@@ -11,6 +11,8 @@ mod cli;
 #[cfg(feature = "gateway")]
 mod config;
 #[cfg(feature = "gateway")]
+mod deletions;
+#[cfg(feature = "gateway")]
 mod deploy;
 mod engine;
 #[cfg(feature = "gateway")]

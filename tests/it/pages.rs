@@ -5,6 +5,7 @@ mod account;
 mod assets;
 mod browser;
 mod devices;
+mod invite;
 mod no_oracle;
 mod password;
 mod requests;

@@ -7,8 +7,11 @@ mod attempts;
 mod audit;
 mod children;
 mod damage;
+mod deletions;
 mod devices;
 mod feed;
+mod invitations;
+mod licences;
 mod lists;
 mod runs;
 mod search;
@@ -90,6 +93,13 @@ macro_rules! suite {
                 a_known_device_comes_in_past_a_lockout_and_no_further
                 devices_go_with_the_generation_and_with_time
                 a_forgotten_device_is_told_and_spares_nobody;
+            deletions:
+                a_deletion_is_kept_as_it_is_written
+                an_account_has_one_open_deletion
+                a_lease_keeps_others_away_until_it_is_over
+                what_failed_waits_for_a_hand
+                the_end_is_one_transaction
+                a_deletion_that_is_called_off_is_nobodys;
             feed:
                 changes_are_told_in_order
                 an_account_is_told_of_once_a_page
@@ -109,6 +119,14 @@ macro_rules! suite {
                 pages_go_both_ways
                 a_long_log_is_checked_in_steps
                 what_is_old_is_forgotten_and_the_rest_holds;
+            licences:
+                licences_are_counted_with_every_change
+                the_last_licence_is_taken_once
+                people_are_counted_by_status;
+            invitations:
+                a_link_is_made_found_and_used_once
+                a_link_ends_with_time_and_with_the_generation
+                of_two_who_come_at_once_one_does;
             tokens:
                 a_token_is_made_found_and_revoked
                 the_last_use_of_a_token_is_noted

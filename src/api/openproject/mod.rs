@@ -9,6 +9,7 @@ mod create;
 mod draft;
 mod filters;
 mod form;
+mod invitation;
 mod json;
 mod list;
 mod lock;
@@ -47,6 +48,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api/v3/users/form", post(form::create))
         .route("/api/v3/users/{id}", user)
         .route("/api/v3/users/{id}/form", post(form::update))
+        .route("/api/v3/users/{id}/invitation", post(invitation::create))
         .route("/api/v3/users/{id}/lock", post(lock::lock).delete(lock::unlock))
         .route("/api/v3", get(nothing))
         .route("/api/v3/", get(nothing))

@@ -211,11 +211,12 @@ impl From<AdminError> for Refusal {
             AdminError::Forbidden { .. } => Self::Forbidden(None),
             AdminError::AdministratorsOnly
             | AdminError::DeletionIsOff
+            | AdminError::DeletionOpen { .. }
             | AdminError::LastAdministrator { .. }
             | AdminError::Pinned { .. }
             | AdminError::Yourself { .. } => Self::Forbidden(Some(sentence(&error.to_string()))),
             AdminError::OutOfScope { permission } => Self::InsufficientScope(*permission),
-            AdminError::InvalidTransition(_) => Self::Transition,
+            AdminError::InvalidTransition(_) | AdminError::NotInvitable { .. } => Self::Transition,
             AdminError::Create(CreateError::EmailTaken { .. })
             | AdminError::Store(StoreError::Taken { name: UniqueName::Email(_) }) => {
                 invalid("email", &error)

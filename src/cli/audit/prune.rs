@@ -12,10 +12,14 @@ use crate::domain::length::read_length;
 use crate::domain::lock::Reason;
 
 #[derive(Args, Debug)]
-#[group(id = "age", required = true, multiple = false, args = ["before", "older_than"])]
 pub(super) struct Prune {
     /// Forget what was done before then, as 2030-01-31T12:00:00Z, or so long ago
-    #[arg(long, value_name = "WHEN")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        required_unless_present = "older_than",
+        conflicts_with = "older_than"
+    )]
     before: Option<When>,
 
     /// Forget what is older than this, as 365d

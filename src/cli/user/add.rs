@@ -52,7 +52,7 @@ impl Add {
     pub(in crate::cli) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         // All that can be wrong with the words, before a file is made.
         let person = self.person()?;
-        let Located { directory: path, pins, public_url } = named.locate()?;
+        let Located { directory: path, pins, public_url, .. } = named.locate()?;
         let first = !store::exists(&path)?;
         let directory = store::open_or_create(&path).await?;
         let mut desk = Desk::new(named.program(), directory, pins, output);

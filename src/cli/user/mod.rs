@@ -3,6 +3,7 @@
 mod add;
 mod bulk;
 mod change;
+mod delete;
 mod describe;
 mod export;
 mod filters;
@@ -46,6 +47,8 @@ pub(super) enum UserCommand {
     Export(export::Export),
     /// Take people over from another system, with the passwords that they have
     Import(import::Import),
+    /// Delete a person for good, and give their records to somebody else
+    Delete(Box<delete::Delete>),
     /// Sign a person out everywhere, or end one session
     SignOut(sign_out::SignOut),
     /// Set a password, and sign the person out everywhere
@@ -68,6 +71,7 @@ impl UserCommand {
             Self::Bulk(bulk) => bulk.run(desk).await,
             Self::Export(export) => export.run(desk).await,
             Self::Import(import) => import.run(desk).await,
+            Self::Delete(delete) => delete.run(desk).await,
             Self::SignOut(sign_out) => sign_out.run(desk).await,
             Self::Passwd(passwd) => passwd.run(desk).await,
             Self::Permit(permit) => permit.run(desk).await,

@@ -115,9 +115,9 @@ metrics! {
     AdminChanges = Counter "portcullis_admin_changes" ["action"]:
         "Changes that administrators made in this process.",
     LicencesUsed = Gauge "portcullis_licences_used":
-        "Accounts that use a licence: the active and the locked; in a gateway.",
+        "Accounts that use a licence: the active and the locked. Counted by gateways, else 0.",
     LicencesLimit = Gauge "portcullis_licences_limit":
-        "Accounts that may use a licence; only where there is a limit.",
+        "Accounts that may use a licence; 0 where there is no limit.",
     BuildInfo = Gauge "portcullis_build_info" ["version"]:
         "The version that runs; always 1.",
     // Of the process.

@@ -8,6 +8,7 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
+use crate::domain::invitation::Invitation;
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
@@ -17,9 +18,10 @@ use crate::store::memory::state::State;
 use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
-    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, Directory, Edit, Facts,
-    FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount, NewSession, NewToken,
-    RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
+    Edit, Facts, FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount,
+    NewSession, NewToken, RunStore, SessionPage, SessionQuery, SessionStore, StoreError,
+    TokenOwner,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -47,6 +49,10 @@ impl SingleProcessDirectory {
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.0.clock.wall()
     }
 
     /// Runs one transaction and wakes the followers.
@@ -232,6 +238,10 @@ impl Directory for SingleProcessDirectory {
         &self.0.bus
     }
 
+    fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         now(Ok(self
             .state()
@@ -351,10 +361,11 @@ impl Directory for SingleProcessDirectory {
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {
         let mut state = self.state();
-        state
-            .invitations
-            .retain(|_, invitation| invitation.expires_at >= before);
-        let expired = state.sessions.forget(before) + state.devices.prune(before);
+        let invitations = state.invitations.len();
+        let kept = |_: &AccountId, invitation: &mut Invitation| invitation.expires_at >= before;
+        state.invitations.retain(kept);
+        let invitations = (invitations - state.invitations.len()) as u64;
+        let expired = invitations + state.sessions.forget(before) + state.devices.prune(before);
         let expired = expired + state.prune_tokens(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::application::{Application, ApplicationId};
+use crate::domain::deletion::DeletionId;
 use crate::domain::invitation::Invitation;
 use crate::domain::login::{fold_email, folded};
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Generation, Lifecycle, Status, Version};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
+use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::held::Held;
 use crate::store::memory::runs::Runs;
@@ -28,6 +30,7 @@ pub(super) struct State {
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
     pub(super) devices: Devices,
+    pub(super) deletions: BTreeMap<DeletionId, Kept>,
     pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) invitations: HashMap<AccountId, Invitation>,

@@ -102,14 +102,29 @@ impl SqlDirectory {
     pub(super) async fn alter_in(
         &self,
         mut tx: Tx,
-        mut head: Head,
+        head: Head,
         id: AccountId,
         decide: Decide<'_>,
     ) -> Fallible<Option<Changed>> {
+        let changed = self.alter_within(&mut tx, head, id, decide).await?;
+        if changed.is_some() {
+            self.commit(tx).await?;
+        }
+        Ok(changed)
+    }
+
+    /// The same, and somebody else commits it.
+    pub(super) async fn alter_within(
+        &self,
+        tx: &mut Tx,
+        mut head: Head,
+        id: AccountId,
+        decide: impl FnOnce(Facts<'_>) -> Option<Edit> + Send,
+    ) -> Fallible<Option<Changed>> {
         let now = self.clock.wall();
-        let Some(before) = read(&mut tx, id).await? else { return Ok(None) };
-        let other_active_admins = other_active_admins(&mut tx, id, now).await?;
-        let devices = devices::all_known(&mut *tx, id, now).await?;
+        let Some(before) = read(tx, id).await? else { return Ok(None) };
+        let other_active_admins = other_active_admins(tx, id, now).await?;
+        let devices = devices::all_known(&mut **tx, id, now).await?;
         let devices: Vec<DeviceId> = devices.iter().map(|device| device.id).collect();
         let licences_used = head.licences;
         let facts =
@@ -117,14 +132,13 @@ impl SqlDirectory {
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
         let account = edited(&before, account, password_hash.is_some(), now);
-        names::rename(&mut tx, &before, &account).await?;
+        names::rename(tx, &before, &account).await?;
         head.recount(&before, &account);
-        update(&mut tx, &account, password_hash.as_deref()).await?;
-        heads::tell(&mut tx, &head, id, now).await?;
+        update(tx, &account, password_hash.as_deref()).await?;
+        heads::tell(tx, &head, id, now).await?;
         let states = (Some(json(&before)?), Some(json(&account)?));
         let entry = Entry { account: Some(id), note, before: states.0, after: states.1 };
-        self.record(&mut tx, head, now, entry).await?;
-        self.commit(tx).await?;
+        self.record(tx, head, now, entry).await?;
         Ok(Some(Changed { before, account }))
     }
 }

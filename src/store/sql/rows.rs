@@ -71,6 +71,15 @@ macro_rules! audit_columns {
 }
 pub(super) use audit_columns;
 
+/// The columns of a deletion, as it is read.
+macro_rules! deletion_columns {
+    () => {
+        "id, parties, actor, reason, transfer, state, modules, error, begun_at, updated_at, \
+         ended_at, lease_holder, lease_until"
+    };
+}
+pub(super) use deletion_columns;
+
 pub(super) fn account(row: &AnyRow) -> Fallible<Account> {
     account_from(&mut Columns::of(row))
 }

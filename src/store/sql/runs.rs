@@ -44,7 +44,7 @@ impl RunStore for SqlDirectory {
         holder: u64,
         until: Timestamp,
     ) -> BoxFuture<'_, Result<Option<Run>, StoreError>> {
-        self.answered(self.claim(run, holder, until))
+        self.answered(self.take_on(run, holder, until))
     }
 
     fn step_run<'a>(
@@ -127,7 +127,7 @@ impl SqlDirectory {
         Ok(true)
     }
 
-    async fn claim(&self, id: RunId, holder: u64, until: Timestamp) -> Fallible<Option<Run>> {
+    async fn take_on(&self, id: RunId, holder: u64, until: Timestamp) -> Fallible<Option<Run>> {
         let mut tx = self.db.write().await?;
         let now = self.clock.wall().as_micros();
         let claimed = sqlx::query(

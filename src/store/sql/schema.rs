@@ -19,6 +19,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (5, include_str!("migrations/directory/0005_names.sql")),
     (7, include_str!("migrations/directory/0007_applications.sql")),
     (8, include_str!("migrations/directory/0008_runs.sql")),
+    (9, include_str!("migrations/directory/0009_deletions.sql")),
     (10, include_str!("migrations/directory/0010_audit.sql")),
     (11, include_str!("migrations/directory/0011_webhooks.sql")),
     (12, include_str!("migrations/directory/0012_invitations.sql")),

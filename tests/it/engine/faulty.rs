@@ -15,9 +15,9 @@ use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, DecideApplication, Directory, FeedCursor, FeedPage, Headcount,
-    InvitationStore, NewAccount, NewApplication, NewSession, NewToken, RunStore, SessionPage,
-    SessionQuery, SessionStore, StoreError, TokenOwner,
+    Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
+    FeedPage, Headcount, InvitationStore, NewAccount, NewApplication, NewSession, NewToken,
+    RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -212,6 +212,10 @@ impl Directory for Faulty {
 
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
+    }
+
+    fn deleting(&self) -> &dyn DeletionStore {
+        self.inner.deleting()
     }
 
     fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use portcullis::admin::{Actor, Admin, Target};
+use portcullis::admin::{Actor, Admin, NewPerson, Target};
 use portcullis::domain::account::Account;
 use portcullis::domain::event::{Action, Note};
 use portcullis::domain::lock::{End, Reason};
@@ -61,6 +61,21 @@ async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Acco
     directory.create(new, note).await.expect("a free login")
 }
 
+/// A link for each view of `pages.mjs`, and one for no scripts.
+async fn links(gate: &Portcullis, site: &str) -> Vec<String> {
+    let directory = Arc::clone(gate.directory().expect("a directory"));
+    let admin = Admin::new(directory).with_gate(gate.clone());
+    let mut links = Vec::new();
+    for view in ["desk-light", "desk-dark", "hand-light", "hand-dark", "small", "plain"] {
+        let login = Login::new(&format!("guest-{view}")).expect("a login");
+        let guest = admin.add(&Actor::System, NewPerson::new(login)).await;
+        let target = Target::Id(guest.expect("added").account.id);
+        let invited = admin.invite(&Actor::System, &target, None).await;
+        links.push(format!("{site}/.portcullis{}", invited.expect("a link").path()));
+    }
+    links
+}
+
 /// Light and dark, large and small, with and without scripts; axe finds nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_finds_nothing_wrong() {
@@ -70,9 +85,14 @@ async fn a_browser_finds_nothing_wrong() {
         .await
         .expect("a free port");
     let site = listener.local_addr().expect("an address");
+    let links = links(&gate, &format!("http://{site}")).await;
     let service = service(gate).into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, service).await });
-    tokio::task::spawn_blocking(move || drive("pages.mjs", &[&format!("http://{site}")]))
-        .await
-        .expect("driven");
+    let args = std::iter::once(format!("http://{site}")).chain(links);
+    let args: Vec<String> = args.collect();
+    tokio::task::spawn_blocking(move || {
+        drive("pages.mjs", &args.iter().map(String::as_str).collect::<Vec<_>>());
+    })
+    .await
+    .expect("driven");
 }

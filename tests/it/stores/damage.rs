@@ -80,6 +80,9 @@ async fn an_older_schema_is_brought_up() {
          VALUES ('0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', \
          '0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a', 7, 'ci', \
          '[\"users.view\"]', 5, NULL, 6)",
+        "INSERT INTO audit SELECT * FROM newer.audit",
+        "UPDATE accounts SET lifecycle = 'invited' WHERE id <= 3",
+        "UPDATE accounts SET disabled = 1 WHERE id = 4",
         "UPDATE accounts SET generation = 2, updated_at = 1800000000000000 WHERE id = 7",
     ] {
         run(&mut conn, copy).await;
@@ -97,6 +100,8 @@ async fn an_older_schema_is_brought_up() {
     assert_eq!(of(7).await, Some(portcullis::Timestamp::from_secs(1_800_000_000)));
     assert_eq!(of(8).await, None);
     assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50), "it is sealed now");
+    let licensed = directory.headcount().await.expect("answers").licensed;
+    assert_eq!(licensed, 46, "who was there is counted");
     let tokens = directory.tokens(None).await.expect("answers");
     let [token] = &tokens[..] else { panic!("{tokens:?}") };
     assert_eq!((token.owner, token.name.as_str()), (of_account(7), "ci"));

@@ -141,11 +141,13 @@ async fn every_alteration_is_found_by_the_database_alone() {
     ];
     let cut_and_rewritten = vec![
         "DELETE FROM audit WHERE position > 250",
+        "DELETE FROM feed",
         "UPDATE heads SET position = 250, \
          link = (SELECT link FROM audit WHERE position = 250) WHERE stream = 0",
     ];
     let all_gone = vec![
         "DELETE FROM audit",
+        "DELETE FROM feed",
         "UPDATE heads SET position = 0, \
          link = '0000000000000000000000000000000000000000000000000000000000000000' \
          WHERE stream = 0",

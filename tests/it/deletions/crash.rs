@@ -1,0 +1,164 @@
+//! Killed in the middle, again and again.
+//!
+//! The child is this test binary, running the test that started it with a place to
+//! work on and an instant in its environment.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use portcullis::admin::Admin;
+use portcullis::domain::deletion::DeletionState;
+use portcullis::domain::standing::{Lifecycle, Status};
+use portcullis::domain::transfer::Transfer;
+use portcullis::store::Directory;
+use portcullis::store::sql::SqlDirectory;
+use portcullis::{Clock, Timestamp};
+
+use super::{App, LONG, NOON, add, cli, request};
+
+const PLACE: &str = "PORTCULLIS_TEST_PLACE";
+const INSTANT: &str = "PORTCULLIS_TEST_INSTANT";
+const SAYS: &str = "child: ";
+const TEST: &str = "deletions::crash::no_kill_moves_a_wrong_record_or_deletes_early";
+
+/// Open deals of bob's go, his others and those of others stay.
+const DEALS: &str = "
+    INSERT INTO deals (owner_id, status)
+    SELECT 2 + i % 2, CASE WHEN i % 3 = 0 THEN 'won' ELSE 'open' END
+    FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
+    SELECT i FROM n)";
+
+const WRONG: &str = "SELECT COUNT(*) FROM deals WHERE moves > 1 OR (moves = 1 AND \
+    (id % 2 = 1 OR status <> 'open' OR owner_id <> 4)) OR (moves = 0 AND owner_id <> 2 + id % 2)";
+
+async fn admin_at(folder: &Path, now: Timestamp) -> (Admin, Arc<dyn Directory>) {
+    let file = folder.join("accounts.db");
+    let directory = SqlDirectory::open_with_clock(file, Clock::manual(now)).await;
+    let directory: Arc<dyn Directory> = Arc::new(directory.expect("opens"));
+    let modules = reopened(folder).await.modules();
+    (Admin::new(Arc::clone(&directory)).with_modules(modules), directory)
+}
+
+async fn reopened(folder: &Path) -> App {
+    let file = folder.join("app.db");
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    App {
+        pool: sqlx::SqlitePool::connect_with(options)
+            .await
+            .expect("opens"),
+        file,
+    }
+}
+
+fn say(what: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{SAYS}{what}")
+        .and_then(|()| out.flush())
+        .expect("somebody listens");
+}
+
+/// Begins, or goes on with what another child has begun.
+async fn delete(folder: &Path, now: Timestamp) {
+    let (admin, directory) = admin_at(folder, now).await;
+    let orphans = directory
+        .deleting()
+        .orphaned_deletions()
+        .await
+        .expect("answers");
+    let run = match orphans.first() {
+        Some(id) => admin.resume_deletion(&cli(), *id).await.expect("resumes"),
+        None => {
+            let some: Transfer = serde_json::from_str(
+                r#"{ "records": "some", "receiver": 4,
+                    "modules": { "deals": [{ "field": "status", "is": "open" }] } }"#,
+            )
+            .expect("a choice");
+            let begun = admin
+                .begin_deletion(&cli(), &"bob".into(), request(some))
+                .await;
+            begun.expect("begins")
+        }
+    };
+    say("begun");
+    let done = run.run(|deletion| say(&deletion.moved().to_string())).await;
+    say(done.expect("answers").state.as_str());
+}
+
+fn child(folder: &Path, now: Timestamp) -> Child {
+    Command::new(std::env::current_exe().expect("a path"))
+        .args([TEST, "--exact", "--nocapture"])
+        .env(PLACE, folder)
+        .env(INSTANT, now.as_micros().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts")
+}
+
+fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let lines = out.lines().map_while(Result::ok);
+    lines.filter_map(|line| line.split_once(SAYS).map(|(_, said)| said.to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_moves_a_wrong_record_or_deletes_early() {
+    if let Some(place) = std::env::var_os(PLACE) {
+        let instant = std::env::var(INSTANT)
+            .expect("an instant")
+            .parse()
+            .expect("a number");
+        return delete(place.as_ref(), Timestamp::from_micros(instant)).await;
+    }
+    let folder = crate::stores::folder();
+    let app = App::make(folder.path()).await;
+    app.run(DEALS).await;
+    let chosen = app
+        .number("SELECT COUNT(*) FROM deals WHERE owner_id = 2 AND status = 'open'")
+        .await;
+    let mut now = NOON;
+    let (admin, _) = admin_at(folder.path(), now).await;
+    for login in ["alice", "bob", "carol", "dora"] {
+        add(&admin, login, login == "alice").await;
+    }
+    let mut last = 0;
+    for answers in [1, 2, 5, 9] {
+        let mut child = child(folder.path(), now);
+        let said: Vec<String> = lines(&mut child).take(answers).collect();
+        child.kill().expect("kills");
+        child.wait().expect("is dead");
+        assert_eq!(said.first().map(String::as_str), Some("begun"));
+        assert_eq!(app.number(WRONG).await, 0, "after {said:?}");
+        let moved = app.number("SELECT SUM(moves) FROM deals").await;
+        assert!(moved >= last && moved < chosen, "{last}, {moved}, {chosen}");
+        last = moved;
+        now = now.after(LONG);
+        let (admin, _) = admin_at(folder.path(), now).await;
+        let bob = admin
+            .account(&"bob".into())
+            .await
+            .expect("he is there still");
+        assert_eq!(bob.standing().status(now), Status::Locked);
+    }
+    assert!(last > 0, "it was killed before anything was moved");
+    let mut child = child(folder.path(), now);
+    let said: Vec<String> = lines(&mut child).collect();
+    assert!(child.wait().expect("ends").success(), "{said:?}");
+    assert_eq!(said.last().map(String::as_str), Some("done"));
+    assert_eq!(app.number(WRONG).await, 0);
+    assert_eq!(app.number("SELECT SUM(moves) FROM deals").await, chosen);
+    let (admin, directory) = admin_at(folder.path(), now).await;
+    let done = admin
+        .deletion(&cli(), 1.try_into().expect("a number"))
+        .await
+        .expect("there");
+    assert_eq!(done.state, DeletionState::Done);
+    assert_eq!(done.moved(), chosen as u64, "what is told is what was moved");
+    let bob = admin
+        .record(2.try_into().expect("a number"))
+        .await
+        .expect("answers");
+    assert_eq!(bob.expect("a record").lifecycle, Lifecycle::Deleted);
+    assert!(directory.verify_audit().await.expect("answers").is_ok());
+}

@@ -4,12 +4,14 @@
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
 //! - [`bulk`]: changing many people at once, undoing it, exports, imports, and people who stay away.
+//! - [`clerk`]: the same as Clerk's clients do it, and webhooks.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`deletion`]: deleting people, and giving their records to somebody else.
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
+//! - [`scim`]: how identity providers do, by SCIM 2.0, also as WSO2 Identity Server has it.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
@@ -28,6 +30,9 @@ pub mod audit {}
 
 #[doc = include_str!("manual/bulk.md")]
 pub mod bulk {}
+
+#[doc = include_str!("manual/clerk.md")]
+pub mod clerk {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}
@@ -68,6 +73,9 @@ pub mod pages {}
 
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
+
+#[doc = include_str!("manual/scim.md")]
+pub mod scim {}
 
 #[doc = include_str!("manual/sign_in_layer.md")]
 pub mod sign_in_layer {}

@@ -13,7 +13,7 @@ use crate::domain::operation::Operation;
 use crate::domain::password::Password;
 use crate::domain::permission::Permissions;
 use crate::domain::standing::{Lifecycle, Transition};
-use crate::store::NewAccount;
+use crate::store::{CreateError, NewAccount};
 
 /// The longest name that is given in one piece, in characters.
 const MAX_NAME_CHARS: usize = 200;
@@ -153,7 +153,18 @@ impl Admin {
             NewAccount { login, name, email, admin, details, lifecycle, locks, password_hash };
         let note = actor.note(Action::AccountCreated, None);
         let licences = self.licence_limit().await?;
-        let account = self.directory.create_within(licences, new, note).await?;
+        let made = self
+            .directory
+            .create_within(licences, new.clone(), note.clone())
+            .await;
+        let account = match made {
+            Err(CreateError::LoginRetired { login })
+                if self.set_login_aside(actor, &login).await? =>
+            {
+                self.directory.create_within(licences, new, note).await?
+            }
+            made => made?,
+        };
         self.tell_gate(&account);
         self.count(Action::AccountCreated);
         Ok(Outcome { account, changed: true, sessions_ended: Some(0), warning: None })

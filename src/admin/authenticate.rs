@@ -133,7 +133,11 @@ impl Admin {
         if let Identity::Application(application) = &identity {
             self.note_application(application, now).await;
         }
-        let rights = identity.rights().within(&token.scopes);
+        let mut rights = identity.rights();
+        if let Some(account) = identity.account() {
+            rights = rights.with(&self.permissions_by_groups(account.id).await?);
+        }
+        let rights = rights.within(&token.scopes);
         Ok(Ok(Caller { identity, rights, from }))
     }
 

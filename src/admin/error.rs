@@ -1,9 +1,11 @@
 //! Why an operation was not done, and what to do about it.
 
 use crate::admin::{Target, TransferError};
+use crate::domain::account::AccountId;
 use crate::domain::application::ApplicationId;
 use crate::domain::deletion::{DeletionId, DeletionState};
 use crate::domain::device::DeviceId;
+use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::password::InvalidPassword;
 use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
@@ -123,6 +125,9 @@ pub enum AdminError {
         /// The longest.
         max: usize,
     },
+    /// Not a name or a number of a group.
+    #[error("{0}: write another")]
+    InvalidGroup(#[from] InvalidGroup),
     /// Not the form of an identity at a provider.
     #[error("an identity has at most {max} visible characters: write provider:number")]
     InvalidIdentity {
@@ -214,6 +219,20 @@ pub enum AdminError {
         /// What was asked for.
         id: DeletionId,
     },
+    /// Somebody is to be in a group who is nobody, or deleted.
+    #[error(
+        "there is no account {account} to be in the group: list the accounts to find whom you mean"
+    )]
+    NoMember {
+        /// Who was to be in it.
+        account: AccountId,
+    },
+    /// The group is not there, or was deleted before.
+    #[error("there is no group {id}: list the groups to find which you mean")]
+    NoSuchGroup {
+        /// What was asked for.
+        id: GroupId,
+    },
     /// The session is not there, or was ended before.
     #[error("there is no session {id}: show the account to see its live sessions")]
     NoSuchSession {
@@ -253,7 +272,7 @@ pub enum AdminError {
         permission: Permission,
     },
     /// Somebody else was quicker.
-    #[error("the account was changed meanwhile, it is in version {}: look at it again", found.get())]
+    #[error("it was changed meanwhile, and is in version {}: look at it again", found.get())]
     Outdated {
         /// The version that it is in.
         found: Version,

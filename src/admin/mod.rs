@@ -26,6 +26,7 @@ mod device;
 mod disable;
 mod error;
 mod find;
+mod group;
 #[cfg(feature = "passwords")]
 mod import;
 mod inactivity;
@@ -35,6 +36,7 @@ mod lock;
 pub mod modules;
 mod password;
 mod person;
+mod reuse;
 mod rights;
 mod scratch;
 pub mod settings;
@@ -45,6 +47,7 @@ mod unlock;
 mod update;
 #[cfg(feature = "passwords")]
 mod verify;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +79,7 @@ pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
 pub use self::find::Taken;
+pub use self::group::GroupChange;
 #[cfg(feature = "passwords")]
 pub use self::import::{Import, ImportedPerson};
 pub use self::inactivity::{InactivityPreview, InactivityRule};

@@ -68,6 +68,16 @@ pub const CLERK_ADMIN_LOCK_FOR: Setting = Setting {
     read: lock_for,
 };
 
+/// Whether a deleted account's login may be somebody else's.
+pub const ACCOUNT_LOGINS_REUSED: Setting = Setting {
+    name: "accounts.reuse_logins",
+    stored: "accounts.reuse_logins",
+    default: "off",
+    words: "whether the login of a deleted account is given out again",
+    allowed: "on or off",
+    read: on_or_off,
+};
+
 /// What people call the service that they sign in to.
 pub const BRANDING_NAME: Setting = Setting {
     name: "branding.name",
@@ -159,12 +169,13 @@ pub const LICENCE_LIMIT: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 13] = [
+pub const SETTINGS: [&Setting; 14] = [
     &LOCKOUT,
     &AUDIT_RETENTION,
     &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
+    &ACCOUNT_LOGINS_REUSED,
     &INACTIVITY_AFTER,
     &INACTIVITY_ACTION,
     &TOKEN_LIFETIME,

@@ -25,18 +25,30 @@ pub(super) enum NoObject {
 
 /// Reads a body as it is.
 pub(super) async fn bytes(body: Body) -> Result<Bytes, NoObject> {
-    let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, MAX_BODY).collect());
+    bytes_within(body, MAX_BODY).await
+}
+
+async fn bytes_within(body: Body, max: usize) -> Result<Bytes, NoObject> {
+    let reading = tokio::time::timeout(TIME_TO_SEND, Limited::new(body, max).collect());
     let read = reading.await.map_err(|_| NoObject::TooSlow)?;
     Ok(read.map_err(|error| unread(&*error))?.to_bytes())
 }
 
 /// Reads a body. An empty one is an object without anything in it where `may_lack`.
 pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
-    let bytes = bytes(body).await?;
+    read(&bytes(body).await?, may_lack)
+}
+
+/// The same, never an empty one, of at most so many bytes.
+pub(super) async fn object_within(body: Body, max: usize) -> Result<Map<String, Value>, NoObject> {
+    read(&bytes_within(body, max).await?, false)
+}
+
+fn read(bytes: &Bytes, may_lack: bool) -> Result<Map<String, Value>, NoObject> {
     if may_lack && bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(&bytes).map_err(|_| NoObject::Malformed)
+    serde_json::from_slice(bytes).map_err(|_| NoObject::Malformed)
 }
 
 fn unread(error: &(dyn std::error::Error + 'static)) -> NoObject {

@@ -28,10 +28,13 @@
 //!
 //! | below | speaks | see |
 //! |---|---|---|
+//! | `/openapi.json` | OpenAPI 3.1: the description of them all, for everybody who comes here | |
 //! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //! | `/v1/users`, `/v1/sessions` | Clerk's Backend API | [`manual::clerk`](crate::manual::clerk) |
+//! | `/scim/v2` | SCIM 2.0, as its standard has it | [`manual::scim`](crate::manual::scim) |
+//! | `/scim2`, `/api/server/v1/identity-governance` | SCIM 2.0 and settings, as WSO2 Identity Server has them | [`manual::scim`](crate::manual::scim) |
 //!
 //! Whoever mounts it puts the [`ClientAddr`](crate::ClientAddr) of each request into
 //! its extensions, where it is to stand in the audit log. It belongs behind an address
@@ -39,11 +42,16 @@
 
 mod body;
 mod clerk;
+mod governance;
 mod oauth;
+pub(crate) mod openapi;
 mod openproject;
 pub(crate) mod own;
 mod query;
+mod scim;
 mod token;
+#[cfg(feature = "http-client")]
+pub mod webhooks;
 
 use axum::Router;
 
@@ -64,7 +72,10 @@ impl Api {
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
         Router::new()
+            .merge(openapi::router())
             .merge(openproject::router(self.admin.clone()))
+            .merge(scim::router(&self.admin))
+            .merge(governance::router(self.admin.clone()))
             .merge(oauth::router(self.admin.clone()))
             .merge(clerk::router(self.admin.clone()))
             .merge(own::router(self.admin))

@@ -140,6 +140,8 @@ fn exit_of(error: &AdminError) -> Exit {
     match error {
         AdminError::NotFound { .. }
         | AdminError::NoSuchDeletion { .. }
+        | AdminError::NoMember { .. }
+        | AdminError::NoSuchGroup { .. }
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
@@ -150,6 +152,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::EndIsPast { .. }
         | AdminError::InvalidEmail { .. }
         | AdminError::InvalidExternalId { .. }
+        | AdminError::InvalidGroup(_)
         | AdminError::InvalidIdentity { .. }
         | AdminError::InvalidInvitation
         | AdminError::InvalidLanguage { .. }
@@ -202,6 +205,8 @@ fn next_after(error: &AdminError) -> Option<String> {
             format!("user list --search={}", quote(typed.as_str()))
         }
         AdminError::NotFound { .. } => "user list".to_owned(),
+        AdminError::NoMember { .. } => "user list".to_owned(),
+        AdminError::NoSuchGroup { .. } => "group list".to_owned(),
         AdminError::ApplicationDisabled { id } => format!("application enable {id}"),
         AdminError::NoSuchApplication { .. } => "application list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),

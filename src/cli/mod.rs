@@ -13,6 +13,7 @@ mod deletion;
 mod demo;
 mod desk;
 mod exit;
+mod group;
 mod inactivity;
 mod licence;
 mod log;
@@ -29,6 +30,7 @@ mod store;
 mod token;
 mod user;
 mod view;
+mod webhook;
 mod when;
 
 use std::io::Write;
@@ -101,6 +103,12 @@ enum Command {
     /// Make and administer applications, which get tokens by themselves
     #[command(subcommand)]
     Application(application::ApplicationCommand),
+    /// Make and change groups of people, and say what their members may do
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Show which services are told what happens, and send what did not arrive again
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -167,6 +175,8 @@ impl Cli {
             Command::Licence(command) => command.run(&named.desk(output).await?).await,
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
+            Command::Group(command) => command.run(&named.desk(output).await?).await,
+            Command::Webhook(command) => command.run(named, output).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

@@ -333,6 +333,14 @@ sections! {
         deletion: Option<bool> = None, "false";
         /// Whether accounts can be disabled for good.
         disabling: Option<bool> = None, "true";
+        /// Whether the login of a deleted account may be somebody else's.
+        reuse_logins: Option<bool> = None, "true";
+    }
+
+    /// Clerk's Backend API. A key that is written is pinned.
+    clerk: Clerk = ["clerk"] {
+        /// How long a lock lasts that is laid through it, or "until-unlocked".
+        admin_lock_for: Option<LockFor> = None, r#""30m""#;
     }
 
     /// What becomes of people who did not sign in for long. A key that is written is pinned.

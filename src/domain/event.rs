@@ -88,6 +88,12 @@ actions! {
     DeviceForgotten => "device.forgotten",
     /// A known device used its own guesses up.
     DeviceLockedOut => "device.locked_out",
+    /// A group was made.
+    GroupCreated => "group.created",
+    /// A group was deleted; its members stay.
+    GroupDeleted => "group.deleted",
+    /// What is kept of a group was changed, or who is in it.
+    GroupUpdated => "group.updated",
     /// A password that was right is kept as another hash from now on.
     PasswordRehashed => "password.rehashed",
     /// A link was made that sets a password.

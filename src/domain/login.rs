@@ -52,13 +52,37 @@ impl Login {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What a deleted account is called once its login is given out again: nobody can
+    /// type it, for what people type has no capital letters once it is folded.
+    #[must_use]
+    pub fn set_aside(&self, number: i64) -> Self {
+        Self(format!("{}{ASIDE}{number}", self.original()))
+    }
+
+    /// The login that was set aside, or this.
+    fn original(&self) -> &str {
+        set_aside_from(&self.0).unwrap_or(&self.0)
+    }
+}
+
+/// Between a login that was set aside and its account's number.
+const ASIDE: &str = "#DELETED-";
+
+fn set_aside_from(text: &str) -> Option<&str> {
+    let (login, number) = text.rsplit_once(ASIDE)?;
+    let counted = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    counted.then_some(login)
 }
 
 impl TryFrom<String> for Login {
     type Error = InvalidLogin;
 
-    fn try_from(typed: String) -> Result<Self, InvalidLogin> {
-        Self::new(&typed)
+    fn try_from(stored: String) -> Result<Self, InvalidLogin> {
+        match set_aside_from(&stored) {
+            Some(login) if Self::new(login).is_ok_and(|own| own.0 == login) => Ok(Self(stored)),
+            _ => Self::new(&stored),
+        }
     }
 }
 
@@ -179,6 +203,23 @@ mod tests {
 
     fn login(typed: &str) -> Result<String, InvalidLogin> {
         Login::new(typed).map(String::from)
+    }
+
+    #[test]
+    fn a_login_that_was_set_aside_is_nobody_elses() {
+        let bob = Login::new("bob").expect("a login");
+        let aside = bob.set_aside(7);
+        assert_eq!(aside.as_str(), "bob#DELETED-7");
+        assert_eq!(
+            Login::try_from(aside.as_str().to_owned()),
+            Ok(aside.clone()),
+            "it is read back"
+        );
+        assert_ne!(Login::new(aside.as_str()), Ok(aside.clone()));
+        assert_ne!(TypedLogin::new(aside.as_str()).as_str(), aside.as_str());
+        assert_eq!(aside.set_aside(7), aside);
+        let capital = Login::try_from("BOB#DELETED-7".to_owned()).map(String::from);
+        assert_eq!(capital, Ok("bob#deleted-7".to_owned()));
     }
 
     #[test]

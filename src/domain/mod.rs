@@ -14,6 +14,7 @@ pub mod deletion;
 pub mod denial;
 pub mod device;
 pub mod event;
+pub mod group;
 pub mod invitation;
 pub mod length;
 pub mod lock;

@@ -10,11 +10,13 @@ mod audit;
 mod deletions;
 mod devices;
 mod directory;
+mod groups;
 mod held;
 mod invitations;
 mod runs;
 mod sessions;
 mod state;
+mod webhooks;
 
 use std::future::ready;
 

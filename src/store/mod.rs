@@ -15,6 +15,7 @@ mod audit;
 mod bus;
 mod deletions;
 mod error;
+pub(crate) mod groups;
 mod invitations;
 pub mod keyring;
 mod listing;
@@ -26,6 +27,7 @@ mod search;
 mod source;
 #[cfg(feature = "sqlite")]
 pub mod sql;
+mod webhooks;
 
 use std::fmt;
 use std::pin::Pin;
@@ -37,7 +39,7 @@ use crate::domain::counting::CounterRules;
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::keyring::{AttemptKey, Keyring};
@@ -51,6 +53,10 @@ pub use self::deletions::{
     Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
 };
 pub use self::error::{Break, BrokenChain, CreateError, StoreError, UniqueName};
+pub use self::groups::{
+    DecideDeletion, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore,
+    Member, MemberChange, Membership, NewGroup, NoMember,
+};
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
@@ -67,6 +73,9 @@ pub use self::search::{
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
+pub use self::webhooks::{
+    Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
+};
 
 /// A boxed future, as the store traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -127,6 +136,9 @@ pub trait Directory: SessionStore {
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
 
+    /// Messages on their way to webhooks.
+    fn webhooks(&self) -> &dyn WebhookStore;
+
     /// Programs with rights of their own.
     fn applications(&self) -> &dyn ApplicationStore;
 
@@ -135,9 +147,14 @@ pub trait Directory: SessionStore {
 
     /// Deletions under way.
     fn deleting(&self) -> &dyn DeletionStore;
+    /// Groups, and who is in them.
+    fn groups(&self) -> &dyn GroupStore;
 
     /// The record of an account, also of a deleted one.
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
+
+    /// The deleted account that keeps this login from everybody else.
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>>;
 
     /// Finds whom a person means by what they typed: a login, or the primary
     /// e-mail address. Never a deleted account.

@@ -55,6 +55,9 @@ pub enum AccountFilter {
     Ids(Vec<AccountId>),
     /// Whether failed sign-ins lock the account out now.
     LockedOut(bool),
+    /// Those in whose details this stands somewhere, whatever it means there; ignoring
+    /// the case of letters from a to z. Made by [`AccountFilter::mentions`].
+    Mentions(String),
     /// Those that this does not take.
     Not(Box<Self>),
     /// Those that have one of these statuses now, or none of them.
@@ -190,6 +193,15 @@ pub struct AccountPage {
 }
 
 impl AccountFilter {
+    /// Those in whose details this text stands somewhere: for a first choice among many
+    /// that somebody else looks at more closely. `None` of a text that is not kept
+    /// letter by letter.
+    pub fn mentions(text: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+        let text = text.to_ascii_lowercase();
+        ((1..=254).contains(&text.len()) && text.bytes().all(plain)).then_some(Self::Mentions(text))
+    }
+
     /// Whether this account is taken at this instant.
     pub fn takes(&self, account: &Account, now: Timestamp) -> bool {
         match self {
@@ -200,6 +212,8 @@ impl AccountFilter {
             Self::Disabled(wanted) => account.locks.disablement.is_some() == *wanted,
             Self::Ids(ids) => ids.contains(&account.id),
             Self::LockedOut(wanted) => account.locks.lockout_at(now).is_some() == *wanted,
+            Self::Mentions(text) => serde_json::to_string(&account.details)
+                .is_ok_and(|details| details.to_ascii_lowercase().contains(text)),
             Self::Not(filter) => !filter.takes(account, now),
             Self::Status { any_of, negated } => {
                 any_of.contains(&account.standing().status(now)) != *negated

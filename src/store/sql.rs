@@ -28,12 +28,14 @@ mod deletions;
 mod devices;
 mod errors;
 mod feed;
+mod groups;
 mod headcount;
 mod heads;
 mod invitations;
 mod key;
 mod list;
 mod listing;
+mod members;
 mod names;
 mod prune;
 mod rows;
@@ -43,6 +45,7 @@ mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -53,16 +56,16 @@ use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::Note;
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::{Clock, Timestamp};
 use crate::store::LocalBus;
 use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
-    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, Headcount,
-    InvitationStore, NewAccount, NewSession, NewToken, RunStore, SessionPage, SessionQuery,
-    SessionStore, StoreError, TokenOwner,
+    Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
+    Headcount, InvitationStore, NewAccount, NewSession, NewToken, RunStore, SessionPage,
+    SessionQuery, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A directory in an SQLite file.
@@ -220,12 +223,24 @@ impl Directory for SqlDirectory {
         self
     }
 
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.bus
     }
 
     fn deleting(&self) -> &dyn DeletionStore {
         self
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
+        self
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        self.answered(self.find_tombstone(login))
     }
 
     fn account(&self, id: AccountId) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {

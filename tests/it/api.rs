@@ -14,7 +14,9 @@ mod lists;
 mod locks;
 mod manual;
 mod oauth;
+mod openapi;
 mod own;
+mod scim;
 mod tokens;
 mod users;
 

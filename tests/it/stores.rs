@@ -10,6 +10,7 @@ mod damage;
 mod deletions;
 mod devices;
 mod feed;
+mod groups;
 mod invitations;
 mod licences;
 mod lists;
@@ -19,6 +20,7 @@ mod sessions;
 mod sqlite;
 mod tampering;
 mod tokens;
+mod webhooks;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -87,6 +89,11 @@ macro_rules! suite {
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
                 lists_have_the_living_only;
+            webhooks:
+                what_happens_is_told_from_the_beginning_on_and_once
+                one_holds_the_desk
+                messages_of_one_account_wait_for_each_other
+                sessions_are_listed_with_what_became_of_them;
             devices:
                 a_device_is_known_from_its_first_sign_in
                 ten_devices_are_known_and_the_oldest_used_goes
@@ -111,6 +118,13 @@ macro_rules! suite {
                 pruning_keeps_what_is_young
                 a_cursor_from_another_life_is_told_so
                 a_change_wakes_followers;
+            groups:
+                a_group_is_kept_with_its_members
+                a_change_of_a_group_is_one_record
+                only_the_living_are_in_groups
+                groups_are_found
+                a_deleted_group_leaves_its_number
+                a_tombstone_gives_its_login_up;
             audit:
                 every_change_has_its_record
                 the_log_is_paged_backwards

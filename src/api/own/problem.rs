@@ -77,7 +77,7 @@ impl Problem {
     }
 
     pub(super) fn no_such_device() -> Self {
-        let detail = "an id of a device has 32 hexadecimal digits";
+        let detail = "an id of a device has 16 hexadecimal digits";
         Self::new(StatusCode::NOT_FOUND, "no-such-device", "There is no such device", detail)
     }
 

@@ -154,7 +154,7 @@ prop_compose! {
         accent in option::of("#[0-9a-f]{6}|#[0-9a-f]{3}"),
         help in option::of("(https?://|mailto:)[!-~]{1,20}"),
         lifetime in option::of(60..=86_400_u64),
-        (deletion, disabling) in any::<(Option<bool>, Option<bool>)>(),
+        [deletion, disabling, reuse_logins] in any::<[Option<bool>; 3]>(),
         kept in option::of("forever|[2-9][0-9]{0,3}d"),
         limit in option::of(option::of(1u64..=1_000_000_000)),
     ) -> Written {
@@ -176,6 +176,7 @@ prop_compose! {
         written.branding.support_url = help.map(SupportUrl);
         written.tokens.lifetime = lifetime.map(Length::secs);
         (written.accounts.deletion, written.accounts.disabling) = (deletion, disabling);
+        written.accounts.reuse_logins = reuse_logins;
         written.audit.retention = kept.map(Retention);
         written.licences.limit = limit.map(LicenceLimit);
         written

@@ -9,7 +9,7 @@ use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
 use crate::domain::event::{AuditRecord, Note};
 use crate::domain::invitation::Invitation;
-use crate::domain::login::TypedLogin;
+use crate::domain::login::{Login, TypedLogin};
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::{Clock, Timestamp};
@@ -19,9 +19,9 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
-    Edit, Facts, FeedCursor, FeedPage, Headcount, InvitationStore, LocalBus, NewAccount,
-    NewSession, NewToken, RunStore, SessionPage, SessionQuery, SessionStore, StoreError,
-    TokenOwner,
+    Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus,
+    NewAccount, NewSession, NewToken, RunStore, SessionNews, SessionNewsKind, SessionPage,
+    SessionQuery, SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -162,6 +162,13 @@ impl SessionStore for SingleProcessDirectory {
         });
         let session = born(new, account.generation, device, at);
         state.sessions.insert(session.clone());
+        let news = SessionNews {
+            session: session.key.id(),
+            account: account.id,
+            kind: SessionNewsKind::Created,
+            at,
+        };
+        state.webhooks.note(news);
         if let Some(record) = state.accounts.get_mut(&account.id) {
             record.account.last_sign_in_at = Some(at);
         }
@@ -181,6 +188,15 @@ impl SessionStore for SingleProcessDirectory {
             let session = state.sessions.end(id, &note.actor, at)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
+            let kind = match SessionState::ended_by(&note.actor, &session.account) {
+                SessionState::Ended => SessionNewsKind::Ended,
+                _ => SessionNewsKind::Revoked,
+            };
+            if let Some(account) = account {
+                state
+                    .webhooks
+                    .note(SessionNews { session: id, account, kind, at });
+            }
             self.log(state, at, account, note, (None, None));
             Some(session)
         })))
@@ -234,11 +250,19 @@ impl Directory for SingleProcessDirectory {
         self
     }
 
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.0.bus
     }
 
     fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
         self
     }
 
@@ -248,6 +272,17 @@ impl Directory for SingleProcessDirectory {
             .accounts
             .get(&id)
             .map(|record| record.account.clone())))
+    }
+
+    fn tombstone(&self, login: Login) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
+        let state = self.state();
+        let id = state.logins.get(login.as_str());
+        let account = id
+            .and_then(|id| state.accounts.get(id))
+            .map(|record| &record.account);
+        now(Ok(account
+            .filter(|a| a.lifecycle == Lifecycle::Deleted)
+            .cloned()))
     }
 
     fn resolve(&self, typed: TypedLogin) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
@@ -366,7 +401,7 @@ impl Directory for SingleProcessDirectory {
         state.invitations.retain(kept);
         let invitations = (invitations - state.invitations.len()) as u64;
         let expired = invitations + state.sessions.forget(before) + state.devices.prune(before);
-        let expired = expired + state.prune_tokens(before);
+        let expired = expired + state.prune_tokens(before) + state.webhooks.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 

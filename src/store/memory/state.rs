@@ -13,8 +13,10 @@ use crate::domain::time::Timestamp;
 use crate::store::keyring::AuditLink;
 use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
+use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
 use crate::store::memory::runs::Runs;
+use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
     Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
@@ -29,8 +31,10 @@ pub(super) struct State {
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) webhooks: Webhooks,
     pub(super) devices: Devices,
     pub(super) deletions: BTreeMap<DeletionId, Kept>,
+    pub(super) groups: Groups,
     pub(super) applications: BTreeMap<ApplicationId, Application>,
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) invitations: HashMap<AccountId, Invitation>,
@@ -263,6 +267,9 @@ impl State {
         };
         record.account = account.clone();
         self.rename(&before, &account);
+        if account.lifecycle == Lifecycle::Deleted {
+            self.groups.forget(id, at);
+        }
         self.feed.append(at, Some(account.id));
         Ok(Changed { before, account })
     }
@@ -277,8 +284,11 @@ impl State {
         if before.login != after.login {
             let former = before.login.as_str().to_owned();
             self.logins.remove(&former);
-            self.former_logins.remove(after.login.as_str());
-            self.former_logins.insert(former, before.id);
+            // A deleted account's login is moved aside to be given out again.
+            if after.lifecycle != Lifecycle::Deleted {
+                self.former_logins.remove(after.login.as_str());
+                self.former_logins.insert(former, before.id);
+            }
         }
         self.name(after);
     }

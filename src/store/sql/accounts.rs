@@ -8,18 +8,25 @@ use super::db::Tx;
 use super::devices;
 use super::errors::{Fallible, Fault};
 use super::heads::{self, Head};
+use super::members;
 use super::names;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
-use crate::domain::login::{TypedLogin, folded};
-use crate::domain::standing::{Generation, Version};
+use crate::domain::login::{Login, TypedLogin, folded};
+use crate::domain::standing::{Generation, Lifecycle, Version};
 use crate::domain::time::Timestamp;
 use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount};
 
 const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = $1");
+
+const TOMBSTONE: &str = concat!(
+    "SELECT ",
+    account_columns!(),
+    " FROM accounts WHERE login = $1 AND lifecycle = 'deleted'"
+);
 
 // A login before an address, should somebody's login be another one's address.
 const BY_TYPED: &str = concat!(
@@ -44,6 +51,12 @@ impl SqlDirectory {
             return Ok(None);
         }
         let query = sqlx::query(BY_TYPED).bind(typed.as_str());
+        let row = query.fetch_optional(self.db.readers()).await?;
+        row.as_ref().map(rows::account).transpose()
+    }
+
+    pub(super) async fn find_tombstone(&self, login: Login) -> Fallible<Option<Account>> {
+        let query = sqlx::query(TOMBSTONE).bind(login.as_str());
         let row = query.fetch_optional(self.db.readers()).await?;
         row.as_ref().map(rows::account).transpose()
     }
@@ -135,6 +148,9 @@ impl SqlDirectory {
         names::rename(tx, &before, &account).await?;
         head.recount(&before, &account);
         update(tx, &account, password_hash.as_deref()).await?;
+        if account.lifecycle == Lifecycle::Deleted {
+            members::forget(tx, id, now).await?;
+        }
         heads::tell(tx, &head, id, now).await?;
         let states = (Some(json(&before)?), Some(json(&account)?));
         let entry = Entry { account: Some(id), note, before: states.0, after: states.1 };

@@ -17,6 +17,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (3, include_str!("migrations/directory/0003_sessions_ended_at.sql")),
     (4, include_str!("migrations/directory/0004_details.sql")),
     (5, include_str!("migrations/directory/0005_names.sql")),
+    (6, include_str!("migrations/directory/0006_groups.sql")),
     (7, include_str!("migrations/directory/0007_applications.sql")),
     (8, include_str!("migrations/directory/0008_runs.sql")),
     (9, include_str!("migrations/directory/0009_deletions.sql")),

@@ -90,6 +90,13 @@ impl Condition {
                 let _ = write!(self.sql, "id IN ({})", ids.join(", "));
             }
             AccountFilter::LockedOut(wanted) => self.add_until("lockout_until", *wanted),
+            AccountFilter::Mentions(text) => {
+                let Some(text) = pattern("%", text, "%") else {
+                    return self.sql.push_str("1 = 0");
+                };
+                let _ = write!(self.sql, "LOWER(details) LIKE {} ESCAPE '!'", self.place(1));
+                self.texts.push(text);
+            }
             AccountFilter::Not(filter) => {
                 self.sql.push_str("NOT (");
                 self.add(filter);

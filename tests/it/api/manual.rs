@@ -7,6 +7,7 @@ use crate::support::{Example, portcullis};
 
 const OPENPROJECT: &str = include_str!("../../../src/manual/openproject.md");
 const OAUTH: &str = include_str!("../../../src/manual/oauth.md");
+const SCIM: &str = include_str!("../../../src/manual/scim.md");
 
 #[test]
 fn its_transcript_is_what_the_commands_print() {
@@ -16,6 +17,11 @@ fn its_transcript_is_what_the_commands_print() {
 #[test]
 fn its_transcript_of_applications_is_what_the_commands_print() {
     runs_as_written(OAUTH);
+}
+
+#[test]
+fn its_transcript_of_scim_is_what_the_commands_print() {
+    runs_as_written(SCIM);
 }
 
 /// Over a real directory, in the program as people start it.

@@ -9,15 +9,16 @@ use portcullis::domain::application::{Application, ApplicationId};
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
 use portcullis::domain::event::Note;
-use portcullis::domain::login::TypedLogin;
+use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
-    FeedPage, Headcount, InvitationStore, NewAccount, NewApplication, NewSession, NewToken,
-    RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    FeedPage, GroupStore, Headcount, InvitationStore, NewAccount, NewApplication, NewSession,
+    NewToken, RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    WebhookStore,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -210,6 +211,10 @@ impl Directory for Faulty {
         self
     }
 
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self.inner.webhooks()
+    }
+
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
     }
@@ -220,6 +225,14 @@ impl Directory for Faulty {
 
     fn account(&self, id: AccountId) -> Answer<'_, Option<Account>> {
         self.via("account", move |inner| inner.account(id))
+    }
+
+    fn groups(&self) -> &dyn GroupStore {
+        self.inner.groups()
+    }
+
+    fn tombstone(&self, login: Login) -> Answer<'_, Option<Account>> {
+        self.via("tombstone", |inner| inner.tombstone(login))
     }
 
     fn resolve(&self, typed: TypedLogin) -> Answer<'_, Option<Account>> {

@@ -85,6 +85,8 @@ fn filters() -> Vec<AccountFilter> {
     let mut all = vec![
         AccountFilter::LockedOut(true),
         AccountFilter::LockedOut(false),
+        AccountFilter::mentions("Lovelace").expect("plain"),
+        AccountFilter::Not(Box::new(AccountFilter::mentions("a_a%!").expect("plain"))),
         statuses(&[], false),
         statuses(&[], true),
         statuses(&[Status::Deleted], false),

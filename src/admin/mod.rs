@@ -43,6 +43,7 @@ mod unlock;
 mod update;
 #[cfg(feature = "passwords")]
 mod verify;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;

@@ -50,6 +50,8 @@ pub(crate) mod own;
 mod query;
 mod scim;
 mod token;
+#[cfg(feature = "http-client")]
+pub mod webhooks;
 
 use axum::Router;
 

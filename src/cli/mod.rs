@@ -27,6 +27,7 @@ mod store;
 mod token;
 mod user;
 mod view;
+mod webhook;
 mod when;
 
 use std::io::Write;
@@ -96,6 +97,9 @@ enum Command {
     /// Make and change groups of people, and say what their members may do
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Show which services are told what happens, and send what did not arrive again
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -161,6 +165,7 @@ impl Cli {
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Group(command) => command.run(&named.desk(output).await?).await,
+            Command::Webhook(command) => command.run(named, output).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,

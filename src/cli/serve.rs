@@ -10,10 +10,12 @@ use clap::Args;
 use crate::admin::modules::ModuleError;
 use crate::admin::{Admin, Modules};
 use crate::api::Api;
+use crate::api::webhooks::Webhooks;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
 use crate::cli::output::Output;
 use crate::cli::store::{self, Named};
+use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
@@ -152,6 +154,9 @@ pub(super) async fn start(
         .with_passwords(gate.passwords());
     admin.look_after_audit(&gate);
     admin.keep_licence_figures(&gate);
+    let endpoints = webhook::open(&config.webhooks, environment)?;
+    let webhooks = Webhooks::new(admin.clone(), endpoints)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
@@ -164,6 +169,8 @@ pub(super) async fn start(
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
         .with_admin_routes(Api::new(admin.clone()).into_router())
         .with_admin_routes(Docs::new().brand(brand).into_router());
+    // It ends with the process, in the middle of a message, perhaps: the next goes on.
+    tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
     // It ends with the process, in the middle of a step, perhaps: the next goes on.
     tokio::spawn(async move { admin.keep_adopting_deletions().await });

@@ -337,6 +337,12 @@ sections! {
         reuse_logins: Option<bool> = None, "true";
     }
 
+    /// Clerk's Backend API. A key that is written is pinned.
+    clerk: Clerk = ["clerk"] {
+        /// How long a lock lasts that is laid through it, or "until-unlocked".
+        admin_lock_for: Option<LockFor> = None, r#""30m""#;
+    }
+
     /// Access tokens that applications get. A key that is written is pinned.
     tokens: Tokens = ["tokens"] {
         /// How long one lives.

@@ -15,6 +15,7 @@ mod held;
 mod invitations;
 mod sessions;
 mod state;
+mod webhooks;
 
 use std::future::ready;
 

@@ -26,6 +26,7 @@ mod search;
 mod source;
 #[cfg(feature = "sqlite")]
 pub mod sql;
+mod webhooks;
 
 use std::fmt;
 use std::pin::Pin;
@@ -67,6 +68,9 @@ pub use self::search::{
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
+pub use self::webhooks::{
+    Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
+};
 
 /// A boxed future, as the store traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -126,6 +130,9 @@ pub trait Directory: SessionStore {
 
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
+
+    /// Messages on their way to webhooks.
+    fn webhooks(&self) -> &dyn WebhookStore;
 
     /// Programs with rights of their own.
     fn applications(&self) -> &dyn ApplicationStore;

@@ -44,6 +44,7 @@ mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
     Headcount, InvitationStore, NewAccount, NewSession, NewToken, SessionPage, SessionQuery,
-    SessionStore, StoreError, TokenOwner,
+    SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A directory in an SQLite file.
@@ -218,6 +219,10 @@ impl Directory for SqlDirectory {
     }
 
     fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
+    fn webhooks(&self) -> &dyn WebhookStore {
         self
     }
 

@@ -19,6 +19,7 @@ mod sessions;
 mod sqlite;
 mod tampering;
 mod tokens;
+mod webhooks;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -87,6 +88,11 @@ macro_rules! suite {
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
                 lists_have_the_living_only;
+            webhooks:
+                what_happens_is_told_from_the_beginning_on_and_once
+                one_holds_the_desk
+                messages_of_one_account_wait_for_each_other
+                sessions_are_listed_with_what_became_of_them;
             devices:
                 a_device_is_known_from_its_first_sign_in
                 ten_devices_are_known_and_the_oldest_used_goes

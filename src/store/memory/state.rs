@@ -15,6 +15,7 @@ use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
+use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
     Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
@@ -29,6 +30,7 @@ pub(super) struct State {
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) webhooks: Webhooks,
     pub(super) devices: Devices,
     pub(super) deletions: BTreeMap<DeletionId, Kept>,
     pub(super) groups: Groups,

@@ -17,7 +17,7 @@ use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
     FeedPage, GroupStore, Headcount, InvitationStore, NewAccount, NewApplication, NewSession,
-    NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -208,6 +208,10 @@ impl Directory for Faulty {
 
     fn applications(&self) -> &dyn ApplicationStore {
         self
+    }
+
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self.inner.webhooks()
     }
 
     fn bus(&self) -> &dyn Bus {

@@ -19,7 +19,7 @@ fn plain(path: &str) -> String {
 }
 
 /// Everything in the parentheses that open first, in the code and in the text.
-fn inside<'a>(file: &'a SourceFile, at: usize) -> (&'a str, &'a str) {
+fn inside(file: &SourceFile, at: usize) -> (&str, &str) {
     let code = &file.code[at..];
     let mut depth = 0;
     for (place, sign) in code.match_indices(['(', ')']) {

@@ -8,11 +8,13 @@ mod application;
 mod audit;
 mod bench;
 mod check;
+mod csv;
 mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod group;
+mod inactivity;
 mod licence;
 mod log;
 mod module;
@@ -20,6 +22,7 @@ mod output;
 mod password;
 mod policy;
 mod replay;
+mod run;
 mod serve;
 mod settings;
 mod shell;
@@ -75,6 +78,12 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Follow, stop, resume and undo changes of many people
+    #[command(subcommand)]
+    Run(run::RunCommand),
+    /// Show whom the rule about people who did not sign in for long would hit
+    #[command(subcommand)]
+    Inactivity(inactivity::InactivityCommand),
     /// Show deletions, go on with one, or call it off
     #[command(subcommand)]
     Deletion(deletion::DeletionCommand),
@@ -157,6 +166,8 @@ impl Cli {
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) => add.run(named, output).await,
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Run(command) => command.run(&named.desk(output).await?).await,
+            Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
             Command::Deletion(command) => command.run(&named.desk(output).await?).await,
             Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,

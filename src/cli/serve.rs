@@ -172,6 +172,7 @@ pub(super) async fn start(
     // It ends with the process, in the middle of a message, perhaps: the next goes on.
     tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
+    keep_going(admin.clone());
     // It ends with the process, in the middle of a step, perhaps: the next goes on.
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, &upstream, output)?;
@@ -226,6 +227,44 @@ async fn open(path: &Path) -> Result<SqlDirectory, Failure> {
     store::exists(path)?;
     Ok(SqlDirectory::open(path).await?)
 }
+
+/// Works on changes of many people that nobody works on, and keeps the rule about those
+/// who did not sign in for long.
+fn keep_going(admin: Admin) {
+    let chores = admin.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(RUNS_EVERY).await;
+            if let Err(error) = chores.go_on_with_runs().await {
+                tracing::warn!(%error, "run stopped");
+                tokio::time::sleep(RUNS_AFTER_TROUBLE).await;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(INACTIVITY_EVERY).await;
+            match admin.keep_inactivity_rule().await {
+                Ok(None) => {}
+                Ok(Some(run)) => {
+                    tracing::info!(
+                        run.id = run.id.get(),
+                        accounts = run.total,
+                        "inactivity rule kept"
+                    );
+                }
+                Err(error) => tracing::warn!(%error, "inactivity rule not kept"),
+            }
+        }
+    });
+}
+
+/// How often runs are looked for that nobody works on.
+const RUNS_EVERY: Duration = Duration::from_secs(1);
+const RUNS_AFTER_TROUBLE: Duration = Duration::from_secs(10);
+
+/// How often the rule is looked at; it is kept once a day.
+const INACTIVITY_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Makes the first administrator, or says how to.
 async fn welcome(

@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader,
-    MaybeListen, OpenPath, Retention, SupportUrl, Window,
+    Colour, Header, HostName, HostTold, Inactive, InactiveAction, Line, LockFor, LogFormat,
+    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl, Window,
 };
 use super::read::Reader;
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
@@ -341,6 +341,14 @@ sections! {
     clerk: Clerk = ["clerk"] {
         /// How long a lock lasts that is laid through it, or "until-unlocked".
         admin_lock_for: Option<LockFor> = None, r#""30m""#;
+    }
+
+    /// What becomes of people who did not sign in for long. A key that is written is pinned.
+    inactivity: Inactivity = ["inactivity"] {
+        /// After how many days without a sign-in, or "off".
+        after: Option<Inactive> = None, r#""90 days""#;
+        /// Whether they are locked ("lock") or disabled ("disable").
+        action: Option<InactiveAction> = None, r#""lock""#;
     }
 
     /// Access tokens that applications get. A key that is written is pinned.

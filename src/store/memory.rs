@@ -13,6 +13,7 @@ mod directory;
 mod groups;
 mod held;
 mod invitations;
+mod runs;
 mod sessions;
 mod state;
 mod webhooks;

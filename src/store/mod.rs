@@ -22,6 +22,7 @@ mod listing;
 pub mod memory;
 mod nonces;
 mod records;
+mod runs;
 mod search;
 mod source;
 #[cfg(feature = "sqlite")]
@@ -61,6 +62,10 @@ pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
+};
+pub use self::runs::{
+    DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,
+    RunOrigin, RunRefusal, RunState, RunStep, RunStore, StepItem, Stepped,
 };
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
@@ -291,6 +296,9 @@ pub trait Directory: SessionStore {
 
     /// Writes down in the audit log what changed nothing that is kept here.
     fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Changes of many accounts.
+    fn runs(&self) -> &dyn RunStore;
 
     /// A setting by its name.
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;

@@ -14,6 +14,7 @@ mod groups;
 mod invitations;
 mod licences;
 mod lists;
+mod runs;
 mod search;
 mod sessions;
 mod sqlite;
@@ -151,6 +152,12 @@ macro_rules! suite {
                 tokens_go_with_their_application
                 ended_tokens_of_applications_are_pruned
                 a_session_is_found_by_its_name;
+            runs:
+                a_step_is_one_transaction_with_all_that_comes_of_it
+                administrators_are_counted_as_a_step_goes_on
+                a_run_is_worked_on_by_one
+                what_is_listed_waits_until_all_is_written_down
+                a_run_is_stopped_and_taken_back_once;
             attempts:
                 exactly_the_limit_is_granted
                 many_accounts_do_not_meet

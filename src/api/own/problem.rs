@@ -100,6 +100,7 @@ impl Problem {
             AdminError::NoSuchDevice { .. } => {
                 (S::NOT_FOUND, "no-such-device", "There is no such device")
             }
+            AdminError::NoSuchRun { .. } => (S::NOT_FOUND, "no-such-run", "There is no such run"),
             AdminError::NoSuchSetting { .. } => {
                 (S::NOT_FOUND, "no-such-setting", "There is no such setting")
             }
@@ -143,6 +144,10 @@ impl Problem {
             AdminError::OwnerNotActive { .. } => {
                 (S::CONFLICT, "owner-not-active", "The owner may not act")
             }
+            AdminError::RunState { .. } => {
+                (S::CONFLICT, "run-state", "The run is in no state for this")
+            }
+            AdminError::RunUndone { .. } => (S::CONFLICT, "run-undone", "It was undone before"),
             AdminError::Pinned { .. } => (S::CONFLICT, "pinned", "The configuration pins this"),
             AdminError::Outdated { .. } => {
                 (S::PRECONDITION_FAILED, "outdated", "Somebody else was quicker")

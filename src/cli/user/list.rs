@@ -8,11 +8,12 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
 use crate::cli::shell::quote;
 use crate::cli::user::describe;
+use crate::cli::user::filters::{SignedIn, containing};
 use crate::cli::view::AccountView;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
-use crate::store::AccountQuery;
+use crate::store::{AccountFilter, AccountQuery, AccountSearch};
 
 const LIMIT: u32 = 100;
 
@@ -26,6 +27,9 @@ pub(in crate::cli) struct List {
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
 
+    #[command(flatten)]
+    signed_in: SignedIn,
+
     /// Only those with a higher number
     #[arg(long, value_name = "NUMBER", value_parser = account_number)]
     after: Option<AccountId>,
@@ -38,7 +42,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let found = desk.admin.list(self.query()).await?;
+        let found = self.found(desk).await?;
         let now = desk.admin.now();
         let full = found.len() as u64 >= u64::from(self.limit);
         let next = found.last().map(|last| last.id).filter(|_| full);
@@ -53,6 +57,21 @@ impl List {
         Ok(())
     }
 
+    /// Deleted accounts are listed by status alone, and were never searched by more.
+    async fn found(&self, desk: &Desk) -> Result<Vec<Account>, Failure> {
+        if self.signed_in.is_left_open() {
+            return Ok(desk.admin.list(self.query()).await?);
+        }
+        let mut filters = self.signed_in.of(desk)?;
+        filters.extend(self.search.as_deref().map(containing));
+        let of = |status| AccountFilter::Status { any_of: vec![status], negated: false };
+        filters.extend(self.status.map(of));
+        let (after, limit) = (self.after, self.limit);
+        let search =
+            AccountSearch { filters, after, limit, uncounted: true, ..AccountSearch::default() };
+        Ok(desk.admin.search(&desk.actor, search).await?.accounts)
+    }
+
     fn query(&self) -> AccountQuery {
         AccountQuery {
             status: self.status,
@@ -65,6 +84,7 @@ impl List {
     fn page(&self, desk: &Desk, found: &[Account], now: Timestamp) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
+            let any = any && self.signed_in.is_left_open();
             return Page::new().line(&match any {
                 true => {
                     format!("Nobody is here yet. Add somebody: {}", desk.command("user add LOGIN"))
@@ -97,6 +117,12 @@ impl List {
         }
         if let Some(search) = &self.search {
             words.push_str(&format!(" --search={}", quote(search)));
+        }
+        if let Some(when) = &self.signed_in.last_sign_in_before {
+            words.push_str(&format!(" --last-sign-in-before={}", quote(&when.to_string())));
+        }
+        if self.signed_in.never_signed_in {
+            words.push_str(" --never-signed-in");
         }
         if self.limit != LIMIT {
             words.push_str(&format!(" --limit {}", self.limit));

@@ -20,8 +20,8 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
     Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus,
-    NewAccount, NewSession, NewToken, SessionNews, SessionNewsKind, SessionPage, SessionQuery,
-    SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
+    NewAccount, NewSession, NewToken, RunStore, SessionNews, SessionNewsKind, SessionPage,
+    SessionQuery, SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -514,6 +514,10 @@ impl Directory for SingleProcessDirectory {
             self.log(state, at, Some(account), note, states);
             Ok(Some(changed.account))
         }))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

@@ -15,6 +15,7 @@ use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
+use crate::store::memory::runs::Runs;
 use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
@@ -38,6 +39,7 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) invitations: HashMap<AccountId, Invitation>,
     pub(super) settings: HashMap<&'static str, String>,
+    pub(super) runs: Runs,
     pub(super) audit: Vec<AuditEntry>,
     /// The last record that was pruned, and its link.
     pub(super) audit_pruned: Option<(u64, AuditLink)>,
@@ -105,6 +107,13 @@ impl State {
     pub(super) fn live_account(&self, key: &AccountKey) -> Option<&Account> {
         let record = self.accounts.get(&key.account_id()?)?;
         Some(&record.account)
+    }
+
+    pub(super) fn active_admins(&self, at: Timestamp) -> u64 {
+        let accounts = self.accounts.values().map(|record| &record.account);
+        accounts
+            .filter(|account| account.is_active_admin(at))
+            .count() as u64
     }
 
     pub(super) fn check_owner(&self, owner: TokenOwner) -> Result<(), StoreError> {

@@ -16,9 +16,11 @@ mod group;
 mod licence;
 mod log;
 mod module;
+mod office;
 mod output;
 mod password;
 mod policy;
+mod remote;
 mod replay;
 mod serve;
 mod settings;
@@ -38,9 +40,10 @@ use clap::{Parser, Subcommand};
 pub use self::exit::Exit;
 use self::exit::{EXIT_CODES, Failure};
 use self::output::{Output, clean};
+use self::remote::ServerOptions;
 use self::store::Named;
 use self::user::UserCommand;
-use crate::config::LogFormat;
+use crate::config::{Environment, LogFormat};
 
 /// Administers the accounts of services that Portcullis guards.
 #[derive(Debug, Parser)]
@@ -58,6 +61,9 @@ struct Cli {
     /// Print JSON, for programs: its field names won't change
     #[arg(long, global = true, display_order = 101)]
     json: bool,
+
+    #[command(flatten)]
+    server: ServerOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -122,9 +128,11 @@ pub fn run() -> ExitCode {
     if !matches!(cli.command, Command::Serve(_)) {
         log::start("warn", LogFormat::Text);
     }
-    let runtime = cli.runtime().enable_all().build();
-    let named = Named { config: cli.config.clone(), directory: cli.directory.clone() };
-    let done = match runtime {
+    let named = match cli.named() {
+        Ok(named) => named,
+        Err(failure) => return failure.report("portcullis").into(),
+    };
+    let done = match cli.runtime().enable_all().build() {
         Ok(runtime) => runtime.block_on(cli.run(&named)),
         Err(error) => Err(Failure::unexpected(format!("the program can't start: {error}"))),
     };
@@ -135,6 +143,18 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
+    /// What the command is about. What works on files refuses a server.
+    fn named(&self) -> Result<Named, Failure> {
+        let (config, directory) = (self.config.clone(), self.directory.clone());
+        let is_named = config.is_some() || directory.is_some();
+        let server = self.server.clone();
+        let server = server.server(is_named, &Environment::of_process())?;
+        match (&server, self.command.only_here()) {
+            (Some(server), Some(command)) => Err(server.refuses(command)),
+            _ => Ok(Named { config, directory, server }),
+        }
+    }
+
     /// A gateway and a load test use all cores; any other command is done soon.
     fn runtime(&self) -> tokio::runtime::Builder {
         match &self.command {
@@ -151,7 +171,9 @@ impl Cli {
             Command::Serve(serve) => serve.run(named, output).await,
             Command::Check(check) => check.run(named, output).await,
             // Making the first account makes the directory; nothing else does.
-            Command::User(UserCommand::Add(add)) => add.run(named, output).await,
+            Command::User(UserCommand::Add(add)) if named.server.is_none() => {
+                add.run(named, output).await
+            }
             Command::User(command) => command.run(&named.desk(output).await?).await,
             Command::Deletion(command) => command.run(&named.desk(output).await?).await,
             Command::Module(command) => command.run(named, output).await,
@@ -165,6 +187,30 @@ impl Cli {
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,
             Command::Bench(bench) => bench.run(named, output).await,
+        }
+    }
+}
+
+impl Command {
+    /// Its name, if it works on files of its machine alone.
+    const fn only_here(&self) -> Option<&'static str> {
+        match self {
+            Self::Demo(_) => Some("demo"),
+            Self::Serve(_) => Some("serve"),
+            Self::Check(_) => Some("check"),
+            Self::Module(_) => Some("module"),
+            Self::Address(_) => Some("address"),
+            Self::Policy(_) => Some("policy"),
+            Self::Replay(_) => Some("replay"),
+            Self::Bench(_) => Some("bench"),
+            Self::User(_)
+            | Self::Deletion(_)
+            | Self::Audit(_)
+            | Self::Licence(_)
+            | Self::Token(_)
+            | Self::Application(_)
+            | Self::Group(_)
+            | Self::Settings(_) => None,
         }
     }
 }

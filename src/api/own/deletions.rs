@@ -183,7 +183,11 @@ pub(super) async fn assignable(
         return Err(Problem::invalid(format!("`limit` is from 1 to {MAX_PEOPLE}")));
     }
     let page = Page { offset: query.offset, limit };
-    Ok(Json(admin.assignable(&caller.actor(), &query.search, page).await?))
+    Ok(Json(
+        admin
+            .assignable(&caller.actor(), &query.search, page)
+            .await?,
+    ))
 }
 
 /// Nobody is nobody to assign to: that is an answer, and no error.

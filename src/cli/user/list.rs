@@ -3,15 +3,15 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::api::own::view as own;
 use crate::cli::desk::{Desk, account_number};
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
 use crate::cli::shell::quote;
 use crate::cli::user::describe;
 use crate::cli::view::AccountView;
-use crate::domain::account::{Account, AccountId};
+use crate::domain::account::AccountId;
 use crate::domain::standing::Status;
-use crate::domain::time::Timestamp;
 use crate::store::AccountQuery;
 
 const LIMIT: u32 = 100;
@@ -38,12 +38,11 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let found = desk.admin.list(self.query()).await?;
-        let now = desk.admin.now();
+        let found = desk.office.list(self.query()).await?;
         let full = found.len() as u64 >= u64::from(self.limit);
         let next = found.last().map(|last| last.id).filter(|_| full);
-        let views: Vec<_> = found.iter().map(|one| AccountView::new(one, now)).collect();
-        let page = self.page(desk, &found, now);
+        let views: Vec<_> = found.iter().map(AccountView::new).collect();
+        let page = self.page(desk, &found);
         desk.output
             .answer(&json!({ "accounts": views, "next": next }), &page)?;
         if let Some(next) = next {
@@ -62,7 +61,7 @@ impl List {
         }
     }
 
-    fn page(&self, desk: &Desk, found: &[Account], now: Timestamp) -> Page {
+    fn page(&self, desk: &Desk, found: &[own::AccountView]) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
             return Page::new().line(&match any {
@@ -72,17 +71,17 @@ impl List {
                 false => "Nobody fits.".to_owned(),
             });
         }
-        let row = |one: &Account| {
+        let row = |one: &own::AccountView| {
             [
                 cell(one.id),
                 cell(&one.login),
                 cell(&one.name),
                 cell(if one.admin { "administrator" } else { "" }),
                 desk.output
-                    .status(one.standing().status(now), &describe::short_status(one, desk, now)),
+                    .status(one.status, &describe::short_status(one, desk)),
                 cell(
                     one.last_sign_in_at
-                        .map_or("never".to_owned(), |at| desk.stamp(at)),
+                        .map_or("never".to_owned(), |at| desk.stamp(at.0)),
                 ),
             ]
         };

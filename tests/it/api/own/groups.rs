@@ -33,17 +33,28 @@ async fn a_group_is_made_changed_and_removed() {
     let joined = stand.own("POST", &format!("{path}/members"), &stand.a, move_on);
     assert_eq!(joined.await.body["changed"], true);
     let shown = stand.own("GET", &path, &stand.a, Value::Null).await;
-    assert_eq!((&shown.body["count"], &shown.body["group"]["name"]), (&json!(2), &json!("Everybody")));
-    let first = stand.own("GET", &format!("{path}/members?limit=1"), &stand.a, Value::Null).await;
+    assert_eq!(
+        (&shown.body["count"], &shown.body["group"]["name"]),
+        (&json!(2), &json!("Everybody"))
+    );
+    let first = stand
+        .own("GET", &format!("{path}/members?limit=1"), &stand.a, Value::Null)
+        .await;
     assert_eq!(first.body["members"][0]["account"], json!(ada.id), "{}", first.text);
     let next = format!("{path}/members?limit=1&after={}", first.body["next"]);
     let second = stand.own("GET", &next, &stand.a, Value::Null).await;
     assert_eq!(second.body["members"][0]["account"], json!(bob.id), "{}", second.text);
-    let listed = stand.own("GET", "/groups?member=bob", &stand.a, Value::Null).await;
+    let listed = stand
+        .own("GET", "/groups?member=bob", &stand.a, Value::Null)
+        .await;
     assert_eq!(listed.body["groups"].as_array().map(Vec::len), Some(1), "{}", listed.text);
     let left = json!({ "remove": ["bob"] });
-    stand.own("POST", &format!("{path}/members"), &stand.a, left).await;
-    let listed = stand.own("GET", "/groups?member=bob", &stand.a, Value::Null).await;
+    stand
+        .own("POST", &format!("{path}/members"), &stand.a, left)
+        .await;
+    let listed = stand
+        .own("GET", "/groups?member=bob", &stand.a, Value::Null)
+        .await;
     assert_eq!(listed.body["groups"], json!([]), "{}", listed.text);
 
     let removed = stand.own("DELETE", &path, &stand.a, Value::Null).await;
@@ -59,14 +70,20 @@ async fn a_group_is_made_changed_and_removed() {
 async fn groups_refuse_in_words() {
     let stand = Stand::new().await;
     let post = async |token: &str, body: Value| stand.own("POST", "/groups", token, body).await;
-    let manager = stand.who_may("manager", Some(Permission::ManageUsers)).await;
+    let manager = stand
+        .who_may("manager", Some(Permission::ManageUsers))
+        .await;
     let nobody = stand.who_may("nobody", None).await;
     let powerful = json!({ "name": "Heads", "permissions": ["users.manage"] });
-    post(&manager.secret, powerful).await.is_problem(403, "administrators-only");
+    post(&manager.secret, powerful)
+        .await
+        .is_problem(403, "administrators-only");
     post(&nobody.secret, json!({ "name": "x", "members": ["manager"] }))
         .await
         .is_problem(403, "forbidden");
-    post(&stand.a, json!({ "name": "x", "members": [9999] })).await.is_problem(422, "no-member");
+    post(&stand.a, json!({ "name": "x", "members": [9999] }))
+        .await
+        .is_problem(422, "no-member");
     post(&stand.a, json!({ "name": "x", "members": ["who"] }))
         .await
         .is_problem(404, "no-such-account");
@@ -79,6 +96,9 @@ async fn groups_refuse_in_words() {
     }
     for bad in ["limit=0", "limit=501", "foo=1", "after=0"] {
         let path = format!("/groups?{bad}");
-        stand.own("GET", &path, &stand.a, Value::Null).await.is_problem(422, "invalid");
+        stand
+            .own("GET", &path, &stand.a, Value::Null)
+            .await
+            .is_problem(422, "invalid");
     }
 }

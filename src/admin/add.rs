@@ -1,5 +1,7 @@
 //! Makes accounts.
 
+use std::fmt;
+
 use crate::admin::lock::not_over;
 use crate::admin::person::{DisablementChange, LockChange, address, shown_name};
 use crate::admin::{Actor, Admin, AdminError, Outcome, PersonChange, Switch};
@@ -17,7 +19,7 @@ use crate::store::{CreateError, NewAccount};
 const MAX_NAME_CHARS: usize = 200;
 
 /// Somebody who is to have an account.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewPerson {
     login: Login,
     name: String,
@@ -28,6 +30,18 @@ pub struct NewPerson {
     lock: Option<LockChange>,
     disablement: Option<DisablementChange>,
     password: Option<Password>,
+    /// The text of a hash that came from another system.
+    hash: Option<String>,
+}
+
+/// The hash is left out of what is printed.
+impl fmt::Debug for NewPerson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewPerson")
+            .field("login", &self.login)
+            .field("admin", &self.admin)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NewPerson {
@@ -43,6 +57,7 @@ impl NewPerson {
             lock: None,
             disablement: None,
             password: None,
+            hash: None,
         }
     }
 
@@ -87,6 +102,7 @@ impl NewPerson {
         self.email = change.email.clone().unwrap_or(self.email);
         self.admin = change.admin.unwrap_or(self.admin);
         self.password = change.password.clone().or(self.password);
+        self.hash = change.hash.clone().or(self.hash);
         self.lock = change.lock.clone().or(self.lock);
         self.disablement = change.disablement.clone().or(self.disablement);
         change.apply_details(&mut self.details);
@@ -126,6 +142,7 @@ impl Admin {
             actor.require_administrator()?;
         }
         let password_hash = self.hash_of(person.password.as_ref()).await?;
+        let password_hash = password_hash.or_else(|| person.hash.clone());
         let lifecycle = match password_hash {
             None if !person.active => Lifecycle::Invited,
             _ => Lifecycle::Active,

@@ -11,7 +11,7 @@ use crate::domain::permission::Permission;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{InvalidTransition, Status, Transition, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{BrokenChain, CreateError, StoreError};
+use crate::store::{BrokenChain, CreateError, RunId, RunState, StoreError};
 
 /// Why an operation was not done. Nothing was changed, unless it says so.
 #[derive(Debug, thiserror::Error)]
@@ -239,6 +239,12 @@ pub enum AdminError {
         /// What was asked for.
         id: SessionId,
     },
+    /// There is no run of this number.
+    #[error("there is no run {id}: list the runs to see their numbers")]
+    NoSuchRun {
+        /// What was asked for.
+        id: RunId,
+    },
     /// There is no setting of this name.
     #[error("there is no setting {name:?}: list the settings to see their names")]
     NoSuchSetting {
@@ -293,6 +299,30 @@ pub enum AdminError {
     /// The operating system gave no random bytes.
     #[error("the system gives no random bytes: see that getrandom or /dev/urandom works")]
     Random,
+    /// The run is in no state for this.
+    #[error("run {id} is {state}: {mend}")]
+    RunState {
+        /// Which.
+        id: RunId,
+        /// The state it is in.
+        state: RunState,
+        /// What to do about it.
+        mend: &'static str,
+    },
+    /// The run was taken back before.
+    #[error("run {id} was undone by run {by}: undo that one to have it back")]
+    RunUndone {
+        /// Which.
+        id: RunId,
+        /// The run that did it.
+        by: RunId,
+    },
+    /// What is chosen for a run can't be.
+    #[error("these can't be chosen: {why}")]
+    Selection {
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -18,6 +18,7 @@ mod application;
 mod assignable;
 mod audit;
 mod authenticate;
+mod bulk;
 mod client;
 mod delete;
 pub mod deletion;
@@ -26,6 +27,9 @@ mod disable;
 mod error;
 mod find;
 mod group;
+#[cfg(feature = "passwords")]
+mod import;
+mod inactivity;
 mod invite;
 mod licence;
 mod lock;
@@ -43,6 +47,7 @@ mod unlock;
 mod update;
 #[cfg(feature = "passwords")]
 mod verify;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -66,11 +71,18 @@ pub use self::application::CreatedApplication;
 pub use self::assignable::{Assignable, AssignablePage, Page};
 pub use self::audit::ExportFormat;
 pub use self::authenticate::{Caller, Identity, TokenRefusal};
+pub use self::bulk::{
+    AdminWish, BulkChange, BulkItem, BulkPreview, BulkRequest, BulkRun, Chosen, DisableWish,
+    LockWish, Refusal, Refused, Selection,
+};
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
 pub use self::find::Taken;
 pub use self::group::GroupChange;
+#[cfg(feature = "passwords")]
+pub use self::import::{Import, ImportedPerson};
+pub use self::inactivity::{InactivityPreview, InactivityRule};
 pub use self::invite::{DEFAULT_INVITATION, Invited, MAX_INVITATION};
 pub use self::licence::Licences;
 pub use self::modules::Modules;

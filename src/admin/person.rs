@@ -1,6 +1,7 @@
 //! What is to be changed of a person, checked as it is put together.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -11,6 +12,8 @@ use crate::domain::login::{Login, fold_email};
 use crate::domain::password::Password;
 use crate::domain::permission::Permissions;
 use crate::domain::standing::Version;
+#[cfg(feature = "passwords")]
+use crate::engine::passwords::ImportedHash;
 
 /// The longest part of a name, in characters.
 const MAX_PART_CHARS: usize = 256;
@@ -24,7 +27,7 @@ const MAX_EXTERNAL_ID_BYTES: usize = 256;
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 
 /// What is to be changed of a person; what is not named stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct PersonChange {
     pub(super) login: Option<Login>,
     pub(super) name: Option<String>,
@@ -40,7 +43,21 @@ pub struct PersonChange {
     pub(super) lock: Option<LockChange>,
     pub(super) disablement: Option<DisablementChange>,
     pub(super) password: Option<Password>,
+    /// The text of a hash that came from another system.
+    pub(super) hash: Option<String>,
     pub(super) expected: Option<Version>,
+}
+
+/// The hash is left out of what is printed.
+impl fmt::Debug for PersonChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PersonChange")
+            .field("login", &self.login)
+            .field("admin", &self.admin)
+            .field("lock", &self.lock)
+            .field("disablement", &self.disablement)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is to become of the locks.
@@ -237,6 +254,12 @@ impl PersonChange {
         self.password = Some(password);
     }
 
+    /// Takes the hash of a password over that another system made.
+    #[cfg(feature = "passwords")]
+    pub fn imported_hash(&mut self, hash: &ImportedHash) {
+        self.hash = Some(hash.expose().to_owned());
+    }
+
     /// Changes the account only as it is in this version, which whoever asks has seen.
     pub fn expect(&mut self, version: Version) {
         self.expected = Some(version);
@@ -255,7 +278,8 @@ impl PersonChange {
 
     /// Whether this gives somebody a way in.
     pub(super) fn opens(&self) -> bool {
-        self.identity_url.is_some() || self.password.is_some()
+        let secret = self.password.is_some() || self.hash.is_some();
+        secret || self.identity_url.is_some()
     }
 
     /// Whether people may ask this of their own account: names, address and language.

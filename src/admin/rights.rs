@@ -31,6 +31,11 @@ impl Rights {
         Self { admin: scopes.are_everything(), held: scopes.operations(), scopes: Some(scopes) }
     }
 
+    /// Those that a run was begun with: to change people, and administrators or not.
+    pub(super) fn of_run(administers: bool) -> Self {
+        Self { admin: administers, held: Permission::ManageUsers.operations(), scopes: None }
+    }
+
     /// The same, and these permissions too, which come from elsewhere: from groups.
     #[must_use]
     pub fn with(self, permissions: &Permissions) -> Self {

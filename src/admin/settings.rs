@@ -17,7 +17,8 @@ use crate::engine::LOCKOUT_SETTING;
 
 pub use self::branding::Branding;
 pub(crate) use self::read::{
-    FOREVER, MOST_LICENCES, NO_LIMIT, accent, licence_limit, line, retention, support_url,
+    FOREVER, MOST_LICENCES, NO_LIMIT, accent, days, licence_limit, line, lock_or_disable,
+    retention, support_url,
 };
 use self::read::{lifetime, lock_for, lock_length, on_or_off};
 
@@ -127,6 +128,26 @@ pub const TOKEN_LIFETIME: Setting = Setting {
     read: lifetime,
 };
 
+/// After how long people who did not sign in are dealt with.
+pub const INACTIVITY_AFTER: Setting = Setting {
+    name: "inactivity.after",
+    stored: "inactivity.after",
+    default: "off",
+    words: "after how long people who did not sign in are locked or disabled",
+    allowed: "off, or from 1 day to 3650 days, as in 90 days",
+    read: days,
+};
+
+/// What becomes of them.
+pub const INACTIVITY_ACTION: Setting = Setting {
+    name: "inactivity.action",
+    stored: "inactivity.action",
+    default: "lock",
+    words: "what becomes of people who did not sign in for long",
+    allowed: "lock or disable",
+    read: lock_or_disable,
+};
+
 /// How long audit records are kept.
 pub const AUDIT_RETENTION: Setting = Setting {
     name: "audit.retention",
@@ -148,13 +169,15 @@ pub const LICENCE_LIMIT: Setting = Setting {
 };
 
 /// Every setting.
-pub const SETTINGS: [&Setting; 12] = [
+pub const SETTINGS: [&Setting; 14] = [
     &LOCKOUT,
     &AUDIT_RETENTION,
     &LICENCE_LIMIT,
     &ACCOUNT_DELETION,
     &ACCOUNT_DISABLING,
     &ACCOUNT_LOGINS_REUSED,
+    &INACTIVITY_AFTER,
+    &INACTIVITY_ACTION,
     &TOKEN_LIFETIME,
     &BRANDING_NAME,
     &BRANDING_CONTACT,

@@ -70,14 +70,14 @@ pub(super) fn reason(words: &str) -> Option<Reason> {
     Some(words.try_into().expect("a reason"))
 }
 
-pub(super) fn locked(mut account: Account, end: End) -> Account {
+pub(crate) fn locked(mut account: Account, end: End) -> Account {
     let author = "user:1".to_owned();
     let laid_at = NOW.before(Duration::from_secs(60));
     account.locks.admin_lock = Some(AdminLock { laid_at, end, reason: None, author });
     account
 }
 
-pub(super) fn locked_out(mut account: Account) -> Account {
+pub(crate) fn locked_out(mut account: Account) -> Account {
     account.locks.lockout = Some(Lockout {
         id: LockoutId { generation: account.attempts_generation, n: 1 },
         laid_at: NOW,

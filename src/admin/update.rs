@@ -34,6 +34,7 @@ impl Admin {
             self.disabling_is_on().await?;
         }
         let hash = self.hash_of(change.password.as_ref()).await?;
+        let hash = hash.or_else(|| change.hash.clone());
         self.change(target, |facts| rule(facts, actor, &change, hash))
             .await
     }

@@ -28,6 +28,7 @@
 //!
 //! | below | speaks | see |
 //! |---|---|---|
+//! | `/openapi.json` | OpenAPI 3.1: the description of them all, for everybody who comes here | |
 //! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
@@ -43,11 +44,14 @@ mod body;
 mod clerk;
 mod governance;
 mod oauth;
+pub(crate) mod openapi;
 mod openproject;
 pub(crate) mod own;
 mod query;
 mod scim;
 mod token;
+#[cfg(feature = "http-client")]
+pub mod webhooks;
 
 use axum::Router;
 
@@ -68,6 +72,7 @@ impl Api {
     /// All of them, each at the path that its clients know.
     pub fn into_router(self) -> Router {
         Router::new()
+            .merge(openapi::router())
             .merge(openproject::router(self.admin.clone()))
             .merge(scim::router(&self.admin))
             .merge(governance::router(self.admin.clone()))

@@ -95,6 +95,11 @@ impl Failure {
         self.exit
     }
 
+    /// Whether the store can't answer: nothing else can be done then either.
+    pub(super) fn is_of_store(&self) -> bool {
+        self.exit == Exit::Store
+    }
+
     /// What went wrong, in words.
     pub(super) fn message(&self) -> &str {
         &self.message
@@ -155,6 +160,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::NoSuchApplication { .. }
         | AdminError::NoSuchDevice { .. }
         | AdminError::NoSuchSession { .. }
+        | AdminError::NoSuchRun { .. }
         | AdminError::NoSuchSetting { .. }
         | AdminError::NoSuchToken { .. } => Exit::NotFound,
         AdminError::DocumentTooLarge { .. }
@@ -168,6 +174,7 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::InvalidName { .. }
         | AdminError::InvalidScope { .. }
         | AdminError::InvalidSetting { .. }
+        | AdminError::Selection { .. }
         | AdminError::NoScope
         | AdminError::TooManyScopes { .. }
         | AdminError::Password(_) => Exit::Usage,
@@ -200,6 +207,8 @@ fn exit_of(error: &AdminError) -> Exit {
         | AdminError::OutOfScope { .. }
         | AdminError::OwnerNotActive { .. }
         | AdminError::Pinned { .. }
+        | AdminError::RunState { .. }
+        | AdminError::RunUndone { .. }
         | AdminError::Transfer(_)
         | AdminError::Yourself { .. } => Exit::Refused,
     }
@@ -216,6 +225,7 @@ fn next_after(error: &AdminError) -> Option<String> {
         AdminError::ApplicationDisabled { id } => format!("application enable {id}"),
         AdminError::NoSuchApplication { .. } => "application list".to_owned(),
         AdminError::NoSuchSession { .. } => "user show LOGIN".to_owned(),
+        AdminError::NoSuchRun { .. } => "run list".to_owned(),
         AdminError::NoSuchSetting { .. } => "settings list".to_owned(),
         AdminError::NoSuchToken { .. } => "token list".to_owned(),
         AdminError::DeletionOpen { id, .. } | AdminError::DeletionLost { id } => {

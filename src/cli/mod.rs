@@ -8,11 +8,13 @@ mod application;
 mod audit;
 mod bench;
 mod check;
+mod csv;
 mod deletion;
 mod demo;
 mod desk;
 mod exit;
 mod group;
+mod inactivity;
 mod licence;
 mod log;
 mod module;
@@ -22,6 +24,7 @@ mod password;
 mod policy;
 mod remote;
 mod replay;
+mod run;
 mod serve;
 mod settings;
 mod shell;
@@ -29,6 +32,7 @@ mod store;
 mod token;
 mod user;
 mod view;
+mod webhook;
 mod when;
 
 use std::io::Write;
@@ -80,6 +84,12 @@ enum Command {
     /// Add, find, lock and unlock people
     #[command(subcommand)]
     User(UserCommand),
+    /// Follow, stop, resume and undo changes of many people
+    #[command(subcommand)]
+    Run(run::RunCommand),
+    /// Show whom the rule about people who did not sign in for long would hit
+    #[command(subcommand)]
+    Inactivity(inactivity::InactivityCommand),
     /// Show deletions, go on with one, or call it off
     #[command(subcommand)]
     Deletion(deletion::DeletionCommand),
@@ -102,6 +112,9 @@ enum Command {
     /// Make and change groups of people, and say what their members may do
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Show which services are told what happens, and send what did not arrive again
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Show and change settings that live in the directory
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -175,6 +188,8 @@ impl Cli {
                 add.run(named, output).await
             }
             Command::User(command) => command.run(&named.desk(output).await?).await,
+            Command::Run(command) => command.run(&named.desk(output).await?).await,
+            Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
             Command::Deletion(command) => command.run(&named.desk(output).await?).await,
             Command::Module(command) => command.run(named, output).await,
             Command::Address(command) => command.run(named, output).await,
@@ -183,6 +198,7 @@ impl Cli {
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Group(command) => command.run(&named.desk(output).await?).await,
+            Command::Webhook(command) => command.run(named, output).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,
@@ -203,6 +219,12 @@ impl Command {
             Self::Policy(_) => Some("policy"),
             Self::Replay(_) => Some("replay"),
             Self::Bench(_) => Some("bench"),
+            Self::Run(_) => Some("run"),
+            Self::Inactivity(_) => Some("inactivity"),
+            Self::Webhook(_) => Some("webhook"),
+            Self::User(UserCommand::Bulk(_)) => Some("user bulk"),
+            Self::User(UserCommand::Export(_)) => Some("user export"),
+            Self::User(UserCommand::Import(_)) => Some("user import"),
             Self::User(_)
             | Self::Deletion(_)
             | Self::Audit(_)

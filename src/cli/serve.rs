@@ -10,15 +10,17 @@ use clap::Args;
 use crate::admin::modules::ModuleError;
 use crate::admin::{Admin, Modules};
 use crate::api::Api;
+use crate::api::webhooks::Webhooks;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
 use crate::cli::output::Output;
 use crate::cli::store::{self, Named};
+use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
 use crate::gateway::{Gateway, ListenError, RESERVED};
-use crate::pages::{Branding, Pages, SharedBranding};
+use crate::pages::{Branding, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -152,18 +154,25 @@ pub(super) async fn start(
         .with_passwords(gate.passwords());
     admin.look_after_audit(&gate);
     admin.keep_licence_figures(&gate);
+    let endpoints = webhook::open(&config.webhooks, environment)?;
+    let webhooks = Webhooks::new(admin.clone(), endpoints)
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
     let pages = Pages::new(gate.clone())
         .at(RESERVED)
-        .brand(brand)
+        .brand(brand.clone())
         .into_router();
     let pages = Router::new().nest(RESERVED, pages);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
-        .with_admin_routes(Api::new(admin.clone()).into_router());
+        .with_admin_routes(Api::new(admin.clone()).into_router())
+        .with_admin_routes(Docs::new().brand(brand).into_router());
+    // It ends with the process, in the middle of a message, perhaps: the next goes on.
+    tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
+    keep_going(admin.clone());
     // It ends with the process, in the middle of a step, perhaps: the next goes on.
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, &upstream, output)?;
@@ -219,6 +228,44 @@ async fn open(path: &Path) -> Result<SqlDirectory, Failure> {
     Ok(SqlDirectory::open(path).await?)
 }
 
+/// Works on changes of many people that nobody works on, and keeps the rule about those
+/// who did not sign in for long.
+fn keep_going(admin: Admin) {
+    let chores = admin.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(RUNS_EVERY).await;
+            if let Err(error) = chores.go_on_with_runs().await {
+                tracing::warn!(%error, "run stopped");
+                tokio::time::sleep(RUNS_AFTER_TROUBLE).await;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(INACTIVITY_EVERY).await;
+            match admin.keep_inactivity_rule().await {
+                Ok(None) => {}
+                Ok(Some(run)) => {
+                    tracing::info!(
+                        run.id = run.id.get(),
+                        accounts = run.total,
+                        "inactivity rule kept"
+                    );
+                }
+                Err(error) => tracing::warn!(%error, "inactivity rule not kept"),
+            }
+        }
+    });
+}
+
+/// How often runs are looked for that nobody works on.
+const RUNS_EVERY: Duration = Duration::from_secs(1);
+const RUNS_AFTER_TROUBLE: Duration = Duration::from_secs(10);
+
+/// How often the rule is looked at; it is kept once a day.
+const INACTIVITY_EVERY: Duration = Duration::from_secs(10 * 60);
+
 /// Makes the first administrator, or says how to.
 async fn welcome(
     admin: &Admin,
@@ -251,7 +298,7 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
         output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
-        output.remark(&format!("Programs administer accounts at http://{admin}/api/v3/users."));
+        output.remark(&format!("Programs administer accounts: http://{admin}/docs shows how."));
     }
     Ok(())
 }

@@ -30,11 +30,11 @@ impl FromStr for When {
 }
 
 impl When {
-    /// The same where a length says how long ago it was.
+    /// The same where a length says how long ago it was, with or without the word.
     pub(super) fn past(&self, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, Failure> {
         match self {
             Self::At(_) => self.instant(now, zone),
-            Self::In(span) => Self::In(-*span).instant(now, zone),
+            Self::In(span) => Self::In(-span.abs()).instant(now, zone),
         }
     }
 

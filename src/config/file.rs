@@ -9,8 +9,8 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader,
-    MaybeListen, OpenPath, Retention, SupportUrl, Window,
+    Colour, Header, HostName, HostTold, Inactive, InactiveAction, Line, LockFor, LogFormat,
+    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl, Window,
 };
 use super::read::Reader;
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
@@ -335,6 +335,20 @@ sections! {
         disabling: Option<bool> = None, "true";
         /// Whether the login of a deleted account may be somebody else's.
         reuse_logins: Option<bool> = None, "true";
+    }
+
+    /// Clerk's Backend API. A key that is written is pinned.
+    clerk: Clerk = ["clerk"] {
+        /// How long a lock lasts that is laid through it, or "until-unlocked".
+        admin_lock_for: Option<LockFor> = None, r#""30m""#;
+    }
+
+    /// What becomes of people who did not sign in for long. A key that is written is pinned.
+    inactivity: Inactivity = ["inactivity"] {
+        /// After how many days without a sign-in, or "off".
+        after: Option<Inactive> = None, r#""90 days""#;
+        /// Whether they are locked ("lock") or disabled ("disable").
+        action: Option<InactiveAction> = None, r#""lock""#;
     }
 
     /// Access tokens that applications get. A key that is written is pinned.

@@ -431,6 +431,10 @@ setting_texts! {
     Line = settings::line, "a line of at most 200 characters", "is not such a line";
     /// A colour.
     Colour = settings::accent, "a colour, as in \"#4338ca\"", "is not a colour";
+    /// After how long people who did not sign in are dealt with.
+    Inactive = settings::days, "\"off\", or from \"1 day\" to \"3650 days\"", "is neither";
+    /// What becomes of them.
+    InactiveAction = settings::lock_or_disable, "\"lock\" or \"disable\"", "is neither";
     /// Where help is.
     SupportUrl = settings::support_url,
         "an address that begins with https://, http:// or mailto:", "is not such an address";

@@ -14,6 +14,7 @@ mod read;
 mod reference;
 mod resolve;
 mod value;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -35,6 +36,7 @@ pub use self::load::{DEFAULT_FILE, find, load, load_for};
 pub use self::modules::{ModuleSettings, ModuleSource, ModulesError, SecretSource, open_modules};
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
+pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};
 
 /// What a gateway is to do, settled.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub struct Config {
     pub modules: Vec<ModuleSettings>,
     /// What is logged.
     pub log: LogSettings,
+    /// Services that are told what happens.
+    pub webhooks: Vec<WebhookSettings>,
 }
 
 /// Where accounts live.
@@ -109,6 +113,7 @@ impl Config {
             pinned: Pins::default(),
             modules: Vec::new(),
             log: LogSettings::default(),
+            webhooks: Vec::new(),
         }
     }
 }

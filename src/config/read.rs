@@ -10,6 +10,7 @@ use super::file::{Section, Written};
 use super::modules::{self, ModuleSettings};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
+use super::webhooks::{self, WebhookSettings};
 
 /// What was found for each key, and what is wrong so far.
 #[derive(Debug)]
@@ -18,14 +19,16 @@ pub(super) struct Reader<'a> {
     sections: Vec<Section>,
     places: BTreeMap<String, Place>,
     modules: Vec<ModuleSettings>,
+    webhooks: Vec<WebhookSettings>,
     problems: Vec<Problem>,
 }
 
-/// Where each key was written, what modules there are, and what is wrong.
+/// Where each key was written, what modules and webhooks there are, and what is wrong.
 #[derive(Debug)]
 pub(super) struct Places {
     places: BTreeMap<String, Place>,
     pub(super) modules: Vec<ModuleSettings>,
+    pub(super) webhooks: Vec<WebhookSettings>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -67,6 +70,7 @@ impl<'a> Reader<'a> {
             sections,
             places: BTreeMap::new(),
             modules: Vec::new(),
+            webhooks: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -84,6 +88,11 @@ impl<'a> Reader<'a> {
                 format!("{above}.{}", key.get_ref())
             };
             match value.get_ref() {
+                written if name == webhooks::SECTION => {
+                    let (read, problems) = webhooks::read(written, value.span());
+                    self.webhooks = read;
+                    self.problems.extend(problems);
+                }
                 written if name == modules::SECTION => {
                     let (read, problems) = modules::read(written, value.span());
                     self.modules = read;
@@ -167,7 +176,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(self) -> Places {
-        Places { places: self.places, modules: self.modules, problems: self.problems }
+        let Self { places, modules, webhooks, problems, .. } = self;
+        Places { places, modules, webhooks, problems }
     }
 
     fn is_section(&self, name: &str) -> bool {

@@ -13,12 +13,13 @@ use super::modules::ModuleSettings;
 use super::problem::{ConfigErrors, Place, Problem};
 use super::read::Places;
 use super::value::{LicenceLimit, Text};
+use super::webhooks::WebhookSettings;
 use super::{Config, GateSettings, LogSettings, StoreSettings};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
-    BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL, LICENCE_LIMIT, LOCKOUT, Setting,
-    TOKEN_LIFETIME,
+    BRANDING_CONTACT, BRANDING_NAME, BRANDING_SUPPORT_URL, CLERK_ADMIN_LOCK_FOR, INACTIVITY_ACTION,
+    INACTIVITY_AFTER, LICENCE_LIMIT, LOCKOUT, Setting, TOKEN_LIFETIME,
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
@@ -258,6 +259,7 @@ impl Checked {
         let pinned = self.pinned();
         let directory = self.directory();
         let modules = self.modules();
+        let webhooks = self.webhooks();
         let Self { written, path, .. } = self;
         let gateway = gateway(&written, origin);
         Ok(Config {
@@ -268,6 +270,7 @@ impl Checked {
             pinned,
             modules,
             log: log(&written),
+            webhooks,
         })
     }
 
@@ -297,20 +300,33 @@ impl Checked {
         self.written.public.url.as_ref().map(Origin::to_string)
     }
 
+    /// The webhooks, with relative paths beginning at the file's folder.
+    pub(crate) fn webhooks(&self) -> Vec<WebhookSettings> {
+        let folder = self.path.as_ref().and_then(|file| file.parent());
+        let folder = folder.unwrap_or(Path::new(""));
+        let written = self.places.webhooks.iter().cloned();
+        written.map(|webhook| webhook.in_folder(folder)).collect()
+    }
+
     /// The settings of the directory that are written here.
     pub(crate) fn pinned(&self) -> Pins {
-        let Written { accounts, audit, branding, licences, tokens, .. } = &self.written;
+        let written = &self.written;
+        let Written { accounts, audit, branding, clerk, inactivity, .. } = written;
+        let Written { licences, tokens, .. } = written;
         let policy = self.written.policy_words().build().ok();
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
         let line = |line: &Line| line.0.clone();
-        let values: [(&'static Setting, Option<String>); 11] = [
+        let values: [(&'static Setting, Option<String>); 14] = [
             (&LOCKOUT, policy.map(|policy| policy.to_string())),
             (&ACCOUNT_DELETION, accounts.deletion.map(switch)),
             (&ACCOUNT_DISABLING, accounts.disabling.map(switch)),
             (&ACCOUNT_LOGINS_REUSED, accounts.reuse_logins.map(switch)),
+            (&INACTIVITY_AFTER, inactivity.after.as_ref().map(|after| after.0.clone())),
+            (&INACTIVITY_ACTION, inactivity.action.as_ref().map(|action| action.0.clone())),
             (&AUDIT_RETENTION, audit.retention.as_ref().map(|kept| kept.0.clone())),
             (&LICENCE_LIMIT, licences.limit.map(LicenceLimit::setting)),
+            (&CLERK_ADMIN_LOCK_FOR, clerk.admin_lock_for.as_ref().map(Text::spell)),
             (&TOKEN_LIFETIME, tokens.lifetime.as_ref().map(Text::spell)),
             (&BRANDING_NAME, branding.name.as_ref().map(line)),
             (&BRANDING_CONTACT, branding.contact.as_ref().map(line)),

@@ -94,12 +94,20 @@ actions! {
     GroupDeleted => "group.deleted",
     /// What is kept of a group was changed, or who is in it.
     GroupUpdated => "group.updated",
+    /// A password that was right is kept as another hash from now on.
+    PasswordRehashed => "password.rehashed",
     /// A link was made that sets a password.
     InvitationCreated => "invitation.created",
     /// A password was set.
     PasswordSet => "password.set",
     /// Records of a module went to somebody else, before their owner is deleted.
     RecordsTransferred => "records.transferred",
+    /// A change of many accounts was begun.
+    RunBegun => "run.begun",
+    /// A change of many accounts was stopped.
+    RunCancelled => "run.cancelled",
+    /// A change of many accounts that was stopped goes on.
+    RunResumed => "run.resumed",
     /// One session was ended.
     SessionEnded => "session.ended",
     /// All sessions of an account were ended.

@@ -76,6 +76,46 @@ impl Timestamp {
     }
 }
 
+/// An instant in JSON that programs and people read: RFC 3339, or `null`.
+pub mod rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Timestamp;
+
+    /// Writes it, with fractions of a second where there are any.
+    ///
+    /// # Errors
+    ///
+    /// If the serializer's own.
+    pub fn serialize<S: Serializer>(
+        instant: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = instant.map(|instant| {
+            jiff::Timestamp::from_microsecond(instant.as_micros())
+                .map_or_else(|_| instant.as_micros().to_string(), |instant| instant.to_string())
+        });
+        text.serialize(serializer)
+    }
+
+    /// Reads it, in any zone.
+    ///
+    /// # Errors
+    ///
+    /// If it is not RFC 3339.
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let read = |text: String| match text.parse::<jiff::Timestamp>() {
+            Ok(instant) => Ok(Timestamp::from_micros(instant.as_microsecond())),
+            Err(_) => Err(D::Error::custom("write an instant as 2030-01-31T12:00:00Z")),
+        };
+        text.map(read).transpose()
+    }
+}
+
 /// RFC 3339, in whole seconds, in UTC.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,8 @@
 mod budget;
 mod counters;
 mod lockouts;
+#[cfg(feature = "passwords")]
+mod renewal;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::counters::{Reserved, Verdict};
+#[cfg(feature = "passwords")]
+use self::renewal::Renewal;
 #[cfg(feature = "passwords")]
 use crate::domain::account::AccountId;
 use crate::domain::account::{Account, AccountKey};
@@ -26,7 +30,7 @@ use crate::domain::standing::{Generation, Standing};
 use crate::engine::devices::Offer;
 use crate::engine::figures::Attempted;
 #[cfg(feature = "passwords")]
-use crate::engine::passwords::Asker;
+use crate::engine::passwords::{Asker, is_outdated};
 use crate::engine::sign_in::{Entry, SignInError, SignedIn};
 use crate::engine::visitor::Visitor;
 use crate::engine::{Gate, Portcullis, Unanswered};
@@ -88,6 +92,8 @@ impl Portcullis {
             account,
             known,
             visitor,
+            #[cfg(feature = "passwords")]
+            outdated_hash: false,
         };
         match device {
             Some(_) => Ok(attempt),
@@ -165,6 +171,9 @@ pub struct Attempt {
     /// The device of the account that the visitor proved to come from.
     known: Option<DeviceId>,
     visitor: Visitor,
+    /// Whether the stored hash is not as it would be made now.
+    #[cfg(feature = "passwords")]
+    outdated_hash: bool,
 }
 
 /// A failed attempt, counted.
@@ -352,7 +361,14 @@ impl Attempt {
     #[cfg(feature = "passwords")]
     pub async fn check_password(mut self, password: &str) -> Result<SignedIn, SignInError> {
         match self.owner_of(password).await? {
-            Some(account) => self.succeed(account).await,
+            Some(account) => {
+                let renewal = self.renewal(password);
+                let signed_in = self.succeed(account).await?;
+                if let Some(renewal) = renewal {
+                    renewal.write().await;
+                }
+                Ok(signed_in)
+            }
             None => self.wrong(password).await,
         }
     }
@@ -371,7 +387,11 @@ impl Attempt {
     ) -> Result<(AccountId, Standing), SignInError> {
         match self.owner_of(password).await? {
             Some(account) => {
+                let renewal = self.renewal(password);
                 let standing = self.succeed_elsewhere(account).await?;
+                if let Some(renewal) = renewal {
+                    renewal.write().await;
+                }
                 Ok((account, standing))
             }
             None => self.wrong(password).await,
@@ -424,8 +444,9 @@ impl Attempt {
     }
 
     #[cfg(feature = "passwords")]
-    async fn is_right(&self, password: &str) -> Result<bool, Unanswered> {
+    async fn is_right(&mut self, password: &str) -> Result<bool, Unanswered> {
         let hash = self.stored_hash().await?;
+        self.outdated_hash = hash.as_deref().is_some_and(is_outdated);
         let (passwords, typed) = (&self.gate.0.passwords, Password::typed(password));
         let asker = match self.device {
             Some(device) => Asker::Device(device),
@@ -437,6 +458,13 @@ impl Attempt {
             tracing::warn!("sign-in put off");
             Unanswered
         })
+    }
+
+    /// What makes the hash anew, once the sign-in was let through.
+    #[cfg(feature = "passwords")]
+    fn renewal(&self, password: &str) -> Option<Renewal> {
+        let account = self.account.as_ref().filter(|_| self.outdated_hash)?;
+        Some(Renewal::new(&self.gate, account, Password::typed(password)))
     }
 
     #[cfg(feature = "passwords")]

@@ -153,7 +153,7 @@ impl Word for Action {
 }
 
 /// More words than any label has.
-const MAX_WORDS: usize = 32;
+const MAX_WORDS: usize = 64;
 
 /// How often each of some words was counted.
 #[derive(Debug)]
@@ -228,8 +228,41 @@ pub(crate) struct Figures {
     pub(super) looked_at_feed: AtomicU64,
     pub(super) admin_changes: Counts<Action>,
     pub(crate) licences: Arc<LicenceFigures>,
+    #[cfg(feature = "http-client")]
+    pub(crate) webhooks: WebhookFigures,
     /// Whether the attempt store failed when it was last asked.
     pub(super) attempts_failing: AtomicBool,
+}
+
+#[cfg(feature = "http-client")]
+words! {
+    /// What became of a message to a webhook.
+    pub(crate) enum Delivered {
+        Arrived => "arrived",
+        Again => "again",
+        Dead => "dead",
+    }
+}
+
+/// Messages to webhooks: what became of them, and how many are left.
+#[cfg(feature = "http-client")]
+#[derive(Debug, Default)]
+pub(crate) struct WebhookFigures {
+    pub(super) deliveries: Counts<Delivered>,
+    pub(super) waiting: AtomicU64,
+    pub(super) dead: AtomicU64,
+}
+
+#[cfg(feature = "http-client")]
+impl WebhookFigures {
+    pub(crate) fn count(&self, delivered: Delivered) {
+        self.deliveries.add(delivered);
+    }
+
+    pub(crate) fn note_backlog(&self, waiting: u64, dead: u64) {
+        self.waiting.store(waiting, Ordering::Relaxed);
+        self.dead.store(dead, Ordering::Relaxed);
+    }
 }
 
 /// How many licences are used, and how many there are; 0 where nobody counts them, or
@@ -264,6 +297,8 @@ impl Default for Figures {
             looked_at_feed: AtomicU64::new(0),
             admin_changes: Counts::default(),
             licences: Arc::default(),
+            #[cfg(feature = "http-client")]
+            webhooks: WebhookFigures::default(),
             attempts_failing: AtomicBool::new(false),
         }
     }

@@ -57,6 +57,14 @@ impl Portcullis {
         page.counts(Metric::AdminChanges, figures.admin_changes.each());
         page.gauge(Metric::LicencesUsed, figures.licences.used());
         page.gauge(Metric::LicencesLimit, figures.licences.limit());
+        #[cfg(feature = "http-client")]
+        {
+            let webhooks = &figures.webhooks;
+            page.counts(Metric::WebhookDeliveries, webhooks.deliveries.each());
+            let of = |level: &std::sync::atomic::AtomicU64| level.load(Ordering::Relaxed);
+            page.labelled(Metric::WebhookMessages, "waiting", of(&webhooks.waiting));
+            page.labelled(Metric::WebhookMessages, "dead", of(&webhooks.dead));
+        }
         gate.report_feed(page);
         #[cfg(feature = "passwords")]
         gate.report_hashes(page);

@@ -7,16 +7,19 @@
 //! is gone.
 
 mod queue;
+mod stored;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
 pub(super) use self::queue::Asker;
 use self::queue::{Queue, Turn};
+use self::stored::Stored;
+pub use self::stored::{ImportedHash, InvalidHash};
 use crate::domain::password::Password;
 use crate::engine::figures::{Level, Raised};
 
@@ -24,12 +27,6 @@ use crate::engine::figures::{Level, Raised};
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-
-/// What a stored hash may ask for at most. Imported hashes may be dearer than
-/// ours, but nobody who can write a hash shall be able to take the machine.
-const MAX_MEMORY_KIB: u32 = 64 * 1024;
-const MAX_PASSES: u32 = 10;
-const MAX_LANES: u32 = 8;
 
 /// Checked where there is no password to check, so that the same work is done.
 /// Its output is no hash of anything; the parameters are ours (a test holds it).
@@ -235,26 +232,19 @@ fn hasher() -> Result<Argon2<'static>, HashingError> {
 }
 
 fn verify(password: &Password, stored: Option<&str>) -> bool {
-    let usable = stored.and_then(usable_hash);
+    let usable = stored.and_then(|stored| Stored::read(stored).ok());
     if stored.is_some() && usable.is_none() {
         tracing::error!("stored password hash unusable");
     }
     let real = usable.is_some() && !password.expose().is_empty();
-    let Some(hash) = usable.or_else(|| usable_hash(NOBODYS_HASH)) else { return false };
-    let fits = Argon2::default()
-        .verify_password(password.expose().as_bytes(), &hash)
-        .is_ok();
+    let Some(hash) = usable.or_else(|| Stored::read(NOBODYS_HASH).ok()) else { return false };
+    let fits = hash.fits(password.expose().as_bytes());
     real && fits
 }
 
-/// A stored hash that can be read and does not ask for too much.
-fn usable_hash(stored: &str) -> Option<PasswordHash> {
-    let hash = PasswordHash::new(stored).ok()?;
-    let params = Params::try_from(&hash).ok()?;
-    let bounded = params.m_cost() <= MAX_MEMORY_KIB
-        && params.t_cost() <= MAX_PASSES
-        && params.p_cost() <= MAX_LANES;
-    (bounded && hash.hash.is_some()).then_some(hash)
+/// Whether a hash should be made anew, now that the password is known.
+pub(super) fn is_outdated(stored: &str) -> bool {
+    !stored::is_ours(stored)
 }
 
 #[cfg(test)]
@@ -301,7 +291,7 @@ mod tests {
             assert!(!passwords.verify(&typed, stored).await);
         }
         assert_eq!(passwords.verifications(), 3);
-        let nobody = Params::try_from(&PasswordHash::new(NOBODYS_HASH).expect("a hash"));
+        let nobody = Params::try_from(&argon2::PasswordHash::new(NOBODYS_HASH).expect("a hash"));
         let ours = hasher().expect("parameters").params().clone();
         let nobody = nobody.expect("parameters");
         assert_eq!(
@@ -314,7 +304,7 @@ mod tests {
     fn a_stored_hash_cannot_ask_for_the_machine() {
         let with = |params: &str| {
             let hash = NOBODYS_HASH.replace("m=19456,t=2,p=1", params);
-            usable_hash(&hash).is_some()
+            Stored::read(&hash).is_ok()
         };
         assert!(with("m=65536,t=3,p=4"), "RFC 9106's second choice");
         for greedy in ["m=4194304,t=2,p=1", "m=19456,t=4000000000,p=1", "m=65536,t=1,p=4096"] {

@@ -16,6 +16,8 @@ use crate::pages::brand::{Accent, Branding, Logo};
 
 const STYLE: &[u8] = include_bytes!("assets/pages.css");
 const SCRIPT: &[u8] = include_bytes!("assets/pages.js");
+#[cfg(feature = "api")]
+const DOCS: &[u8] = include_bytes!("assets/docs.css");
 const ICON: &[u8] = include_bytes!("assets/icon.svg");
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -38,6 +40,8 @@ struct Asset {
 }
 
 static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "css", CSS, STYLE));
+#[cfg(feature = "api")]
+static DOCS_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("docs", "css", CSS, DOCS));
 static JS: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "js", JAVASCRIPT, SCRIPT));
 static MARK: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("icon", "svg", SVG, ICON));
 
@@ -65,9 +69,22 @@ impl Names {
     }
 }
 
+/// The name of what descriptions of interfaces link to beside.
+#[cfg(feature = "api")]
+pub(super) fn of_docs() -> &'static str {
+    &DOCS_STYLESHEET.name
+}
+
 /// Serves an asset of this name, if there is one.
 pub(super) fn serve(name: &str, branding: &Branding, headers: &HeaderMap) -> Response {
-    let fixed = [&STYLESHEET, &JS, &MARK].into_iter();
+    let fixed = [
+        &STYLESHEET,
+        &JS,
+        &MARK,
+        #[cfg(feature = "api")]
+        &DOCS_STYLESHEET,
+    ]
+    .into_iter();
     if let Some(asset) = fixed.map(|asset| &**asset).find(|asset| asset.name == name) {
         return asset.answer(headers);
     }
@@ -174,6 +191,8 @@ mod tests {
     #[test]
     fn the_stylesheet_is_small() {
         assert!(STYLE.len() < 14 * 1024, "{} bytes", STYLE.len());
+        #[cfg(feature = "api")]
+        assert!(DOCS.len() < 14 * 1024, "{} bytes", DOCS.len());
         assert!(SCRIPT.len() < 4 * 1024, "{} bytes", SCRIPT.len());
     }
 

@@ -47,6 +47,8 @@ mod assets;
 mod brand;
 mod colour;
 mod device;
+#[cfg(feature = "api")]
+mod docs;
 mod form;
 mod invite;
 pub(crate) mod origin;
@@ -78,6 +80,8 @@ use crate::pages::site::Site;
 pub use self::brand::{
     Accent, Branding, InvalidBranding, Logo, MAX_LOGO_BYTES, SharedBranding, SupportUrl,
 };
+#[cfg(feature = "api")]
+pub use self::docs::Docs;
 
 /// Describes the pages of a gate, and makes their router.
 ///

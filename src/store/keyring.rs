@@ -44,6 +44,16 @@ impl Keyring {
         }
     }
 
+    /// What this directory is called elsewhere: the same for as long as it lives, and
+    /// another's is another. Tells nothing of the secret.
+    pub fn directory_name(&self) -> String {
+        let name = derive(&self.audit, b"portcullis directory name");
+        name[..12]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
     /// Under which key attempts for this login are counted.
     pub fn attempt_key(&self, login: &TypedLogin) -> AttemptKey {
         AttemptKey(derive(&self.attempts, login.as_str().as_bytes()))

@@ -13,8 +13,10 @@ mod directory;
 mod groups;
 mod held;
 mod invitations;
+mod runs;
 mod sessions;
 mod state;
+mod webhooks;
 
 use std::future::ready;
 

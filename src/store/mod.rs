@@ -22,10 +22,12 @@ mod listing;
 pub mod memory;
 mod nonces;
 mod records;
+mod runs;
 mod search;
 mod source;
 #[cfg(feature = "sqlite")]
 pub mod sql;
+mod webhooks;
 
 use std::fmt;
 use std::pin::Pin;
@@ -61,12 +63,19 @@ pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
     Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
 };
+pub use self::runs::{
+    DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,
+    RunOrigin, RunRefusal, RunState, RunStep, RunStore, StepItem, Stepped,
+};
 pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
     TimeField,
 };
 pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
+pub use self::webhooks::{
+    Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
+};
 
 /// A boxed future, as the store traits return them.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -126,6 +135,9 @@ pub trait Directory: SessionStore {
 
     /// The secrets that this directory's hashes are keyed with.
     fn keyring(&self) -> &Keyring;
+
+    /// Messages on their way to webhooks.
+    fn webhooks(&self) -> &dyn WebhookStore;
 
     /// Programs with rights of their own.
     fn applications(&self) -> &dyn ApplicationStore;
@@ -284,6 +296,9 @@ pub trait Directory: SessionStore {
 
     /// Writes down in the audit log what changed nothing that is kept here.
     fn note(&self, note: Note) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Changes of many accounts.
+    fn runs(&self) -> &dyn RunStore;
 
     /// A setting by its name.
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>>;

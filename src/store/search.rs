@@ -5,10 +5,12 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::account::{Account, AccountId};
 use crate::domain::login::folded;
 use crate::domain::standing::Status;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, rfc3339};
 
 /// Which accounts to find. Deleted ones never are.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -30,7 +32,13 @@ pub struct AccountSearch {
 }
 
 /// Takes some accounts and leaves others.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// In JSON: `{"admin": false}`, `{"not": {"ids": [1, 7]}}`,
+/// `{"status": {"any_of": ["active"]}}`,
+/// `{"text": {"field": "any", "fit": "part", "any_of": ["smith"]}}`,
+/// `{"time": {"field": "last_sign_in_at", "before": "2030-01-31T12:00:00Z"}}`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum AccountFilter {
     /// Administrators, or the others.
@@ -57,6 +65,7 @@ pub enum AccountFilter {
         /// The statuses.
         any_of: Vec<Status>,
         /// Take the others.
+        #[serde(default)]
         negated: bool,
     },
     /// Those that are called so, or not; compared as logins are.
@@ -68,6 +77,7 @@ pub enum AccountFilter {
         /// Texts of which one is to fit.
         any_of: Vec<String>,
         /// Take the others.
+        #[serde(default)]
         negated: bool,
     },
     /// Those of which something happened in a time. What never happened, happened in
@@ -76,26 +86,33 @@ pub enum AccountFilter {
         /// What happened.
         field: TimeField,
         /// At this instant or later.
+        #[serde(default, with = "rfc3339")]
         from: Option<Timestamp>,
         /// Before this instant.
+        #[serde(default, with = "rfc3339")]
         before: Option<Timestamp>,
     },
 }
 
 /// What happened to an account.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TimeField {
     /// It was made.
     CreatedAt,
     /// Its owner signed in last.
     LastSignInAt,
+    /// Its sessions were ended last: by a lock or its end, a disablement, a new password,
+    /// or signing out everywhere.
+    SessionsEndedAt,
     /// It was changed last.
     UpdatedAt,
 }
 
 /// What an account is called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TextField {
     /// Login, names and e-mail address.
@@ -116,7 +133,8 @@ pub enum TextField {
 }
 
 /// How a text fits what an account is called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TextFit {
     /// It is how it begins.
@@ -221,6 +239,7 @@ impl TimeField {
         match self {
             Self::CreatedAt => Some(account.created_at),
             Self::LastSignInAt => account.last_sign_in_at,
+            Self::SessionsEndedAt => account.sessions_ended_at,
             Self::UpdatedAt => Some(account.updated_at),
         }
     }

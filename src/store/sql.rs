@@ -39,11 +39,13 @@ mod members;
 mod names;
 mod prune;
 mod rows;
+mod runs;
 mod schema;
 mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -62,8 +64,8 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
-    Headcount, InvitationStore, NewAccount, NewSession, NewToken, SessionPage, SessionQuery,
-    SessionStore, StoreError, TokenOwner,
+    Headcount, InvitationStore, NewAccount, NewSession, NewToken, RunStore, SessionPage,
+    SessionQuery, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A directory in an SQLite file.
@@ -221,6 +223,10 @@ impl Directory for SqlDirectory {
         self
     }
 
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self
+    }
+
     fn bus(&self) -> &dyn Bus {
         &self.bus
     }
@@ -360,6 +366,10 @@ impl Directory for SqlDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Option<Account>, StoreError>> {
         self.answered(self.forget_one(account, id, note))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

@@ -14,6 +14,7 @@ mod lists;
 mod locks;
 mod manual;
 mod oauth;
+mod openapi;
 mod own;
 mod scim;
 mod tokens;

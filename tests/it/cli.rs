@@ -1,5 +1,6 @@
 //! The real program on real files: what it prints, where, and how it exits.
 
+mod bulk;
 mod remote;
 
 use std::collections::BTreeSet;
@@ -601,6 +602,49 @@ fn tokens_are_listed_and_revoked() {
         .fails(3, &["no token", "try: portcullis token list"]);
     host.run(&["token", "revoke", "x"])
         .fails(2, &["32 hexadecimal digits"]);
+}
+
+#[test]
+fn groups_are_administered() {
+    let host = Host::with_people();
+    host.run(&["group", "list"])
+        .done()
+        .says("portcullis group add NAME");
+    host.run(&["group", "add", " "])
+        .fails(2, &["1 to 256 characters"]);
+    let made = host.json(&["group", "add", "Desk", "--may", "users.view"]);
+    assert_eq!(fields(&made), ["changed", "group"].into());
+    assert_eq!(made["group"]["permissions"], serde_json::json!(["users.view"]));
+    host.run(&["group", "join", "1", "alice", "bob"])
+        .done()
+        .says("In Desk now: alice, bob.");
+    host.run(&["group", "join", "1", "bob"])
+        .done()
+        .says("Nothing was changed.");
+    host.run(&["group", "join", "1", "nobody"])
+        .fails(3, &["no account"]);
+    let shown = host.json(&["group", "show", "1", "--limit", "1"]);
+    assert_eq!(fields(&shown), ["count", "group", "members", "next"].into());
+    assert_eq!((&shown["count"], shown["next"].is_i64()), (&serde_json::json!(2), true));
+    host.run(&["group", "show", "1"])
+        .done()
+        .says("Desk has 2 members.")
+        .says("users.view");
+    let of = host.json(&["group", "list", "--member", "bob"]);
+    assert_eq!(of["groups"][0]["name"], "Desk");
+    host.run(&["group", "permit", "1"])
+        .done()
+        .says("Being in Desk gives nothing now.");
+    host.run(&["group", "leave", "1", "alice"])
+        .done()
+        .says("In Desk no more: alice.");
+    let rest = host.json(&["group", "show", "1"]);
+    assert_eq!(rest["count"], 1);
+    host.run(&["group", "remove", "1"])
+        .done()
+        .says("Desk is deleted");
+    host.run(&["group", "show", "1"])
+        .fails(3, &["no group 1", "try: portcullis group list"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! clients meet it.
 
 mod answers;
+mod bulk;
 mod grpc;
 mod locks;
 mod misses;

@@ -50,7 +50,7 @@ pub(crate) fn line_of(code: &str, at: usize) -> usize {
 }
 
 /// Blanks comments, strings and characters.
-fn code_of(text: &str) -> String {
+pub(crate) fn code_of(text: &str) -> String {
     let mut code = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

@@ -14,11 +14,13 @@ mod groups;
 mod invitations;
 mod licences;
 mod lists;
+mod runs;
 mod search;
 mod sessions;
 mod sqlite;
 mod tampering;
 mod tokens;
+mod webhooks;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -87,6 +89,11 @@ macro_rules! suite {
                 a_lock_leaves_no_session_behind
                 the_last_use_never_moves_back
                 lists_have_the_living_only;
+            webhooks:
+                what_happens_is_told_from_the_beginning_on_and_once
+                one_holds_the_desk
+                messages_of_one_account_wait_for_each_other
+                sessions_are_listed_with_what_became_of_them;
             devices:
                 a_device_is_known_from_its_first_sign_in
                 ten_devices_are_known_and_the_oldest_used_goes
@@ -145,6 +152,12 @@ macro_rules! suite {
                 tokens_go_with_their_application
                 ended_tokens_of_applications_are_pruned
                 a_session_is_found_by_its_name;
+            runs:
+                a_step_is_one_transaction_with_all_that_comes_of_it
+                administrators_are_counted_as_a_step_goes_on
+                a_run_is_worked_on_by_one
+                what_is_listed_waits_until_all_is_written_down
+                a_run_is_stopped_and_taken_back_once;
             attempts:
                 exactly_the_limit_is_granted
                 many_accounts_do_not_meet

@@ -41,6 +41,30 @@ pub(super) fn lifetime(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads after how many days something happens: `off`, `90 days`, `90d`.
+pub(crate) fn days(text: &str) -> Result<String, String> {
+    if text == "off" {
+        return Ok(text.to_owned());
+    }
+    let digits = text
+        .trim_end_matches("days")
+        .trim_end_matches("day")
+        .trim_end_matches('d')
+        .trim();
+    match digits.parse::<u32>() {
+        Ok(1) => Ok("1 day".to_owned()),
+        Ok(days @ 2..=3650) => Ok(format!("{days} days")),
+        _ => Err("it is neither off nor a number of days".to_owned()),
+    }
+}
+
+pub(crate) fn lock_or_disable(text: &str) -> Result<String, String> {
+    match text {
+        "lock" | "disable" => Ok(text.to_owned()),
+        _ => Err("it is neither lock nor disable".to_owned()),
+    }
+}
+
 /// Keeps the audit log as long as there is room.
 pub(crate) const FOREVER: &str = "forever";
 

@@ -254,9 +254,7 @@ impl From<AdminError> for Fault {
             AdminError::DocumentTooLarge { .. } => Self::too_large("metadata", why),
             AdminError::InvalidEmail { .. } => Self::format("email_address", "an e-mail address"),
             AdminError::Password(invalid) => Self::of_password(invalid),
-            AdminError::NoLicence { .. } => {
-                Self::new(StatusCode::FORBIDDEN, "user_quota_exceeded", "User quota exceeded", why)
-            }
+            AdminError::NoLicence { .. } => Self::quota(why),
             AdminError::Hashing | AdminError::Random | AdminError::Store(_) => {
                 tracing::warn!(error = why, "administration failed");
                 Self::unavailable()
@@ -275,11 +273,17 @@ impl Fault {
             CreateError::LoginTaken { login } | CreateError::LoginRetired { login } => {
                 Self::taken(login_param(login.as_str()))
             }
-            other => {
-                tracing::warn!(error = %other, "administration failed");
+            CreateError::NoLicence { .. } => Self::quota(error.to_string()),
+            CreateError::Store(_) => {
+                tracing::warn!(%error, "administration failed");
                 Self::unavailable()
             }
         }
+    }
+
+    fn quota(why: String) -> Self {
+        let (status, message) = (StatusCode::FORBIDDEN, "User quota exceeded");
+        Self::new(status, "user_quota_exceeded", message, why)
     }
 
     fn of_taken(name: &UniqueName) -> Self {

@@ -6,6 +6,8 @@
 
 mod document;
 mod draft;
+#[cfg(feature = "http-client")]
+mod events;
 mod fault;
 mod fields;
 mod filters;
@@ -37,6 +39,9 @@ use crate::api::token::{self, Stranger};
 /// What is said of every answer: it is about people, and for whoever asked.
 const HEADERS: [(HeaderName, &str); 2] =
     [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+
+#[cfg(feature = "http-client")]
+pub(super) use self::events::{session, tombstone, user};
 
 pub(super) fn router(admin: Admin) -> Router {
     let user = get(users::get).patch(users::update).delete(users::delete);

@@ -77,7 +77,7 @@ impl Problem {
     }
 
     pub(super) fn no_such_device() -> Self {
-        let detail = "an id of a device has 32 hexadecimal digits";
+        let detail = "an id of a device has 16 hexadecimal digits";
         Self::new(StatusCode::NOT_FOUND, "no-such-device", "There is no such device", detail)
     }
 
@@ -111,6 +111,7 @@ impl Problem {
             AdminError::NoSuchDevice { .. } => {
                 (S::NOT_FOUND, "no-such-device", "There is no such device")
             }
+            AdminError::NoSuchRun { .. } => (S::NOT_FOUND, "no-such-run", "There is no such run"),
             AdminError::NoSuchSetting { .. } => {
                 (S::NOT_FOUND, "no-such-setting", "There is no such setting")
             }
@@ -160,6 +161,10 @@ impl Problem {
             AdminError::OwnerNotActive { .. } => {
                 (S::CONFLICT, "owner-not-active", "The owner may not act")
             }
+            AdminError::RunState { .. } => {
+                (S::CONFLICT, "run-state", "The run is in no state for this")
+            }
+            AdminError::RunUndone { .. } => (S::CONFLICT, "run-undone", "It was undone before"),
             AdminError::Pinned { .. } => (S::CONFLICT, "pinned", "The configuration pins this"),
             AdminError::Outdated { .. } => {
                 (S::PRECONDITION_FAILED, "outdated", "Somebody else was quicker")
@@ -200,6 +205,7 @@ impl Problem {
             | AdminError::InvalidSetting { .. }
             | AdminError::NoScope
             | AdminError::Password(_)
+            | AdminError::Selection { .. }
             | AdminError::TooManyScopes { .. } => {
                 (S::UNPROCESSABLE_ENTITY, "invalid", "This can't be so")
             }

@@ -159,7 +159,9 @@ impl From<AdminError> for Problem {
                 UniqueName::Login(_) => format!("{words}: choose another userName"),
                 _ => words,
             }),
-            AdminError::Pinned { .. } => Self::new(StatusCode::CONFLICT, words),
+            AdminError::DeletionOpen { .. } | AdminError::Pinned { .. } => {
+                Self::new(StatusCode::CONFLICT, words)
+            }
             AdminError::Outdated { .. } => Self::outdated(words),
             AdminError::DocumentTooLarge { .. }
             | AdminError::EndIsPast { .. }

@@ -10,7 +10,7 @@ use super::{Done, Office};
 use crate::admin::{NewPerson, PersonChange, Target, UnlockKind};
 use crate::api::own::view::{AccountView, InvitationView, OutcomeView, SessionView};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::remote::{Client, precise};
+use crate::cli::remote::{Client, Query, precise};
 use crate::domain::account::AccountId;
 use crate::domain::lock::{End, Reason};
 use crate::domain::login::Login;
@@ -63,21 +63,7 @@ impl Office {
                 return Ok(found.iter().map(|account| host.account(account)).collect());
             }
         };
-        let mut asked = Vec::new();
-        let said = [
-            ("status", query.status.map(|status| status.to_string())),
-            ("search", query.search),
-            ("after", query.after.map(|id| id.to_string())),
-        ];
-        asked.extend(
-            said.into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-        let place = ("after", |account: &AccountView| account.id.to_string());
-        let items = |page: Accounts| page.accounts;
-        client
-            .pages("accounts", &asked, query.limit, place, items)
-            .await
+        client.list(query, Vec::new()).await
     }
 
     /// One account that is not deleted.
@@ -312,6 +298,27 @@ impl NewAccount {
 }
 
 impl Client {
+    /// Accounts by number; `more` is asked beside the query.
+    pub(in crate::cli) async fn list(
+        &self,
+        query: AccountQuery,
+        mut more: Query<'_>,
+    ) -> Done<Vec<AccountView>> {
+        let said = [
+            ("status", query.status.map(|status| status.to_string())),
+            ("search", query.search),
+            ("after", query.after.map(|id| id.to_string())),
+        ];
+        more.extend(
+            said.into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let place = ("after", |account: &AccountView| account.id.to_string());
+        let items = |page: Accounts| page.accounts;
+        self.pages("accounts", &more, query.limit, place, items)
+            .await
+    }
+
     async fn account(&self, target: &Target) -> Done<AccountView> {
         let path = format!("accounts/{}", self.who(target).await?);
         let found = self.get(&path, Vec::new()).await;

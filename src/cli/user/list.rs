@@ -6,13 +6,15 @@ use serde_json::json;
 use crate::api::own::view as own;
 use crate::cli::desk::{Desk, account_number};
 use crate::cli::exit::Failure;
+use crate::cli::office::Office;
 use crate::cli::output::{Page, cell};
 use crate::cli::shell::quote;
 use crate::cli::user::describe;
+use crate::cli::user::filters::{SignedIn, containing};
 use crate::cli::view::AccountView;
 use crate::domain::account::AccountId;
 use crate::domain::standing::Status;
-use crate::store::AccountQuery;
+use crate::store::{AccountFilter, AccountQuery, AccountSearch};
 
 const LIMIT: u32 = 100;
 
@@ -26,6 +28,9 @@ pub(in crate::cli) struct List {
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
 
+    #[command(flatten)]
+    signed_in: SignedIn,
+
     /// Only those with a higher number
     #[arg(long, value_name = "NUMBER", value_parser = account_number)]
     after: Option<AccountId>,
@@ -38,7 +43,7 @@ pub(in crate::cli) struct List {
 
 impl List {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let found = desk.office.list(self.query()).await?;
+        let found = self.found(desk).await?;
         let full = found.len() as u64 >= u64::from(self.limit);
         let next = found.last().map(|last| last.id).filter(|_| full);
         let views: Vec<_> = found.iter().map(AccountView::new).collect();
@@ -50,6 +55,32 @@ impl List {
                 .hint(&format!("more: {}", self.command_after(next, desk)));
         }
         Ok(())
+    }
+
+    /// Deleted accounts are listed by status alone, and were never searched by more.
+    async fn found(&self, desk: &Desk) -> Result<Vec<own::AccountView>, Failure> {
+        if self.signed_in.is_left_open() {
+            return desk.office.list(self.query()).await;
+        }
+        let host = match &desk.office {
+            Office::Here(host) => host,
+            Office::There(client) => {
+                let more = self.signed_in.asked(desk)?;
+                return client.list(self.query(), more).await;
+            }
+        };
+        let mut filters = self.signed_in.of(desk)?;
+        filters.extend(self.search.as_deref().map(containing));
+        let of = |status| AccountFilter::Status { any_of: vec![status], negated: false };
+        filters.extend(self.status.map(of));
+        let (after, limit) = (self.after, self.limit);
+        let search =
+            AccountSearch { filters, after, limit, uncounted: true, ..AccountSearch::default() };
+        let (found, now) = (host.admin.search(&host.actor, search).await?, host.admin.now());
+        let accounts = found.accounts.iter();
+        Ok(accounts
+            .map(|account| own::AccountView::new(account, now))
+            .collect())
     }
 
     fn query(&self) -> AccountQuery {
@@ -64,6 +95,7 @@ impl List {
     fn page(&self, desk: &Desk, found: &[own::AccountView]) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
+            let any = any && self.signed_in.is_left_open();
             return Page::new().line(&match any {
                 true => {
                     format!("Nobody is here yet. Add somebody: {}", desk.command("user add LOGIN"))
@@ -96,6 +128,12 @@ impl List {
         }
         if let Some(search) = &self.search {
             words.push_str(&format!(" --search={}", quote(search)));
+        }
+        if let Some(when) = &self.signed_in.last_sign_in_before {
+            words.push_str(&format!(" --last-sign-in-before={}", quote(&when.to_string())));
+        }
+        if self.signed_in.never_signed_in {
+            words.push_str(" --never-signed-in");
         }
         if self.limit != LIMIT {
             words.push_str(&format!(" --limit {}", self.limit));

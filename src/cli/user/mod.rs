@@ -1,9 +1,13 @@
 //! `portcullis user`: people.
 
 mod add;
+mod bulk;
 mod change;
 mod delete;
 mod describe;
+mod export;
+mod filters;
+mod import;
 mod invite;
 mod list;
 mod lock;
@@ -37,6 +41,12 @@ pub(super) enum UserCommand {
     Disable(change::Disable),
     /// Lift a disablement
     Enable(change::Enable),
+    /// Lock, unlock, disable, enable or sign out many people at once
+    Bulk(Box<bulk::Bulk>),
+    /// Write people to standard output, as a table for other programs
+    Export(export::Export),
+    /// Take people over from another system, with the passwords that they have
+    Import(import::Import),
     /// Delete a person for good, and give their records to somebody else
     Delete(Box<delete::Delete>),
     /// Sign a person out everywhere, or end one session
@@ -58,6 +68,9 @@ impl UserCommand {
             Self::Unlock(unlock) => unlock.run(desk).await,
             Self::Disable(disable) => disable.run(desk).await,
             Self::Enable(enable) => enable.run(desk).await,
+            Self::Bulk(bulk) => bulk.run(desk).await,
+            Self::Export(export) => export.run(desk).await,
+            Self::Import(import) => import.run(desk).await,
             Self::Delete(delete) => delete.run(desk).await,
             Self::SignOut(sign_out) => sign_out.run(desk).await,
             Self::Passwd(passwd) => passwd.run(desk).await,

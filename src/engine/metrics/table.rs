@@ -118,6 +118,10 @@ metrics! {
         "Accounts that use a licence: the active and the locked. Counted by gateways, else 0.",
     LicencesLimit = Gauge "portcullis_licences_limit":
         "Accounts that may use a licence; 0 where there is no limit.",
+    WebhookDeliveries = Counter "portcullis_webhook_deliveries" ["outcome"]:
+        "Messages that were sent to webhooks, and whether they arrived, are sent again or are dead.",
+    WebhookMessages = Gauge "portcullis_webhook_messages" ["state"]:
+        "Messages to webhooks that have not arrived, as the gateway that sends them counts them.",
     BuildInfo = Gauge "portcullis_build_info" ["version"]:
         "The version that runs; always 1.",
     // Of the process.

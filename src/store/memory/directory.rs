@@ -20,8 +20,8 @@ use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
     Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus,
-    NewAccount, NewSession, NewToken, SessionPage, SessionQuery, SessionStore, StoreError,
-    TokenOwner,
+    NewAccount, NewSession, NewToken, RunStore, SessionNews, SessionNewsKind, SessionPage,
+    SessionQuery, SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -162,6 +162,13 @@ impl SessionStore for SingleProcessDirectory {
         });
         let session = born(new, account.generation, device, at);
         state.sessions.insert(session.clone());
+        let news = SessionNews {
+            session: session.key.id(),
+            account: account.id,
+            kind: SessionNewsKind::Created,
+            at,
+        };
+        state.webhooks.note(news);
         if let Some(record) = state.accounts.get_mut(&account.id) {
             record.account.last_sign_in_at = Some(at);
         }
@@ -181,6 +188,15 @@ impl SessionStore for SingleProcessDirectory {
             let session = state.sessions.end(id, &note.actor, at)?;
             state.ends.append(at, id);
             let account = session.account.account_id();
+            let kind = match SessionState::ended_by(&note.actor, &session.account) {
+                SessionState::Ended => SessionNewsKind::Ended,
+                _ => SessionNewsKind::Revoked,
+            };
+            if let Some(account) = account {
+                state
+                    .webhooks
+                    .note(SessionNews { session: id, account, kind, at });
+            }
             self.log(state, at, account, note, (None, None));
             Some(session)
         })))
@@ -231,6 +247,10 @@ impl Directory for SingleProcessDirectory {
     }
 
     fn applications(&self) -> &dyn ApplicationStore {
+        self
+    }
+
+    fn webhooks(&self) -> &dyn WebhookStore {
         self
     }
 
@@ -381,7 +401,7 @@ impl Directory for SingleProcessDirectory {
         state.invitations.retain(kept);
         let invitations = (invitations - state.invitations.len()) as u64;
         let expired = invitations + state.sessions.forget(before) + state.devices.prune(before);
-        let expired = expired + state.prune_tokens(before);
+        let expired = expired + state.prune_tokens(before) + state.webhooks.prune(before);
         now(Ok(expired + state.feed.prune(before) + state.ends.prune(before)))
     }
 
@@ -494,6 +514,10 @@ impl Directory for SingleProcessDirectory {
             self.log(state, at, Some(account), note, states);
             Ok(Some(changed.account))
         }))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self
     }
 
     fn setting(&self, name: &'static str) -> BoxFuture<'_, Result<Option<String>, StoreError>> {

@@ -15,6 +15,8 @@ use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
+use crate::store::memory::runs::Runs;
+use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
     Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
@@ -29,6 +31,7 @@ pub(super) struct State {
     pub(super) emails: HashMap<String, AccountId>,
     pub(super) external_ids: HashMap<String, AccountId>,
     pub(super) sessions: Held,
+    pub(super) webhooks: Webhooks,
     pub(super) devices: Devices,
     pub(super) deletions: BTreeMap<DeletionId, Kept>,
     pub(super) groups: Groups,
@@ -36,6 +39,7 @@ pub(super) struct State {
     pub(super) tokens: BTreeMap<SessionId, ApiToken>,
     pub(super) invitations: HashMap<AccountId, Invitation>,
     pub(super) settings: HashMap<&'static str, String>,
+    pub(super) runs: Runs,
     pub(super) audit: Vec<AuditEntry>,
     /// The last record that was pruned, and its link.
     pub(super) audit_pruned: Option<(u64, AuditLink)>,
@@ -103,6 +107,13 @@ impl State {
     pub(super) fn live_account(&self, key: &AccountKey) -> Option<&Account> {
         let record = self.accounts.get(&key.account_id()?)?;
         Some(&record.account)
+    }
+
+    pub(super) fn active_admins(&self, at: Timestamp) -> u64 {
+        let accounts = self.accounts.values().map(|record| &record.account);
+        accounts
+            .filter(|account| account.is_active_admin(at))
+            .count() as u64
     }
 
     pub(super) fn check_owner(&self, owner: TokenOwner) -> Result<(), StoreError> {

@@ -48,6 +48,19 @@ impl SqlDirectory {
         at: Timestamp,
         entry: Entry,
     ) -> Fallible<()> {
+        self.append(tx, &mut head, at, entry).await?;
+        heads::leave(tx, &head).await
+    }
+
+    /// The same of one of several changes: the head keeps the chain's last link until
+    /// it is left.
+    pub(super) async fn append(
+        &self,
+        tx: &mut Tx,
+        head: &mut Head,
+        at: Timestamp,
+        entry: Entry,
+    ) -> Fallible<()> {
         let Entry { account, note, before, after } = entry;
         let Note { actor, action, reason, from } = note;
         let position = head.position;
@@ -64,7 +77,8 @@ impl SqlDirectory {
                 .to_hex();
         }
         insert(tx, record, &link).await?;
-        heads::leave(tx, &head, &link).await
+        head.link = link;
+        Ok(())
     }
 
     async fn find_records(&self, search: AuditSearch) -> Fallible<Vec<AuditEntry>> {

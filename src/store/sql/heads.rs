@@ -9,6 +9,7 @@
 //! needs both takes the accounts' head first.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::db::Tx;
 use super::errors::Fallible;
@@ -67,7 +68,11 @@ pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     .bind(ACCOUNTS)
     .fetch_one(&mut **tx)
     .await?;
-    let mut columns = Columns::of(&row);
+    head_of(&row)
+}
+
+fn head_of(row: &AnyRow) -> Fallible<Head> {
+    let mut columns = Columns::of(row);
     Ok(Head {
         position: columns.number()?,
         link: columns.word(AuditLink::from_hex)?,
@@ -77,12 +82,34 @@ pub(super) async fn advance(tx: &mut Tx) -> Fallible<Head> {
     })
 }
 
+/// Takes the head without a change yet: nobody else changes anything meanwhile.
+pub(super) async fn take(tx: &mut Tx) -> Fallible<Head> {
+    let row = sqlx::query(
+        "UPDATE heads SET position = position WHERE stream = $1 \
+         RETURNING position, link, accounts, licences, seal",
+    )
+    .bind(ACCOUNTS)
+    .fetch_one(&mut **tx)
+    .await?;
+    head_of(&row)
+}
+
+/// Leaves the head as it was raised since it was taken.
+pub(super) async fn put_back(tx: &mut Tx, head: &Head) -> Fallible<()> {
+    sqlx::query("UPDATE heads SET position = $1 WHERE stream = $2")
+        .bind(stored(head.position))
+        .bind(ACCOUNTS)
+        .execute(&mut **tx)
+        .await?;
+    leave(tx, head).await
+}
+
 /// Leaves the chain's new last link, its seal, and the numbers as the change left them.
-pub(super) async fn leave(tx: &mut Tx, head: &Head, link: &AuditLink) -> Fallible<()> {
+pub(super) async fn leave(tx: &mut Tx, head: &Head) -> Fallible<()> {
     sqlx::query(
         "UPDATE heads SET link = $1, accounts = $2, licences = $3, seal = $4 WHERE stream = $5",
     )
-    .bind(link.to_hex())
+    .bind(head.link.to_hex())
     .bind(head.last_account)
     .bind(stored(head.licences))
     .bind(&head.seal)

@@ -46,6 +46,10 @@ const EXPIRED_ENDED: &str = "DELETE FROM ended_sessions WHERE id IN \
 const EXPIRED_INVITATIONS: &str = "DELETE FROM invitations WHERE account IN \
     (SELECT account FROM invitations WHERE expires_at < $1 LIMIT $2)";
 
+/// What happened to sessions, where nobody makes messages of it any more.
+const OLD_NEWS: &str = "DELETE FROM webhook_sessions WHERE session IN \
+    (SELECT session FROM webhook_sessions WHERE at < $1 LIMIT $2) AND at < $1";
+
 /// A device's name is unique within its account alone.
 const EXPIRED_DEVICES: &str = "DELETE FROM devices WHERE expires_at < $1 AND id IN \
     (SELECT id FROM devices WHERE expires_at < $1 LIMIT $2)";
@@ -57,9 +61,14 @@ const ENDED_TOKENS: &str = "DELETE FROM api_tokens WHERE id IN \
 impl SqlDirectory {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
-        for expired in
-            [EXPIRED_SESSIONS, EXPIRED_ENDED, EXPIRED_DEVICES, ENDED_TOKENS, EXPIRED_INVITATIONS]
-        {
+        for expired in [
+            EXPIRED_SESSIONS,
+            EXPIRED_ENDED,
+            OLD_NEWS,
+            EXPIRED_DEVICES,
+            ENDED_TOKENS,
+            EXPIRED_INVITATIONS,
+        ] {
             gone += self.forget_expired(expired, before).await?;
         }
         gone += self.forget_stream(OF_ACCOUNTS, before).await?;

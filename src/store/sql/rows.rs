@@ -241,7 +241,7 @@ impl<'r> Columns<'r> {
         word.map(|word| meaning(&word, read)).transpose()
     }
 
-    fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
+    pub(super) fn account_if_any(&mut self) -> Fallible<Option<AccountId>> {
         let number = self.get::<Option<i64>>()?;
         number.map(AccountId::try_from).transpose().map_err(damage)
     }

@@ -19,6 +19,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (5, include_str!("migrations/directory/0005_names.sql")),
     (6, include_str!("migrations/directory/0006_groups.sql")),
     (7, include_str!("migrations/directory/0007_applications.sql")),
+    (8, include_str!("migrations/directory/0008_runs.sql")),
     (9, include_str!("migrations/directory/0009_deletions.sql")),
     (10, include_str!("migrations/directory/0010_audit.sql")),
     (11, include_str!("migrations/directory/0011_webhooks.sql")),
@@ -43,12 +44,16 @@ pub(super) async fn bring_up(
 ) -> Fallible<()> {
     let mut tx = writer.begin_with(sqlite::BEGIN_WRITE).await?;
     tx.execute(sqlx::raw_sql(LIST)).await?;
-    let found = found(&mut tx).await?;
+    let applied = applied(&mut tx).await?;
+    let found = applied.iter().max().copied().unwrap_or(0);
     let known = migrations.last().map_or(0, |(number, _)| *number);
     if found > known {
         return Err(StoreError::SchemaTooNew { what: file.to_owned(), found, known }.into());
     }
-    for (number, sql) in migrations.iter().filter(|(number, _)| *number > found) {
+    let missing = migrations
+        .iter()
+        .filter(|(number, _)| !applied.contains(number));
+    for (number, sql) in missing {
         tx.execute(sqlx::raw_sql(*sql)).await?;
         sqlx::query("INSERT INTO portcullis_schema (number, applied_at) VALUES ($1, $2)")
             .bind(number)
@@ -60,9 +65,11 @@ pub(super) async fn bring_up(
     Ok(tx.commit().await?)
 }
 
-async fn found(tx: &mut Tx) -> Fallible<i64> {
-    let row = sqlx::query("SELECT COALESCE(MAX(number), 0) FROM portcullis_schema")
-        .fetch_one(&mut **tx)
+/// The numbers of what was applied: one that came into the program later may be lower
+/// than others.
+async fn applied(tx: &mut Tx) -> Fallible<Vec<i64>> {
+    let rows = sqlx::query("SELECT number FROM portcullis_schema")
+        .fetch_all(&mut **tx)
         .await?;
-    Ok(row.try_get(0)?)
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }

@@ -233,6 +233,7 @@ const fn time_column(field: TimeField) -> &'static str {
     match field {
         TimeField::CreatedAt => "created_at",
         TimeField::LastSignInAt => "last_sign_in_at",
+        TimeField::SessionsEndedAt => "sessions_ended_at",
         TimeField::UpdatedAt => "updated_at",
     }
 }

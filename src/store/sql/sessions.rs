@@ -7,13 +7,14 @@ use super::devices;
 use super::errors::Fallible;
 use super::heads;
 use super::rows::{self, account_columns, json, session_columns, stored};
+use super::webhooks;
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
 use crate::domain::session::{Session, SessionId, SessionKey};
 use crate::domain::time::Timestamp;
-use crate::store::{NewSession, SessionState};
+use crate::store::{NewSession, SessionNewsKind, SessionState};
 
 /// So many sessions are noted as used before whoever waits to write has a turn.
 const TOUCHED_AT_ONCE: usize = 128;
@@ -39,6 +40,8 @@ impl SqlDirectory {
         let device = devices::signed_in(&mut tx, &new, &account, now).await?;
         let session = born(new, &account, device, now);
         insert(&mut tx, &session, id).await?;
+        let (name, kind) = (session.key.id(), SessionNewsKind::Created);
+        webhooks::note(&mut tx, name, id, kind, now).await?;
         self.commit_quietly(tx).await?;
         Ok(Ok(session))
     }
@@ -75,6 +78,11 @@ impl SqlDirectory {
         if !delete(&mut tx, id).await? {
             return Ok(None);
         }
+        let kind = match state {
+            SessionState::Ended => SessionNewsKind::Ended,
+            _ => SessionNewsKind::Revoked,
+        };
+        webhooks::note(&mut tx, id, account, kind, now).await?;
         heads::tell_end(&mut tx, id, account, &note.actor, now).await?;
         if let Some(head) = head {
             let before = Some(json(&Ended::from(&session))?);

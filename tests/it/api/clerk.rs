@@ -3,7 +3,12 @@
 //! stands in `manual::clerk`.
 
 mod clients;
+mod hostile;
+mod lists;
 mod locks;
+mod sessions;
+mod users;
+mod webhooks;
 
 use serde_json::Value;
 

@@ -20,13 +20,18 @@ pub(super) fn run(command: &mut Command) {
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&said));
 }
 
-/// Python with the client in it: an environment of its own, made once.
+/// Python with the clients in it.
 pub(super) fn python() -> PathBuf {
+    environment("clients", "requirements.txt")
+}
+
+/// Python with what a list names: an environment of its own, made once.
+pub(super) fn environment(name: &str, list: &str) -> PathBuf {
     // Tests that run beside each other share it.
     static MAKING: Mutex<()> = Mutex::new(());
     let _made_once = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-    let environment = crate::support::target().join("clients");
-    let (python, list) = (environment.join("bin/python"), folder().join("requirements.txt"));
+    let environment = crate::support::target().join(name);
+    let (python, list) = (environment.join("bin/python"), folder().join(list));
     let wanted = std::fs::read(&list).expect("a list");
     let installed = environment.join("installed.txt");
     if std::fs::read(&installed).is_ok_and(|found| found == wanted) {

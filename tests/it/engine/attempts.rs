@@ -8,7 +8,7 @@ use portcullis::domain::password::Password;
 use portcullis::engine::passwords::Passwords;
 use portcullis::store::memory::SingleProcessAttempts;
 use portcullis::store::sql::SqlDirectory;
-use portcullis::store::{AuditQuery, SessionStore};
+use portcullis::store::{AuditQuery, Edit, Facts, SessionStore};
 use portcullis::{Attempt, LockoutPolicy, SignInError};
 
 use super::faulty::Mood;
@@ -412,4 +412,60 @@ async fn a_session_remembers_the_program_that_opened_it() {
         .await
         .expect("answers");
     assert_eq!(listed[0].user_agent, Some(kept));
+}
+
+/// A hash that came from another system: checked by its own algorithm, and ours after the
+/// first sign-in that succeeds. Nobody is signed out by that.
+#[tokio::test]
+async fn an_imported_hash_is_made_our_own_at_the_first_sign_in() {
+    let house = house(3).await;
+    let alice = with_password(&house, "alice").await;
+    // Of "passwordPASSWORDpassword".
+    let foreign = "$pbkdf2-sha256$i=4096,l=40$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0\
+                   $NIyJ28vTKy8y2BS4EW6EzysXNH68GAAYHE4qH7jdU+HGNVGMfaxH6Q";
+    let imported = |facts: Facts<'_>| {
+        let account = facts.account.clone();
+        let note = Note {
+            actor: "cli:root".to_owned(),
+            action: Action::PasswordSet,
+            reason: None,
+            from: None,
+        };
+        Some(Edit { account, password_hash: Some(foreign.to_owned()), note })
+    };
+    house
+        .directory
+        .change(alice.id, Box::new(imported))
+        .await
+        .expect("it answers");
+    let wrong = attempt(&house.gate, "alice").await.expect("a guess");
+    let wrong = wrong.check_password(PASSWORD).await.map(|_| ());
+    assert_eq!(wrong, Err(SignInError::Wrong));
+    let stored = house
+        .directory
+        .password_hash(alice.id)
+        .await
+        .expect("it answers");
+    assert_eq!(stored.as_deref(), Some(foreign), "a wrong one changes nothing");
+    for _ in 0..2 {
+        let right = attempt(&house.gate, "alice").await.expect("a guess");
+        let signed_in = right
+            .check_password("passwordPASSWORDpassword")
+            .await
+            .expect("right");
+        assert!(visit(&house.gate, &signed_in).await.is_ok(), "and nobody is signed out");
+        let stored = house
+            .directory
+            .password_hash(alice.id)
+            .await
+            .expect("it answers");
+        assert!(
+            stored
+                .expect("a hash")
+                .starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+        );
+    }
+    let now = account(&house, &alice).await;
+    assert_eq!(now.generation, alice.generation);
+    assert_eq!(now.version, alice.version.next().next(), "it was written once");
 }

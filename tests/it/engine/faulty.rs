@@ -17,7 +17,8 @@ use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
     FeedPage, GroupStore, Headcount, InvitationStore, NewAccount, NewApplication, NewSession,
-    NewToken, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    NewToken, RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
+    WebhookStore,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -210,6 +211,10 @@ impl Directory for Faulty {
         self
     }
 
+    fn webhooks(&self) -> &dyn WebhookStore {
+        self.inner.webhooks()
+    }
+
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
     }
@@ -326,6 +331,10 @@ impl Directory for Faulty {
         note: Note,
     ) -> Answer<'_, Option<Account>> {
         self.via("forget_device", move |inner| inner.forget_device(account, id, note))
+    }
+
+    fn runs(&self) -> &dyn RunStore {
+        self.inner.runs()
     }
 
     fn setting(&self, name: &'static str) -> Answer<'_, Option<String>> {

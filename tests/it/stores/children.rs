@@ -7,13 +7,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use portcullis::LockoutPolicy;
+use portcullis::admin::{Actor, Admin, BulkChange, BulkRequest, LockWish, Selection};
 use portcullis::domain::attempts::{Budget, Reservation};
 use portcullis::domain::lock::End;
 use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::store::sql::SqlDirectory;
-use portcullis::store::{AttemptStore, Directory, NewAccount, StoreError};
+use portcullis::store::{AttemptStore, Directory, NewAccount, RunId, RunState, StoreError};
 
 use super::{add, admin_lock, counter, edit, folder, person};
 
@@ -118,6 +120,98 @@ async fn every_answered_lock_survives_a_kill() {
         .expect("answers")
         .expect("a whole chain");
     assert!(records >= 2 * answered.len() as u64);
+}
+
+async fn lock_everybody_until_killed(place: &Path) {
+    let directory = SqlDirectory::open(place.join("accounts.db")).await;
+    let admin = Admin::new(Arc::new(directory.expect("opens")));
+    let host = Actor::Cli { user: "root".to_owned() };
+    // Whoever comes first begins; the others go on as soon as nobody holds the run.
+    let runs = admin.runs(&host, None, 1).await.expect("answers");
+    let run = match runs.into_iter().next() {
+        Some(run) => run,
+        None => {
+            let locked = LockWish::Yes { until: None, reason: None };
+            let change = BulkChange { locked, ..BulkChange::default() };
+            let request = BulkRequest { selection: Selection::Search(Vec::new()), change };
+            admin.begin_bulk(&host, request).await.expect("begun")
+        }
+    };
+    let done = admin
+        .finish_run(run.id, |run| say(&run.counts.changed.to_string()))
+        .await;
+    assert_eq!(done.expect("finished").state, RunState::Finished);
+    say("finished");
+}
+
+/// Killed twice in the middle; the third goes on to the end. Whatever was done is done
+/// once, and what was told is so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_killed_is_done_once() {
+    const PEOPLE: u64 = 600;
+    if let Some(place) = place() {
+        return lock_everybody_until_killed(&place).await;
+    }
+    let folder = folder();
+    let file = folder.path().join("accounts.db");
+    let directory = SqlDirectory::open(&file).await.expect("opens");
+    for n in 0..PEOPLE {
+        add(&directory, person(&format!("p{n}"))).await;
+    }
+    let mut told = 0;
+    for _ in 0..2 {
+        let mut child = child(&[], "a_run_that_was_killed_is_done_once", folder.path());
+        let mut said = lines(&mut child);
+        let first = said.find(|said| said.parse::<u64>().is_ok_and(|changed| changed > told));
+        child.kill().expect("kills");
+        child.wait().expect("is dead");
+        let all = first.into_iter().chain(said);
+        told = all
+            .filter_map(|said| said.parse().ok())
+            .max()
+            .unwrap_or(told);
+        let run = directory
+            .runs()
+            .run(RunId::new(1))
+            .await
+            .expect("answers")
+            .expect("begun");
+        assert!(run.counts.changed >= told && run.state == RunState::Running, "{run:?}");
+        assert!(told > 0 && told < PEOPLE, "it was not killed in the middle: {told}");
+        // As if the time had passed for which it is held.
+        let stopped = [RunState::Running];
+        let runs = directory.runs();
+        let free = runs
+            .turn_run(run.id, &stopped, RunState::Running, None)
+            .await;
+        assert!(free.expect("answers").is_some());
+    }
+    let mut last = child(&[], "a_run_that_was_killed_is_done_once", folder.path());
+    assert!(lines(&mut last).any(|said| said == "finished"));
+    last.wait().expect("ends");
+    let run = directory
+        .runs()
+        .run(RunId::new(1))
+        .await
+        .expect("answers")
+        .expect("begun");
+    assert_eq!((run.counts.changed, run.counts.decided()), (PEOPLE, PEOPLE));
+    for id in 1..=i64::try_from(PEOPLE).expect("a number") {
+        let id = id.try_into().expect("a number");
+        let account = directory
+            .account(id)
+            .await
+            .expect("answers")
+            .expect("there");
+        assert_eq!(account.version.get(), 2, "once: {account:?}");
+        assert!(account.locks.admin_lock.is_some());
+    }
+    let records = directory
+        .verify_audit()
+        .await
+        .expect("answers")
+        .expect("a whole chain");
+    assert_eq!(records, 2 * PEOPLE + 1, "one record for each, and one for the run");
 }
 
 /// Four programs start at once where there is nothing yet: they agree on everything.

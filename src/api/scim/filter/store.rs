@@ -277,3 +277,143 @@ fn mentions_members(filter: &Filter<Target>) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::json;
+
+    use super::*;
+    use crate::admin::tests::{NOW, account, locked as admin_locked, locked_out};
+    use crate::api::scim::filter::parse;
+    use crate::api::scim::flavour::Flavour;
+    use crate::api::scim::schema::ResourceType;
+    use crate::api::scim::user::{for_filters, shown};
+    use crate::domain::account::Account;
+    use crate::domain::lock::{Disablement, End};
+    use crate::domain::login::Login;
+
+    fn somebody() -> impl Strategy<Value = Account> {
+        let logins = select(vec!["bob", "Ada", "a@x"]);
+        let emails = proptest::collection::vec(select(vec!["a@x", "B@y", "c@z"]), 0..3);
+        let names = (select(vec!["", "Ada", "Bo"]), select(vec!["", "King"]));
+        let facts = any::<[bool; 4]>();
+        let own_email = proptest::option::of(select(vec!["a@x", "b@y"]));
+        let external = proptest::option::of(select(vec!["HR-1", "hr-1"]));
+        (logins, emails, names, facts, own_email, external).prop_map(
+            |(
+                login,
+                emails,
+                (given, family),
+                [is_locked, out, disabled, written],
+                email,
+                external,
+            )| {
+                let mut found = account(7);
+                if is_locked {
+                    found = admin_locked(found, End::Never);
+                }
+                if out {
+                    found = locked_out(found);
+                }
+                let reason = "left".try_into().expect("a reason");
+                let author = "cli:root".to_owned();
+                found.locks.disablement =
+                    disabled.then_some(Disablement { at: NOW, reason, author });
+                found.login = Login::new(login).expect("a login");
+                found.email = email.map(str::to_owned);
+                found.name = format!("{given} {family}").trim().to_owned();
+                let details = &mut found.details;
+                details.external_id = external.map(str::to_owned);
+                if written {
+                    let emails: Vec<_> = emails.iter().map(|one| json!({ "value": one })).collect();
+                    let sent = json!({ "userName": login, "emails": emails, "active": true });
+                    details.documents.insert("scim".to_owned(), sent);
+                    details.first_name = given.to_owned();
+                    details.last_name = family.to_owned();
+                }
+                found
+            },
+        )
+    }
+
+    fn leaf() -> impl Strategy<Value = String> {
+        let text = ["eq", "ne", "co", "sw", "ew", "gt", "le"];
+        let texts = (
+            select(vec![
+                "userName",
+                "externalId",
+                "name.givenName",
+                "name.familyName",
+                "id",
+                "emails",
+                "emails.value",
+                "displayName",
+            ]),
+            select(text.to_vec()),
+            select(vec!["bob", "A", "a@x", "b@y", "HR-1", "7", "king", ""]),
+        );
+        let flags = (
+            select(vec![
+                "active",
+                "urn:scim:wso2:schema:accountLocked",
+                "urn:scim:wso2:schema:accountDisabled",
+            ]),
+            select(vec!["eq", "ne"]),
+            any::<bool>(),
+        );
+        let times = (
+            select(vec!["meta.created", "meta.lastModified"]),
+            select(vec!["eq", "ne", "gt", "ge", "lt", "le"]),
+            select(vec![-1_i64, 0, 1]),
+        );
+        prop_oneof![
+            texts.prop_map(|(path, operator, text)| format!("{path} {operator} {text:?}")),
+            flags.prop_map(|(path, operator, flag)| format!("{path} {operator} {flag}")),
+            times.prop_map(|(path, operator, off)| {
+                let at =
+                    crate::api::scim::user::stamp(Timestamp::from_micros(NOW.as_micros() + off));
+                format!("{path} {operator} {at:?}")
+            }),
+            select(vec!["userName", "externalId", "emails", "name", "meta.created"])
+                .prop_map(|path| format!("{path} pr")),
+            select(vec!["a@x", "c@z"])
+                .prop_map(|text| format!("emails[type pr or value eq {text:?}]")),
+            select(vec!["a@x", "c@z"])
+                .prop_map(|text| format!("emails[value eq {text:?} and not (type pr)]")),
+        ]
+    }
+
+    fn filter() -> impl Strategy<Value = String> {
+        leaf().prop_recursive(3, 8, 2, |inner| {
+            prop_oneof![
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) and ({b})")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}) or ({b})")),
+                inner.prop_map(|one| format!("not ({one})")),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Property: the store's choice leaves nobody out whom the filter takes, and is
+        /// the filter's where it is said to be.
+        #[test]
+        fn the_store_leaves_nobody_out(somebody in somebody(), text in filter()) {
+            let filter = parse(&text).expect("a filter");
+            let filter = filter.resolve(ResourceType::User, Flavour::Wso2).expect("known");
+            let user = for_filters(shown(&somebody, &[], Flavour::Wso2, NOW), &somebody, NOW);
+            let taken = filter.takes(&user);
+            let Mapped { filter, exact } = for_users(&filter);
+            match filter {
+                None => prop_assert!(!exact, "{}", text),
+                Some(stored) if exact => {
+                    prop_assert_eq!(stored.takes(&somebody, NOW), taken, "{} {}", text, user);
+                }
+                Some(stored) => {
+                    prop_assert!(!taken || stored.takes(&somebody, NOW), "{} {}", text, user);
+                }
+            }
+        }
+    }
+}

@@ -111,15 +111,15 @@ fn within_v6(network: Ipv6Net, size: u8) -> Vec<IpNet> {
 }
 
 async fn unlock(network: IpNet, attempts: &SqlAttempts, desk: &Desk) -> Result<(), Failure> {
-    let mut unlocked = Vec::new();
+    let (host, mut unlocked) = (desk.host()?, Vec::new());
     for (size, networks) in counted_under(network)? {
         let whose = match &networks[..] {
             [one] => one.to_string(),
             _ => format!("{} networks of size /{size} in {network}", networks.len()),
         };
-        let cleared = desk
+        let cleared = host
             .admin
-            .unlock_networks(&desk.actor, attempts, &whose, &networks)
+            .unlock_networks(&host.actor, attempts, &whose, &networks)
             .await?;
         if cleared > 0 {
             let what =

@@ -3,14 +3,14 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::admin::CreatedApplication;
+use crate::api::own::view::Instant;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::{ChangedApplication, MadeApplication, Owner};
 use crate::cli::output::{Page, cell};
 use crate::cli::shell::quote;
 use crate::cli::view::{ApplicationView, TokenView};
-use crate::domain::application::{Application, ApplicationId};
-use crate::store::ApiToken;
+use crate::domain::application::ApplicationId;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApplicationCommand {
@@ -76,14 +76,13 @@ impl ApplicationCommand {
 
 impl Add {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let added = desk
-            .admin
-            .add_application(&desk.actor, &self.name, self.scopes)
-            .await?;
-        let id = added.application.id;
+        let added = desk.office.add_application(&self.name, self.scopes).await?;
+        let id = &added.application.id;
         if let Err(unheard) = tell_secret(&added, desk) {
             // Nobody has the secret, and nobody ever will.
-            desk.admin.remove_application(&desk.actor, id).await?;
+            if let Ok(id) = id.parse() {
+                desk.office.remove_application(id).await?;
+            }
             return Err(unheard);
         }
         desk.output.hint(&format!(
@@ -96,20 +95,20 @@ impl Add {
 }
 
 /// Two lines that a shell can take as variables.
-fn tell_secret(created: &CreatedApplication, desk: &Desk) -> Result<(), Failure> {
-    let (id, secret) = (created.application.id, created.secret.expose());
+fn tell_secret(created: &MadeApplication, desk: &Desk) -> Result<(), Failure> {
+    let MadeApplication { secret, application } = created;
+    let id = &application.id;
     let json = json!({
         "client_id": id,
         "client_secret": secret,
-        "application": ApplicationView::new(&created.application),
+        "application": application,
     });
     desk.output
         .secret(&json, &format!("client_id={id}\nclient_secret={secret}"))
 }
 
 async fn list(desk: &Desk) -> Result<(), Failure> {
-    let all = desk.admin.applications(&desk.actor).await?;
-    let views: Vec<_> = all.iter().map(ApplicationView::new).collect();
+    let all = desk.office.applications().await?;
     let page = if all.is_empty() {
         let command = desk.command("application add NAME --scope SCOPE");
         Page::new().line(&format!("There are no applications. Make one: {command}"))
@@ -117,41 +116,40 @@ async fn list(desk: &Desk) -> Result<(), Failure> {
         let rows = all.iter().map(|application| {
             let last = application.last_used_at;
             [
-                cell(application.id),
+                cell(&application.id),
                 cell(&application.name),
                 cell(state(application)),
                 cell(application.scopes.join(" ")),
-                cell(last.map_or("never".to_owned(), |at| desk.stamp(at))),
+                cell(last.map_or("never".to_owned(), |at| desk.stamp(at.0))),
             ]
         });
         Page::new().table(["ID", "NAME", "STATE", "SCOPES", "LAST USED"], 1, rows.collect())
     };
-    desk.output.answer(&json!({ "applications": views }), &page)
+    desk.output.answer(&json!({ "applications": all }), &page)
 }
 
-fn state(application: &Application) -> &'static str {
+fn state(application: &ApplicationView) -> &'static str {
     if application.enabled { "enabled" } else { "disabled" }
 }
 
 async fn show(id: ApplicationId, desk: &Desk) -> Result<(), Failure> {
-    let application = desk.admin.application(&desk.actor, id).await?;
-    let tokens = desk.admin.application_tokens(&desk.actor, id).await?;
-    let views: Vec<_> = tokens.iter().map(TokenView::new).collect();
+    let application = desk.office.application(id).await?;
+    let tokens = desk.office.tokens(Some(Owner::Application(id))).await?;
     let maker = desk.person(&application.made_by).await?;
     let page = page(&application, &maker, &tokens, desk);
-    let json = json!({ "application": ApplicationView::new(&application), "tokens": views });
+    let json = json!({ "application": application, "tokens": tokens });
     desk.output.answer(&json, &page)
 }
 
-fn page(application: &Application, maker: &str, tokens: &[ApiToken], desk: &Desk) -> Page {
+fn page(application: &ApplicationView, maker: &str, tokens: &[TokenView], desk: &Desk) -> Page {
     let last = application.last_used_at;
-    let last = last.map_or("never".to_owned(), |at| desk.time(at));
+    let last = last.map_or("never".to_owned(), |at| desk.time(at.0));
     let mut page = Page::new()
         .line(&format!("{} is {}.", application.name, state(application)))
         .line("")
         .line(&format!("Id             {}", application.id))
         .line(&format!("Scopes         {}", application.scopes.join(" ")))
-        .line(&format!("Made           {}", desk.time(application.created_at)))
+        .line(&format!("Made           {}", desk.time(application.created_at.0)))
         .line(&format!("Made by        {maker}"))
         .line(&format!("Last used      {last}"));
     if !application.enabled {
@@ -162,10 +160,10 @@ fn page(application: &Application, maker: &str, tokens: &[ApiToken], desk: &Desk
     if tokens.is_empty() {
         return page.line("No tokens.");
     }
-    let time = |at: Option<_>| at.map_or("never".to_owned(), |at| desk.stamp(at));
+    let time = |at: Option<Instant>| at.map_or("never".to_owned(), |at| desk.stamp(at.0));
     let rows = tokens.iter().map(|token| {
         [
-            cell(token.key.id()),
+            cell(&token.id),
             cell(&token.name),
             cell(token.scopes.join(" ")),
             cell(time(token.expires_at)),
@@ -176,7 +174,7 @@ fn page(application: &Application, maker: &str, tokens: &[ApiToken], desk: &Desk
 }
 
 async fn rotate(id: ApplicationId, desk: &Desk) -> Result<(), Failure> {
-    let rotated = desk.admin.rotate_secret(&desk.actor, id).await?;
+    let rotated = desk.office.rotate_secret(id).await?;
     tell_secret(&rotated, desk)?;
     desk.output.hint(
         "Keep the secret safe: it is not shown again. The one before and all tokens of the \
@@ -188,11 +186,8 @@ async fn rotate(id: ApplicationId, desk: &Desk) -> Result<(), Failure> {
 impl Scope {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let id = self.which.id;
-        let done = desk
-            .admin
-            .scope_application(&desk.actor, id, self.scopes)
-            .await?;
-        let (application, changed) = done;
+        let done = desk.office.scope_application(id, self.scopes).await?;
+        let ChangedApplication { changed, application } = done;
         let scopes = application.scopes.join(" ");
         let name = &application.name;
         let words = match changed {
@@ -204,18 +199,15 @@ impl Scope {
 }
 
 async fn enable(id: ApplicationId, enabled: bool, desk: &Desk) -> Result<(), Failure> {
-    let done = desk
-        .admin
-        .enable_application(&desk.actor, id, enabled)
-        .await?;
-    let (application, changed) = done;
+    let done = desk.office.enable_application(id, enabled).await?;
+    let ChangedApplication { changed, application } = done;
     let (name, state) = (&application.name, state(&application));
     let words = match (changed, enabled) {
         (false, _) => format!("{name} is {state} already: nothing was changed."),
         (true, false) => format!(
             "{name} is disabled: it gets no token, and those that it has open nothing.\n  \
              Let it in: {}",
-            desk.command(&format!("application enable {}", quote(&id.to_string())))
+            desk.command(&format!("application enable {}", quote(&application.id)))
         ),
         (true, true) => format!("{name} is enabled, and so are its tokens that have not ended."),
     };
@@ -223,13 +215,18 @@ async fn enable(id: ApplicationId, enabled: bool, desk: &Desk) -> Result<(), Fai
 }
 
 async fn remove(id: ApplicationId, desk: &Desk) -> Result<(), Failure> {
-    let removed = desk.admin.remove_application(&desk.actor, id).await?;
+    let removed = desk.office.remove_application(id).await?;
     let words = format!("{} is removed, with its tokens.", removed.name);
-    let json = json!({ "application": ApplicationView::new(&removed), "removed": true });
+    let json = json!({ "application": removed, "removed": true });
     desk.output.answer(&json, &Page::new().line(&words))
 }
 
-fn told(application: &Application, changed: bool, words: &str, desk: &Desk) -> Result<(), Failure> {
-    let json = json!({ "changed": changed, "application": ApplicationView::new(application) });
+fn told(
+    application: &ApplicationView,
+    changed: bool,
+    words: &str,
+    desk: &Desk,
+) -> Result<(), Failure> {
+    let json = json!({ "changed": changed, "application": application });
     desk.output.answer(&json, &Page::new().line(words))
 }

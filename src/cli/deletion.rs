@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::admin::DeletionRun;
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::office::Run;
 use crate::cli::output::{Page, cell};
 use crate::domain::deletion::{Deletion, DeletionId, DeletionState, ModuleProgress};
 use crate::store::DeletionQuery;
@@ -49,16 +49,16 @@ impl DeletionCommand {
         match self {
             Self::List(list) => list.run(desk).await,
             Self::Show(one) => {
-                let deletion = desk.admin.deletion(&desk.actor, one.id).await?;
+                let deletion = desk.office.deletion(one.id).await?;
                 desk.output.answer(&deletion, &page(&deletion, desk).await?)
             }
             Self::Resume(one) => {
-                let admin = desk.admin_of_modules()?;
-                let run = admin.resume_deletion(&desk.actor, one.id).await?;
+                let office = desk.office_of_modules()?;
+                let run = office.resume_deletion(one.id).await?;
                 told(&follow(run, desk).await?, desk)
             }
             Self::Cancel(one) => {
-                let cancelled = desk.admin.cancel_deletion(&desk.actor, one.id).await?;
+                let cancelled = desk.office.cancel_deletion(one.id).await?;
                 told(&cancelled, desk)
             }
         }
@@ -69,7 +69,7 @@ impl List {
     async fn run(&self, desk: &Desk) -> Result<(), Failure> {
         let (open, before, limit) = (self.open, self.before, self.limit);
         let query = DeletionQuery { account: None, open, before, limit };
-        let deletions = desk.admin.deletions(&desk.actor, query).await?;
+        let deletions = desk.office.deletions(query).await?;
         let row = |deletion: &Deletion| {
             let receiver = deletion
                 .receiver
@@ -97,10 +97,10 @@ impl List {
 }
 
 /// Does a deletion, and tells people how far it is.
-pub(super) async fn follow(run: DeletionRun, desk: &Desk) -> Result<Deletion, Failure> {
-    let id = run.deletion().id;
+pub(super) async fn follow(run: Run, desk: &Desk) -> Result<Deletion, Failure> {
+    let id = run.id();
     let mut before = u64::MAX;
-    let done = run.run(|deletion| {
+    let done = run.follow(|deletion| {
         let moved = deletion.moved();
         if moved != before {
             let expected = deletion.expected().max(moved);
@@ -110,7 +110,7 @@ pub(super) async fn follow(run: DeletionRun, desk: &Desk) -> Result<Deletion, Fa
         }
     });
     done.await
-        .map_err(|error| Failure::from(error).try_next(format!("deletion resume {id}")))
+        .map_err(|failure| failure.try_next(format!("deletion resume {id}")))
 }
 
 /// Tells what became of a deletion. That it stopped is a failure.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::tz::TimeZone;
 
-use crate::admin::{Actor, Admin, AdminError, Pins, Target, Warning};
+use crate::admin::{Actor, Admin, Pins, Target, Warning};
 use crate::cli::exit::Failure;
+use crate::cli::office::{Host, Office};
 use crate::cli::output::Output;
+use crate::cli::remote::Client;
 use crate::cli::shell::last;
 use crate::cli::store::{self, Located, Named};
 use crate::cli::when::{self, When};
@@ -17,10 +19,9 @@ use crate::domain::account::AccountId;
 use crate::domain::time::Timestamp;
 use crate::store::Directory;
 
-/// An open directory, and who works on it.
+/// Where a command is done, and who is told of it.
 pub(super) struct Desk {
-    pub(super) admin: Admin,
-    pub(super) actor: Actor,
+    pub(super) office: Office,
     pub(super) output: Output,
     /// Where people reach the gateway, if the configuration says so.
     pub(super) public_url: Option<String>,
@@ -42,8 +43,12 @@ pub(super) struct Who {
 }
 
 impl Named {
-    /// The directory that is there, open, with what is pinned in it.
+    /// The directory that is there, open, with what is pinned in it; or the server that
+    /// is named.
     pub(super) async fn desk(&self, output: Output) -> Result<Desk, Failure> {
+        if let Some(server) = &self.server {
+            return Ok(Desk::at(self.program(), Office::There(Client::new(server)?), output));
+        }
         let Located { directory, pins, public_url, modules } = self.locate()?;
         let directory = store::open(&directory).await?;
         let desk = Desk::new(self.program(), directory, pins, output);
@@ -59,22 +64,35 @@ impl Desk {
         pins: Pins,
         output: Output,
     ) -> Self {
-        Self {
-            program,
-            admin: Admin::new(directory).with_pins(pins),
-            actor: Actor::Cli { user: user_name() },
-            output,
-            public_url: None,
-            zone: TimeZone::system(),
-            modules: Vec::new(),
+        let admin = Admin::new(directory).with_pins(pins);
+        let host = Host { admin, actor: Actor::Cli { user: user_name() } };
+        Self::at(program, Office::Here(host), output)
+    }
+
+    fn at(program: String, office: Office, output: Output) -> Self {
+        let (public_url, zone) = (None, TimeZone::system());
+        Self { office, output, public_url, program, zone, modules: Vec::new() }
+    }
+
+    /// The directory of this machine, for what is done in no other place.
+    pub(super) fn host(&self) -> Result<&Host, Failure> {
+        match &self.office {
+            Office::Here(host) => Ok(host),
+            Office::There(_) => {
+                Err(Failure::usage("this is done where the directory is: leave out --server"))
+            }
         }
     }
 
-    /// The same administration, with the modules that are configured.
-    pub(super) fn admin_of_modules(&self) -> Result<Admin, Failure> {
+    /// The same office, with the modules that are configured; a server has its own.
+    pub(super) fn office_of_modules(&self) -> Result<Office, Failure> {
+        let host = match &self.office {
+            Office::Here(host) => host.clone(),
+            there @ Office::There(_) => return Ok(there.clone()),
+        };
         let modules = open_modules(&self.modules, &Environment::of_process());
         let modules = modules.map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(self.admin.clone().with_modules(modules))
+        Ok(Office::Here(Host { admin: host.admin.with_modules(modules), ..host }))
     }
 
     /// A command of this program on the same directory, to copy.
@@ -84,7 +102,7 @@ impl Desk {
 
     /// An instant as people read it: the local time, and how far away it is.
     pub(super) fn time(&self, at: Timestamp) -> String {
-        when::spell(at, self.admin.now(), &self.zone)
+        when::spell(at, self.office.now(), &self.zone)
     }
 
     /// An instant as a table shows it: the local time, to the minute.
@@ -94,12 +112,12 @@ impl Desk {
 
     /// The instant that somebody named.
     pub(super) fn instant(&self, when: &When) -> Result<Timestamp, Failure> {
-        when.instant(self.admin.now(), &self.zone)
+        when.instant(self.office.now(), &self.zone)
     }
 
     /// The instant that somebody named, where a length says how long ago it was.
     pub(super) fn past(&self, when: &When) -> Result<Timestamp, Failure> {
-        when.past(self.admin.now(), &self.zone)
+        when.past(self.office.now(), &self.zone)
     }
 
     /// Whom the audit log means by a name: a person is shown by login.
@@ -123,8 +141,8 @@ impl Desk {
     }
 
     async fn login(&self, id: AccountId) -> Result<String, Failure> {
-        let account = self.admin.record(id).await?;
-        Ok(account.map_or_else(|| format!("number {id}"), |account| account.login.to_string()))
+        let login = self.office.login(id).await?;
+        Ok(login.unwrap_or_else(|| format!("number {id}")))
     }
 
     /// Tells people what they may not have meant.
@@ -141,12 +159,12 @@ impl Who {
     }
 
     /// Why this was not done to them, with their name in the command to try.
-    pub(super) fn failure(&self, error: AdminError) -> Failure {
+    pub(super) fn failure(&self, failure: Failure) -> Failure {
         let word = match (self.id, &self.login) {
             (Some(id), _) => format!("--id {id}"),
             (None, login) => last(login.as_deref().unwrap_or_default()),
         };
-        Failure::from(error).about(&word)
+        failure.about(&word)
     }
 }
 

@@ -19,7 +19,7 @@ Exit codes:
   3  there is no such account, session, token, application, setting or
      directory
   4  refused by a rule, such as locking someone who was only invited
-  5  the store can't answer; nothing was changed";
+  5  the store, or the server, can't answer";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,7 +36,7 @@ pub enum Exit {
     NotFound = 3,
     /// Refused by a rule.
     Refused = 4,
-    /// The store can't answer; nothing was changed.
+    /// The store can't answer, and nothing was changed; or a server can't, and says no more.
     Store = 5,
 }
 
@@ -78,6 +78,21 @@ impl Failure {
     /// The same, with this person in the command to try.
     pub(super) fn about(self, word: &str) -> Self {
         Self { next: self.next.map(|command| command.replace("LOGIN", word)), ..self }
+    }
+
+    /// The same, with the command that finds whom somebody meant.
+    pub(super) fn looking_for(self, target: &Target) -> Self {
+        match (self.next.as_deref(), target) {
+            (Some("user list"), Target::Login(typed)) => {
+                self.try_next(format!("user list --search={}", quote(typed.as_str())))
+            }
+            _ => self,
+        }
+    }
+
+    /// How the program ends.
+    pub(super) const fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// Whether the store can't answer: nothing else can be done then either.

@@ -3,14 +3,14 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::admin::GroupChange;
+use crate::api::own::groups::{GroupChangedView, GroupDetailView, GroupView, MemberView};
+use crate::api::own::view::AccountView;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
-use crate::domain::account::{Account, AccountId};
-use crate::domain::group::{Group, GroupId, GroupName};
+use crate::domain::account::AccountId;
+use crate::domain::group::{GroupId, GroupName};
 use crate::domain::permission::{Permission, Permissions};
-use crate::store::{GroupChanged, GroupQuery, Member};
 
 const LIMIT: u32 = 100;
 
@@ -117,12 +117,8 @@ impl GroupCommand {
 
 impl Add {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let mut change = GroupChange::default();
-        change.permissions(self.may.into_iter().collect());
-        let group = desk
-            .admin
-            .create_group(&desk.actor, change.into_new(self.name))
-            .await?;
+        let may = self.may.into_iter().collect();
+        let group = desk.office.create_group(self.name, may).await?;
         let words = format!("{} is made, group number {}.", group.name, group.id);
         desk.output
             .answer(&json!({ "changed": true, "group": group }), &Page::new().line(&words))?;
@@ -138,14 +134,12 @@ impl List {
             Some(login) => Some(found(login, desk).await?.id),
             None => None,
         };
-        let query =
-            GroupQuery { member, after: self.after, limit: self.limit, ..GroupQuery::default() };
-        let groups = desk.admin.groups(&desk.actor, query).await?.groups;
+        let groups = desk.office.groups(member, self.after, self.limit).await?;
         let full = groups.len() as u64 >= u64::from(self.limit);
         let next = groups.last().map(|last| last.id).filter(|_| full);
         let mut rows = Vec::new();
         for group in &groups {
-            let members = desk.admin.count_members(&desk.actor, group.id).await?;
+            let members = desk.office.group(group.id).await?.count;
             rows.push([
                 cell(group.id),
                 cell(&group.name),
@@ -172,20 +166,12 @@ impl List {
 impl Show {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let id = self.which.id;
-        let group = desk.admin.group(&desk.actor, id).await?;
-        let count = desk.admin.count_members(&desk.actor, id).await?;
-        let members = desk
-            .admin
-            .members(&desk.actor, id, self.after, self.limit)
-            .await?;
+        let GroupDetailView { group, count } = desk.office.group(id).await?;
+        let members = desk.office.members(id, self.after, self.limit).await?;
         let full = members.len() as u64 >= u64::from(self.limit);
         let next = members.last().map(|last| last.account).filter(|_| full);
-        let shown: Vec<_> = members
-            .iter()
-            .map(|one| json!({ "account": one.account, "display": one.display }))
-            .collect();
         let page = page(&group, count, &members, desk);
-        let json = json!({ "group": group, "count": count, "members": shown, "next": next });
+        let json = json!({ "group": group, "count": count, "members": members, "next": next });
         desk.output.answer(&json, &page)?;
         if let Some(next) = next {
             let more = desk.command(&format!("group show {id} --after {next}"));
@@ -195,7 +181,7 @@ impl Show {
     }
 }
 
-fn page(group: &Group, count: u64, members: &[Member], desk: &Desk) -> Page {
+fn page(group: &GroupView, count: u64, members: &[MemberView], desk: &Desk) -> Page {
     let some = |text: Option<&str>| text.unwrap_or("-").to_owned();
     let page = Page::new()
         .line(&format!("{} has {count} members.", group.name))
@@ -203,8 +189,8 @@ fn page(group: &Group, count: u64, members: &[Member], desk: &Desk) -> Page {
         .line(&format!("Number         {}", group.id))
         .line(&format!("External id    {}", some(group.external_id.as_deref())))
         .line(&format!("Members may    {}", words(&group.permissions)))
-        .line(&format!("Added          {}", desk.time(group.created_at)))
-        .line(&format!("Changed        {}", desk.time(group.updated_at)));
+        .line(&format!("Added          {}", desk.time(group.created_at.0)))
+        .line(&format!("Changed        {}", desk.time(group.updated_at.0)));
     if members.is_empty() {
         return page;
     }
@@ -216,13 +202,9 @@ fn page(group: &Group, count: u64, members: &[Member], desk: &Desk) -> Page {
 
 impl Permit {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let mut change = GroupChange::default();
-        change.permissions(self.may.into_iter().collect());
-        let changed = desk
-            .admin
-            .change_group(&desk.actor, self.which.id, change)
-            .await?;
-        let Group { name, permissions, .. } = &changed.group;
+        let may = self.may.into_iter().collect();
+        let changed = desk.office.permit_group(self.which.id, may).await?;
+        let GroupView { name, permissions, .. } = &changed.group;
         let words = match *permissions == Permissions::default() {
             true => format!("Being in {name} gives nothing now."),
             false => format!("Whoever is in {name} may {} now.", words(permissions)),
@@ -233,19 +215,11 @@ impl Permit {
 
 impl Members {
     async fn run(self, join: bool, desk: &Desk) -> Result<(), Failure> {
-        let mut change = GroupChange::default();
+        let mut who = Vec::new();
         for login in &self.logins {
-            let account = found(login, desk).await?;
-            if join {
-                change.members().add(account.id);
-            } else {
-                change.members().remove(account.id);
-            }
+            who.push(found(login, desk).await?.id);
         }
-        let changed = desk
-            .admin
-            .change_group(&desk.actor, self.which.id, change)
-            .await?;
+        let changed = desk.office.move_members(self.which.id, &who, join).await?;
         let all = self.logins.join(", ");
         let name = &changed.group.name;
         let words = if join {
@@ -258,18 +232,17 @@ impl Members {
 }
 
 async fn remove(id: GroupId, desk: &Desk) -> Result<(), Failure> {
-    let group = desk.admin.group(&desk.actor, id).await?;
-    desk.admin.delete_group(&desk.actor, id, None).await?;
+    let group = desk.office.delete_group(id).await?;
     let words = format!("{} is deleted; its members stay.", group.name);
     desk.output
         .answer(&json!({ "group": group, "removed": true }), &Page::new().line(&words))
 }
 
-async fn found(login: &str, desk: &Desk) -> Result<Account, Failure> {
-    Ok(desk.admin.account(&login.into()).await?)
+async fn found(login: &str, desk: &Desk) -> Result<AccountView, Failure> {
+    desk.office.account(&login.into()).await
 }
 
-fn told(changed: &GroupChanged, words: &str, desk: &Desk) -> Result<(), Failure> {
+fn told(changed: &GroupChangedView, words: &str, desk: &Desk) -> Result<(), Failure> {
     let words = if changed.changed { words.to_owned() } else { "Nothing was changed.".to_owned() };
     let json = json!({ "changed": changed.changed, "group": changed.group });
     desk.output.answer(&json, &Page::new().line(&words))

@@ -25,7 +25,14 @@ impl InactivityCommand {
 }
 
 async fn preview(desk: &Desk) -> Result<(), Failure> {
-    let Some(seen) = desk.admin.preview_inactivity(&desk.actor).await? else { return Err(off()) };
+    let Some(seen) = desk
+        .host()?
+        .admin
+        .preview_inactivity(&desk.host()?.actor)
+        .await?
+    else {
+        return Err(off());
+    };
     let counts = seen.preview.counts;
     let mut page = Page::new().line(&format!(
         "The rule is to {}: {} now, and {} would be refused.",
@@ -40,8 +47,11 @@ async fn preview(desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn confirm(desk: &Desk) -> Result<(), Failure> {
-    let Some(rule) = desk.admin.inactivity_rule().await? else { return Err(off()) };
-    desk.admin.confirm_inactivity(&desk.actor).await?;
+    let Some(rule) = desk.host()?.admin.inactivity_rule().await? else { return Err(off()) };
+    desk.host()?
+        .admin
+        .confirm_inactivity(&desk.host()?.actor)
+        .await?;
     let page = Page::new().line(&format!("Gateways {rule} from now on, once a day."));
     desk.output
         .answer(&json!({ "rule": rule, "confirmed": true }), &page)

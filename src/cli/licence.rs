@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::admin::Licences;
-use crate::admin::settings::{LICENCE_LIMIT, SettingSource};
+use crate::admin::settings::SettingSource;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
@@ -35,7 +35,7 @@ impl Licence {
 }
 
 async fn show(desk: &Desk) -> Result<(), Failure> {
-    let licences = desk.admin.licences(&desk.actor).await?;
+    let licences = desk.office.licences().await?;
     let mut page = Page::new().line(&sentence(&licences));
     if let SettingSource::Pinned(by) = &licences.source {
         page = page.line(&format!("The limit is pinned by {by}."));
@@ -57,11 +57,8 @@ async fn show(desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn set(desk: &Desk, limit: &str) -> Result<(), Failure> {
-    let changed = desk
-        .admin
-        .set_setting(&desk.actor, &LICENCE_LIMIT, limit)
-        .await?;
-    let licences = desk.admin.licences(&desk.actor).await?;
+    let changed = desk.office.limit_licences(limit).await?;
+    let licences = desk.office.licences().await?;
     let mut page = Page::new().line(&sentence(&licences));
     if licences.over() > 0 {
         page = page.line(&format!(

@@ -18,9 +18,11 @@ mod inactivity;
 mod licence;
 mod log;
 mod module;
+mod office;
 mod output;
 mod password;
 mod policy;
+mod remote;
 mod replay;
 mod run;
 mod serve;
@@ -42,9 +44,10 @@ use clap::{Parser, Subcommand};
 pub use self::exit::Exit;
 use self::exit::{EXIT_CODES, Failure};
 use self::output::{Output, clean};
+use self::remote::ServerOptions;
 use self::store::Named;
 use self::user::UserCommand;
-use crate::config::LogFormat;
+use crate::config::{Environment, LogFormat};
 
 /// Administers the accounts of services that Portcullis guards.
 #[derive(Debug, Parser)]
@@ -62,6 +65,9 @@ struct Cli {
     /// Print JSON, for programs: its field names won't change
     #[arg(long, global = true, display_order = 101)]
     json: bool,
+
+    #[command(flatten)]
+    server: ServerOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -135,9 +141,11 @@ pub fn run() -> ExitCode {
     if !matches!(cli.command, Command::Serve(_)) {
         log::start("warn", LogFormat::Text);
     }
-    let runtime = cli.runtime().enable_all().build();
-    let named = Named { config: cli.config.clone(), directory: cli.directory.clone() };
-    let done = match runtime {
+    let named = match cli.named() {
+        Ok(named) => named,
+        Err(failure) => return failure.report("portcullis").into(),
+    };
+    let done = match cli.runtime().enable_all().build() {
         Ok(runtime) => runtime.block_on(cli.run(&named)),
         Err(error) => Err(Failure::unexpected(format!("the program can't start: {error}"))),
     };
@@ -148,6 +156,18 @@ pub fn run() -> ExitCode {
 }
 
 impl Cli {
+    /// What the command is about. What works on files refuses a server.
+    fn named(&self) -> Result<Named, Failure> {
+        let (config, directory) = (self.config.clone(), self.directory.clone());
+        let is_named = config.is_some() || directory.is_some();
+        let server = self.server.clone();
+        let server = server.server(is_named, &Environment::of_process())?;
+        match (&server, self.command.only_here()) {
+            (Some(server), Some(command)) => Err(server.refuses(command)),
+            _ => Ok(Named { config, directory, server }),
+        }
+    }
+
     /// A gateway and a load test use all cores; any other command is done soon.
     fn runtime(&self) -> tokio::runtime::Builder {
         match &self.command {
@@ -164,7 +184,9 @@ impl Cli {
             Command::Serve(serve) => serve.run(named, output).await,
             Command::Check(check) => check.run(named, output).await,
             // Making the first account makes the directory; nothing else does.
-            Command::User(UserCommand::Add(add)) => add.run(named, output).await,
+            Command::User(UserCommand::Add(add)) if named.server.is_none() => {
+                add.run(named, output).await
+            }
             Command::User(command) => command.run(&named.desk(output).await?).await,
             Command::Run(command) => command.run(&named.desk(output).await?).await,
             Command::Inactivity(command) => command.run(&named.desk(output).await?).await,
@@ -181,6 +203,36 @@ impl Cli {
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,
             Command::Bench(bench) => bench.run(named, output).await,
+        }
+    }
+}
+
+impl Command {
+    /// Its name, if it works on files of its machine alone.
+    const fn only_here(&self) -> Option<&'static str> {
+        match self {
+            Self::Demo(_) => Some("demo"),
+            Self::Serve(_) => Some("serve"),
+            Self::Check(_) => Some("check"),
+            Self::Module(_) => Some("module"),
+            Self::Address(_) => Some("address"),
+            Self::Policy(_) => Some("policy"),
+            Self::Replay(_) => Some("replay"),
+            Self::Bench(_) => Some("bench"),
+            Self::Run(_) => Some("run"),
+            Self::Inactivity(_) => Some("inactivity"),
+            Self::Webhook(_) => Some("webhook"),
+            Self::User(UserCommand::Bulk(_)) => Some("user bulk"),
+            Self::User(UserCommand::Export(_)) => Some("user export"),
+            Self::User(UserCommand::Import(_)) => Some("user import"),
+            Self::User(_)
+            | Self::Deletion(_)
+            | Self::Audit(_)
+            | Self::Licence(_)
+            | Self::Token(_)
+            | Self::Application(_)
+            | Self::Group(_)
+            | Self::Settings(_) => None,
         }
     }
 }

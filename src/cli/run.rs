@@ -68,17 +68,33 @@ impl RunCommand {
     pub(super) async fn run(&self, desk: &Desk) -> Result<(), Failure> {
         match self {
             Self::List { before, limit } => list(desk, *before, *limit).await,
-            Self::Show { run } => told(desk, &desk.admin.run(&desk.actor, *run).await?),
+            Self::Show { run } => {
+                told(desk, &desk.host()?.admin.run(&desk.host()?.actor, *run).await?)
+            }
             Self::Items { run, outcome, after, limit } => {
                 items(desk, *run, *outcome, *after, *limit).await
             }
             Self::Resume { run } => {
-                desk.admin.resume_run(&desk.actor, *run).await?;
+                desk.host()?
+                    .admin
+                    .resume_run(&desk.host()?.actor, *run)
+                    .await?;
                 told(desk, &finish(desk, *run).await?)
             }
-            Self::Cancel { run } => told(desk, &desk.admin.cancel_run(&desk.actor, *run).await?),
+            Self::Cancel { run } => told(
+                desk,
+                &desk
+                    .host()?
+                    .admin
+                    .cancel_run(&desk.host()?.actor, *run)
+                    .await?,
+            ),
             Self::Undo { run } => {
-                let undo = desk.admin.undo_run(&desk.actor, *run).await?;
+                let undo = desk
+                    .host()?
+                    .admin
+                    .undo_run(&desk.host()?.actor, *run)
+                    .await?;
                 told(desk, &finish(desk, undo.id).await?)?;
                 desk.output.hint("Sessions that were ended stay ended.");
                 Ok(())
@@ -91,14 +107,17 @@ impl RunCommand {
 pub(super) async fn finish(desk: &Desk, id: RunId) -> Result<BulkRun, Failure> {
     let mut line = Line::new(desk);
     let finished = tokio::select! {
-        finished = desk.admin.finish_run(id, |run| line.show(run)) => Some(finished?),
+        finished = desk.host()?.admin.finish_run(id, |run| line.show(run)) => Some(finished?),
         () = stopped() => None,
     };
     line.end();
     if let Some(run) = finished {
         return Ok(run);
     }
-    desk.admin.cancel_run(&desk.actor, id).await?;
+    desk.host()?
+        .admin
+        .cancel_run(&desk.host()?.actor, id)
+        .await?;
     let message = format!("run {id} was stopped: what was changed stays changed");
     Err(Failure::new(Exit::Failed, message).try_next(format!("run resume {id}")))
 }
@@ -121,7 +140,7 @@ impl<'a> Line<'a> {
     }
 
     fn show(&mut self, run: &BulkRun) {
-        let now = self.desk.admin.now();
+        let now = self.desk.office.now();
         let every = if self.live { LIVE_EVERY } else { LOG_EVERY };
         let first = *self.shown_at.get_or_insert(now);
         let due = now.since(first) >= every || (self.live && run.state != RunState::Running);
@@ -165,7 +184,11 @@ pub(super) fn told(desk: &Desk, run: &BulkRun) -> Result<(), Failure> {
 }
 
 async fn list(desk: &Desk, before: Option<RunId>, limit: u32) -> Result<(), Failure> {
-    let runs = desk.admin.runs(&desk.actor, before, limit).await?;
+    let runs = desk
+        .host()?
+        .admin
+        .runs(&desk.host()?.actor, before, limit)
+        .await?;
     let row = |run: &BulkRun| {
         [
             cell(run.id),
@@ -194,8 +217,9 @@ async fn items(
     limit: u32,
 ) -> Result<(), Failure> {
     let items = desk
+        .host()?
         .admin
-        .run_items(&desk.actor, run, after, outcome, limit)
+        .run_items(&desk.host()?.actor, run, after, outcome, limit)
         .await?;
     let logins = desk
         .logins(items.iter().filter_map(|item| item.account))

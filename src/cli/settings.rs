@@ -51,12 +51,12 @@ impl SettingsCommand {
             Self::Set { name, value } => {
                 let setting = Setting::named(name)?;
                 let value = value.join(" ");
-                let set = desk.admin.set_setting(&desk.actor, setting, &value);
+                let set = desk.office.set_setting(setting, &value);
                 changed(desk, setting, set.await?).await
             }
             Self::Reset { name } => {
                 let setting = Setting::named(name)?;
-                let reset = desk.admin.reset_setting(&desk.actor, setting);
+                let reset = desk.office.reset_setting(setting);
                 changed(desk, setting, reset.await?).await
             }
             Self::AccountDisabling { value } => account_disabling(desk, *value).await,
@@ -65,7 +65,7 @@ impl SettingsCommand {
 }
 
 async fn list(desk: &Desk) -> Result<(), Failure> {
-    let values = desk.admin.settings(&desk.actor).await?;
+    let values = desk.office.settings().await?;
     let row = |value: &SettingValue| {
         let cells = [value.setting.name, shown(&value.value)];
         [cell(cells[0]), cell(cells[1]), cell(source(value)), cell(value.setting.words)]
@@ -77,13 +77,13 @@ async fn list(desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn get(desk: &Desk, setting: &'static Setting) -> Result<(), Failure> {
-    let value = desk.admin.setting(&desk.actor, setting).await?;
+    let value = desk.office.setting(setting).await?;
     desk.output
         .answer(&view(&value), &Page::new().line(&value.value))
 }
 
 async fn changed(desk: &Desk, setting: &'static Setting, changed: bool) -> Result<(), Failure> {
-    let value = desk.admin.setting(&desk.actor, setting).await?;
+    let value = desk.office.setting(setting).await?;
     let (name, now) = (setting.name, shown(&value.value));
     let words = match changed {
         true => format!("{name} is {now} now; running services follow within 100 ms."),
@@ -127,11 +127,11 @@ async fn account_disabling(desk: &Desk, value: Option<Switch>) -> Result<(), Fai
     let changed = match value {
         Some(value) => {
             let allow = matches!(value, Switch::On);
-            desk.admin.allow_disabling(&desk.actor, allow).await?
+            desk.office.allow_disabling(allow).await?
         }
         None => false,
     };
-    let on = desk.admin.disabling_is_allowed().await?;
+    let on = desk.office.disabling_is_allowed().await?;
     let words = match (on, changed) {
         (true, true) => "Accounts can be disabled and enabled from now on.",
         (false, true) => "Nobody can be disabled or enabled from now on; who is disabled stays so.",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::admin::Pins;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::remote::Server;
 use crate::cli::shell::quote;
 use crate::config::{self, CONFIG_VARIABLE, Environment, ModuleSettings};
 use crate::store::Directory;
@@ -31,6 +32,8 @@ pub(super) struct Located {
 pub(super) struct Named {
     pub(super) config: Option<PathBuf>,
     pub(super) directory: Option<PathBuf>,
+    /// A gateway that does it, in place of a directory.
+    pub(super) server: Option<Server>,
 }
 
 impl Named {
@@ -67,6 +70,9 @@ impl Named {
             if let Some(path) = path {
                 program.push_str(&format!(" {option} {}", quote(&path.to_string_lossy())));
             }
+        }
+        if let Some(server) = &self.server {
+            program.push_str(&server.words());
         }
         program
     }

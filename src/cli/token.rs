@@ -4,14 +4,15 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::admin::TokenRequest;
+use crate::api::own::view::Instant;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::{MadeToken, Owner};
 use crate::cli::output::{Page, cell};
 use crate::cli::view::TokenView;
 use crate::cli::when::When;
 use crate::domain::application::ApplicationId;
 use crate::domain::session::SessionId;
-use crate::store::{ApiToken, TokenOwner};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -85,79 +86,67 @@ impl Create {
             .transpose()?;
         let request =
             TokenRequest { name: self.name.clone(), scopes: self.scopes.clone(), expires_at };
-        let created = match self.application {
-            Some(id) => {
-                let made = desk
-                    .admin
-                    .create_application_token(&desk.actor, id, request);
-                made.await?
-            }
-            None => {
-                let owner = self.owner.as_deref().unwrap_or_default().into();
-                desk.admin
-                    .create_token(&desk.actor, &owner, request)
-                    .await?
-            }
+        let owner = match self.application {
+            Some(id) => Owner::Application(id),
+            None => Owner::Person(self.owner.as_deref().unwrap_or_default()),
         };
-        let secret = created.secret.expose();
-        let json = json!({ "secret": secret, "token": TokenView::new(&created.token) });
+        let MadeToken { secret, token } = desk.office.create_token(owner, request).await?;
+        let json = json!({ "secret": secret, "token": token });
         if let Err(unheard) = desk.output.secret(&json, &secret) {
             // Nobody has it, and nobody ever will: it shall open nothing.
-            desk.admin
-                .revoke_token(&desk.actor, created.token.key.id())
-                .await?;
+            if let Ok(id) = token.id.parse() {
+                desk.office.revoke_token(id).await?;
+            }
             return Err(unheard);
         }
-        desk.output.hint(&told(desk, &created.token));
+        desk.output.hint(&told(desk, &token));
         Ok(())
     }
 }
 
-fn told(desk: &Desk, token: &ApiToken) -> String {
+fn told(desk: &Desk, token: &TokenView) -> String {
     let end = match token.expires_at {
-        Some(end) => format!("It ends {}.", desk.time(end)),
+        Some(end) => format!("It ends {}.", desk.time(end.0)),
         None => "It works until it is revoked.".to_owned(),
     };
-    let revoke = desk.command(&format!("token revoke {}", token.key.id()));
+    let revoke = desk.command(&format!("token revoke {}", token.id));
     let taken = match token.owner {
-        TokenOwner::Account(_) => {
+        Some(_) => {
             "The admin address takes it; the public one only where `public.api_tokens` is true."
         }
-        TokenOwner::Application(_) => "The admin address takes it, and no other.",
+        None => "The admin address takes it, and no other.",
     };
     format!("Keep the token safe: it is not shown again. {end}\n{taken}\nrevoke: {revoke}")
 }
 
 impl List {
     async fn run(&self, desk: &Desk) -> Result<(), Failure> {
-        let tokens = match self.application {
-            Some(id) => desk.admin.application_tokens(&desk.actor, id).await?,
-            None => {
-                let owner = self.owner.as_deref().map(Into::into);
-                desk.admin.tokens(&desk.actor, owner.as_ref()).await?
-            }
+        let owner = match self.application {
+            Some(id) => Some(Owner::Application(id)),
+            None => self.owner.as_deref().map(Owner::Person),
         };
-        let views: Vec<_> = tokens.iter().map(TokenView::new).collect();
+        let tokens = desk.office.tokens(owner).await?;
         desk.output
-            .answer(&json!({ "tokens": views }), &page(desk, &tokens).await?)
+            .answer(&json!({ "tokens": tokens }), &page(desk, &tokens).await?)
     }
 }
 
-async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
+async fn page(desk: &Desk, tokens: &[TokenView]) -> Result<Page, Failure> {
     if tokens.is_empty() {
         let command = desk.command("token create --owner LOGIN");
         return Ok(Page::new().line(&format!("There are no tokens. Make one: {command}")));
     }
-    let people = tokens.iter().filter_map(|token| token.owner.account());
+    let people = tokens.iter().filter_map(|token| token.owner);
     let owners = desk.logins(people).await?;
-    let owner = |token: &ApiToken| match token.owner {
-        TokenOwner::Account(id) => owners.get(&id).cloned().unwrap_or_default(),
-        TokenOwner::Application(id) => format!("app:{id}"),
+    let owner = |token: &TokenView| match (token.owner, &token.application) {
+        (Some(id), _) => owners.get(&id).cloned().unwrap_or_default(),
+        (None, Some(id)) => format!("app:{id}"),
+        (None, None) => String::new(),
     };
-    let time = |at: Option<_>, none: &str| at.map_or(none.to_owned(), |at| desk.stamp(at));
+    let time = |at: Option<Instant>, none: &str| at.map_or(none.to_owned(), |at| desk.stamp(at.0));
     let rows = tokens.iter().map(|token| {
         [
-            cell(token.key.id()),
+            cell(&token.id),
             cell(owner(token)),
             cell(&token.name),
             cell(token.scopes.join(" ")),
@@ -171,10 +160,10 @@ async fn page(desk: &Desk, tokens: &[ApiToken]) -> Result<Page, Failure> {
 
 impl Revoke {
     async fn run(&self, desk: &Desk) -> Result<(), Failure> {
-        let token = desk.admin.revoke_token(&desk.actor, self.id).await?;
-        let id = token.key.id();
+        let token = desk.office.revoke_token(self.id).await?;
+        let id = &token.id;
         let words = format!("Token {id} is revoked; running services refuse it within 100 ms.");
-        let json = json!({ "token": TokenView::new(&token), "revoked": true });
+        let json = json!({ "token": token, "revoked": true });
         desk.output.answer(&json, &Page::new().line(&words))
     }
 }

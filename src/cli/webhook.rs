@@ -68,7 +68,7 @@ pub(super) fn open(
 
 async fn list(named: &Named, desk: &Desk) -> Result<(), Failure> {
     let webhooks = configured(named, &Environment::of_process())?;
-    let (waiting, dead) = desk.admin.webhooks().backlog().await?;
+    let (waiting, dead) = desk.host()?.admin.webhooks().backlog().await?;
     let shown: Vec<Value> = webhooks
         .iter()
         .map(|webhook| json!({ "url": webhook.url.to_string(), "events": webhook.events }))
@@ -92,6 +92,7 @@ async fn list(named: &Named, desk: &Desk) -> Result<(), Failure> {
 
 async fn dead(desk: &Desk) -> Result<(), Failure> {
     let messages = desk
+        .host()?
         .admin
         .webhooks()
         .messages(MessageFilter::Dead, SHOWN)
@@ -136,7 +137,7 @@ fn view(message: &Message) -> Value {
 
 impl Retry {
     async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let revived = desk.admin.webhooks().revive(self.number).await?;
+        let revived = desk.host()?.admin.webhooks().revive(self.number).await?;
         if let (Some(number), 0) = (self.number, revived) {
             let words = format!("there is no dead message {number}: list them to find it");
             return Err(Failure::new(Exit::NotFound, words).try_next("webhook dead"));
@@ -153,7 +154,7 @@ impl Retry {
 async fn test(named: &Named, desk: &Desk) -> Result<(), Failure> {
     let environment = Environment::of_process();
     let endpoints = open(&configured(named, &environment)?, &environment)?;
-    let webhooks = Webhooks::new(desk.admin.clone(), endpoints)
+    let webhooks = Webhooks::new(desk.host()?.admin.clone(), endpoints)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let results = webhooks.test().await;
     let views: Vec<Value> = results

@@ -45,7 +45,7 @@ impl Environment {
     }
 
     /// A variable's text, unless it is empty; what is no UTF-8 is patched.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let value = self.0.get(name).filter(|value| !value.is_empty());
         value.map(|value| value.to_string_lossy().into_owned())
     }

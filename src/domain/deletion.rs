@@ -12,7 +12,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::lock::Reason;
@@ -26,7 +26,7 @@ use crate::domain::transfer::{ModuleChoice, ModuleName, Transfer};
 pub struct DeletionId(i64);
 
 /// A deletion, as it is kept and shown. In JSON, instants are as RFC 3339 writes them.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Deletion {
     /// Its number.
     pub id: DeletionId,
@@ -48,13 +48,13 @@ pub struct Deletion {
     /// What stopped it, while it is [`DeletionState::Failed`].
     pub error: Option<String>,
     /// When it began.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "instant", deserialize_with = "read_instant")]
     pub begun_at: Timestamp,
     /// When anything about it last changed.
-    #[serde(serialize_with = "instant")]
+    #[serde(serialize_with = "instant", deserialize_with = "read_instant")]
     pub updated_at: Timestamp,
     /// When it was done or cancelled.
-    #[serde(serialize_with = "instant_if_any")]
+    #[serde(serialize_with = "instant_if_any", deserialize_with = "read_instant_if_any")]
     pub ended_at: Option<Timestamp>,
 }
 
@@ -259,6 +259,23 @@ fn instant_if_any<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Resul
     }
 }
 
+fn read_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    read(&String::deserialize(deserializer)?)
+}
+
+fn read_instant_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    text.as_deref().map(read).transpose()
+}
+
+fn read<E: de::Error>(text: &str) -> Result<Timestamp, E> {
+    let read: Result<jiff::Timestamp, _> = text.parse();
+    read.map(|at| Timestamp::from_micros(at.as_microsecond()))
+        .map_err(|_| E::custom(format_args!("{text:?} is no instant")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,5 +323,9 @@ mod tests {
         assert_eq!(shown["transfer"]["records"], "all");
         assert_eq!(shown["modules"][0]["expected"], 3);
         assert!(shown["modules"][0].get("step").is_none());
+        let mut read: Deletion = serde_json::from_value(shown).expect("a deletion");
+        assert_eq!(read.modules[0].step, None);
+        read.modules[0].step.clone_from(&deletion.modules[0].step);
+        assert_eq!(read, deletion, "it is read back as it was shown");
     }
 }

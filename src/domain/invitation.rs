@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
 use crate::domain::session::{SessionKey, SessionToken};
@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 pub const INVITATION_PREFIX: &str = "pci_";
 
 /// What a link is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Purpose {

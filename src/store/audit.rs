@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::account::AccountId;
 use crate::domain::event::{Action, AuditRecord, Note};
@@ -180,7 +180,7 @@ impl AuditWalk {
 }
 
 /// Records that were forgotten.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AuditPruned {
     /// The position of the last one.
     pub through: u64,

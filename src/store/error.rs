@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::application::ApplicationId;
 use crate::domain::login::Login;
@@ -166,7 +166,7 @@ impl CreateError {
 }
 
 /// The audit log was altered.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
 #[error("{how}: position {position} is the first that does not fit")]
 pub struct BrokenChain {
     /// The first position that does not fit.
@@ -176,7 +176,7 @@ pub struct BrokenChain {
 }
 
 /// How an audit log does not fit its chain.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Break {

@@ -1,6 +1,7 @@
 //! The real program on real files: what it prints, where, and how it exits.
 
 mod bulk;
+mod remote;
 
 use std::collections::BTreeSet;
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! What a choice comes to: which modules, which records, how many.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admin::deletion::TransferError;
 use crate::admin::deletion::hold::may_receive;
@@ -12,7 +12,7 @@ use crate::domain::operation::Operation;
 use crate::domain::transfer::{ModuleChoice, ModuleName, Transfer};
 
 /// What a deletion would move.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TransferPreview {
     /// Whose account it is.
@@ -24,7 +24,7 @@ pub struct TransferPreview {
 }
 
 /// What would go of one module.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ModulePreview {
     /// What the configuration calls it.

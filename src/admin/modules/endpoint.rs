@@ -79,6 +79,12 @@ impl BearerSecret {
         value.set_sensitive(true);
         Ok(Self(value))
     }
+
+    /// The value of an `Authorization` header, which is not printed either.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
 }
 
 impl fmt::Debug for BearerSecret {

@@ -170,7 +170,7 @@ fn done(admin: &Admin, outcome: &Outcome) -> Response {
 }
 
 /// With the version that a later change can be asked of.
-fn tagged(version: Version, answer: impl IntoResponse) -> Response {
+pub(super) fn tagged(version: Version, answer: impl IntoResponse) -> Response {
     let mut answer = answer.into_response();
     if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", version.get())) {
         answer.headers_mut().insert(ETAG, tag);
@@ -179,7 +179,7 @@ fn tagged(version: Version, answer: impl IntoResponse) -> Response {
 }
 
 /// The version that `If-Match` names: one of them, or any.
-fn expected(headers: &HeaderMap) -> Result<Option<Version>, Problem> {
+pub(super) fn expected(headers: &HeaderMap) -> Result<Option<Version>, Problem> {
     let mut tags = headers.get_all(IF_MATCH).iter();
     let Some(tag) = tags.next() else { return Ok(None) };
     let tag = tag.to_str().unwrap_or_default().trim();

@@ -172,7 +172,7 @@ fn read_login(login: &str) -> Result<Login, Problem> {
 }
 
 /// Tells `null` from what was not sent.
-fn sent<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub(super) fn sent<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de>,

@@ -8,10 +8,11 @@ use super::problem::Problem;
 use super::read::Asked;
 use super::view::{AccountView, Instant};
 use crate::admin::{Admin, Caller};
-use crate::domain::account::AccountId;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::store::{
-    AccountFilter, AccountOrder, AccountSearch, Direction, TextField, TextFit, TimeField,
+    self, AccountFilter, AccountOrder, AccountSearch, Direction, TextField, TextFit, TimeField,
 };
 
 /// How many are on a page where nobody says, and at most.
@@ -19,7 +20,7 @@ const PAGE: u32 = 50;
 const MAX_PAGE: u32 = 500;
 
 /// Which accounts to list, and how.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct AccountQuery {
     /// A part of login, name or e-mail address.
@@ -59,18 +60,26 @@ pub(super) async fn accounts(
 ) -> Result<Json<AccountsView>, Problem> {
     let (search, counted) = (query.search()?, query.count.unwrap_or_default());
     let limit = search.limit as usize;
-    let page = admin.search(&caller.actor(), search).await?;
+    if let Some(deleted) = query.deleted(search.limit)? {
+        caller.rights.require(Operation::ListUsers)?;
+        return Ok(Json(page(&admin, &admin.list(deleted).await?, limit)));
+    }
+    let found = admin.search(&caller.actor(), search).await?;
+    let total = counted.then_some(found.total);
+    Ok(Json(AccountsView { total, ..page(&admin, &found.accounts, limit) }))
+}
+
+fn page(admin: &Admin, accounts: &[Account], limit: usize) -> AccountsView {
     let now = admin.now();
-    let last = page.accounts.last().map(|account| account.id);
-    Ok(Json(AccountsView {
-        next: last.filter(|_| page.accounts.len() == limit),
-        total: counted.then_some(page.total),
-        accounts: page
-            .accounts
-            .iter()
+    let last = accounts.last().map(|account| account.id);
+    let views = accounts.iter();
+    AccountsView {
+        next: last.filter(|_| accounts.len() == limit),
+        total: None,
+        accounts: views
             .map(|account| AccountView::new(account, now))
             .collect(),
-    }))
+    }
 }
 
 impl AccountQuery {
@@ -88,6 +97,28 @@ impl AccountQuery {
             uncounted: !self.count.unwrap_or_default(),
             ..AccountSearch::default()
         })
+    }
+
+    /// The same for those who are deleted: no search finds them, but a list by number
+    /// does.
+    fn deleted(&self, limit: u32) -> Result<Option<store::AccountQuery>, Problem> {
+        if self.status != Some(Status::Deleted) {
+            return Ok(None);
+        }
+        let plain = Self {
+            search: self.search.clone(),
+            status: self.status,
+            after: self.after,
+            limit: self.limit,
+            ..Self::default()
+        };
+        if *self != plain {
+            let words = "the deleted are listed by number: beside `status`, send `search`, \
+                         `after` and `limit` alone";
+            return Err(Problem::invalid(words));
+        }
+        let (status, search, after) = (self.status, self.search.clone(), self.after);
+        Ok(Some(store::AccountQuery { status, search, after, limit }))
     }
 
     fn filters(&self) -> Vec<AccountFilter> {

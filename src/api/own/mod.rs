@@ -8,13 +8,15 @@ mod accounts;
 mod applications;
 mod audit;
 mod change;
+pub(crate) mod deletions;
+pub(crate) mod groups;
 mod licences;
 mod lists;
 mod problem;
 mod read;
 mod runs;
 mod sessions;
-mod settings;
+pub(crate) mod settings;
 mod tokens;
 pub(crate) mod view;
 
@@ -27,6 +29,8 @@ use http::HeaderValue;
 use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 
 use self::problem::Problem;
+#[cfg(feature = "gateway")]
+pub(crate) use self::problem::TYPE_PREFIX;
 use crate::admin::Admin;
 use crate::api::token;
 
@@ -48,7 +52,9 @@ pub(super) fn router(admin: Admin) -> Router {
 
 /// Accounts, and what is done to them.
 fn people() -> Router<Admin> {
-    let account = get(accounts::show).patch(accounts::update);
+    let account = get(accounts::show)
+        .patch(accounts::update)
+        .delete(deletions::delete);
     Router::new()
         .route("/me", get(accounts::me))
         .route("/accounts", get(lists::accounts).post(accounts::create))
@@ -64,6 +70,15 @@ fn people() -> Router<Admin> {
         .route("/accounts/{who}/devices", get(sessions::devices))
         .route("/accounts/{who}/devices/{id}", delete(sessions::forget_device))
         .route("/sessions/{id}", delete(sessions::end))
+        .route("/accounts/{who}/deletion", post(deletions::begin))
+        .route("/accounts/{who}/deletion/preview", post(deletions::preview))
+        .route("/deletions", get(deletions::list))
+        .route("/deletions/{id}", get(deletions::show))
+        .route("/deletions/{id}/resume", post(deletions::resume))
+        .route("/deletions/{id}/cancel", post(deletions::cancel))
+        .route("/modules", get(deletions::modules))
+        .route("/assignable", get(deletions::assignable))
+        .route("/assignable/{who}", get(deletions::is_assignable))
 }
 
 /// What is no account.
@@ -83,6 +98,7 @@ fn things() -> Router<Admin> {
         .route("/audit/prune", post(audit::prune))
         .merge(programs())
         .merge(crowds())
+        .merge(of_groups())
 }
 
 /// Many accounts at once.
@@ -111,6 +127,18 @@ fn programs() -> Router<Admin> {
         .route("/applications/{id}", application)
         .route("/applications/{id}/rotate", post(applications::rotate))
         .route("/applications/{id}/tokens", tokens)
+}
+
+/// Groups, and who is in them.
+fn of_groups() -> Router<Admin> {
+    let group = get(groups::show)
+        .patch(groups::update)
+        .delete(groups::remove);
+    let members = get(groups::members).post(groups::change_members);
+    Router::new()
+        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups/{id}", group)
+        .route("/groups/{id}/members", members)
 }
 
 /// Lets those through whom a token says something of.

@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::admin::AdminError;
+use crate::admin::{AdminError, TransferError};
 use crate::api::body::NoObject;
 use crate::api::token::Stranger;
 use crate::domain::permission::Permission;
@@ -91,6 +91,17 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "no-such-token", "There is no such token", detail)
     }
 
+    pub(super) fn no_such_group() -> Self {
+        let detail = "a group's number is 1 or more";
+        Self::new(StatusCode::NOT_FOUND, "no-such-group", "There is no such group", detail)
+    }
+
+    pub(super) fn no_such_deletion() -> Self {
+        let detail = "a deletion's number is 1 or more";
+        let title = "There is no such deletion";
+        Self::new(StatusCode::NOT_FOUND, "no-such-deletion", title, detail)
+    }
+
     /// The problem of an operation that was not done.
     fn of(error: &AdminError) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
@@ -111,6 +122,12 @@ impl Problem {
             }
             AdminError::NoSuchToken { .. } => {
                 (S::NOT_FOUND, "no-such-token", "There is no such token")
+            }
+            AdminError::NoSuchGroup { .. } => {
+                (S::NOT_FOUND, "no-such-group", "There is no such group")
+            }
+            AdminError::NoSuchDeletion { .. } => {
+                (S::NOT_FOUND, "no-such-deletion", "There is no such deletion")
             }
             AdminError::AdministratorsOnly => {
                 (S::FORBIDDEN, "administrators-only", "This is for administrators")
@@ -157,10 +174,73 @@ impl Problem {
             AdminError::Outdated { .. } => {
                 (S::PRECONDITION_FAILED, "outdated", "Somebody else was quicker")
             }
-            AdminError::Hashing | AdminError::Random | AdminError::Store(_) => {
-                (S::SERVICE_UNAVAILABLE, "unavailable", "Not now")
+            AdminError::DeletionEnded { .. } => {
+                (S::CONFLICT, "deletion-ended", "The deletion is over")
             }
-            _ => (S::UNPROCESSABLE_ENTITY, "invalid", "This can't be so"),
+            AdminError::DeletionHeld { .. } => {
+                (S::CONFLICT, "deletion-held", "Somebody works on it")
+            }
+            AdminError::DeletionLost { .. } => {
+                (S::CONFLICT, "deletion-lost", "Somebody else works on it")
+            }
+            AdminError::DeletionOpen { .. } => {
+                (S::CONFLICT, "deletion-open", "They are being deleted already")
+            }
+            AdminError::Transfer(error) => Self::of_transfer(error),
+            AdminError::BeyondApplication { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "beyond-application", "The application is for less")
+            }
+            AdminError::NoMember { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "no-member", "Nobody is there to be in it")
+            }
+            AdminError::Hashing
+            | AdminError::NoGate
+            | AdminError::Random
+            | AdminError::Store(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "Not now"),
+            AdminError::DocumentTooLarge { .. }
+            | AdminError::EndIsPast { .. }
+            | AdminError::InvalidEmail { .. }
+            | AdminError::InvalidExternalId { .. }
+            | AdminError::InvalidGroup(_)
+            | AdminError::InvalidIdentity { .. }
+            | AdminError::InvalidInvitation
+            | AdminError::InvalidLanguage { .. }
+            | AdminError::InvalidName { .. }
+            | AdminError::InvalidScope { .. }
+            | AdminError::InvalidSetting { .. }
+            | AdminError::NoScope
+            | AdminError::Password(_)
+            | AdminError::Selection { .. }
+            | AdminError::TooManyScopes { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "invalid", "This can't be so")
+            }
+        }
+    }
+
+    /// The problem of records that can't go to somebody else. That a module does not
+    /// answer is no fault of ours: what to mend is said.
+    fn of_transfer(error: &TransferError) -> (StatusCode, &'static str, &'static str) {
+        use StatusCode as S;
+        match error {
+            TransferError::Module { .. } => {
+                (S::CONFLICT, "module-failed", "A module did not do it")
+            }
+            TransferError::NoModules => (S::CONFLICT, "no-modules", "There are no modules"),
+            TransferError::ReceiverNotActive { .. } => {
+                (S::CONFLICT, "receiver-not-active", "The receiver may get nothing")
+            }
+            TransferError::NoReceiver { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "no-receiver", "The receiver is not there")
+            }
+            TransferError::SelfReceiver => {
+                (S::UNPROCESSABLE_ENTITY, "self-receiver", "The receiver is deleted")
+            }
+            TransferError::NoSuchField { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "no-such-field", "There is no such field")
+            }
+            TransferError::NoSuchModule { .. } => {
+                (S::UNPROCESSABLE_ENTITY, "no-such-module", "There is no such module")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::problem::Problem;
@@ -17,6 +17,14 @@ use crate::admin::{Admin, AdminError, Caller};
 #[serde(deny_unknown_fields)]
 pub(super) struct NewValue {
     value: String,
+}
+
+/// A setting after it was set or put back.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct ChangedView {
+    pub(crate) changed: bool,
+    #[serde(flatten)]
+    pub(crate) setting: SettingView,
 }
 
 type Named = Result<Path<String>, PathRejection>;
@@ -43,22 +51,22 @@ pub(super) async fn set(
     Extension(caller): Extension<Caller>,
     named: Named,
     Sent(new): Sent<NewValue>,
-) -> Result<Json<SettingView>, Problem> {
-    let setting = find(named)?;
-    admin
-        .set_setting(&caller.actor(), setting, &new.value)
-        .await?;
-    answer(&admin, &caller, setting).await
+) -> Result<Json<ChangedView>, Problem> {
+    let (actor, setting) = (caller.actor(), find(named)?);
+    let changed = admin.set_setting(&actor, setting, &new.value).await?;
+    let Json(setting) = answer(&admin, &caller, setting).await?;
+    Ok(Json(ChangedView { changed, setting }))
 }
 
 pub(super) async fn reset(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
     named: Named,
-) -> Result<Json<SettingView>, Problem> {
+) -> Result<Json<ChangedView>, Problem> {
     let setting = find(named)?;
-    admin.reset_setting(&caller.actor(), setting).await?;
-    answer(&admin, &caller, setting).await
+    let changed = admin.reset_setting(&caller.actor(), setting).await?;
+    let Json(setting) = answer(&admin, &caller, setting).await?;
+    Ok(Json(ChangedView { changed, setting }))
 }
 
 fn find(named: Named) -> Result<&'static Setting, Problem> {

@@ -14,6 +14,7 @@ use crate::admin::{Invited, Licences, Outcome, Warning};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::application::Application;
 use crate::domain::device::Device;
+use crate::domain::invitation::Purpose;
 use crate::domain::lock::{AdminLock, Disablement, Lockout};
 use crate::domain::permission::Permissions;
 use crate::domain::session::Session;
@@ -185,12 +186,14 @@ pub(crate) struct LicencesView {
     pub(crate) available: Option<u64>,
     pub(crate) by_status: BTreeMap<String, u64>,
     pub(crate) pinned_by: Option<String>,
+    pub(crate) is_set: bool,
 }
 
 /// A link that lets somebody choose a password, once.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct InvitationView {
     pub(crate) account: AccountView,
+    pub(crate) purpose: Purpose,
     /// What comes after the address of the pages. A secret.
     pub(crate) path: String,
     pub(crate) expires_at: Instant,
@@ -376,6 +379,7 @@ impl LicencesView {
             by_status: counts
                 .map(|(status, count)| (status.to_owned(), count))
                 .into(),
+            is_set: source != SettingSource::Default,
             pinned_by: pinned_by(source),
         }
     }
@@ -385,6 +389,7 @@ impl InvitationView {
     pub(crate) fn new(invited: &Invited, now: Timestamp) -> Self {
         Self {
             account: AccountView::new(&invited.account, now),
+            purpose: invited.invitation.purpose,
             path: invited.path(),
             expires_at: invited.invitation.expires_at.into(),
         }

@@ -44,7 +44,7 @@ impl Filter {
     /// What the log is asked for, without a place in it.
     pub(super) async fn search(&self, desk: &Desk) -> Result<AuditSearch, Failure> {
         let account = match &self.user {
-            Some(login) => Some(desk.admin.show(&login.as_str().into()).await?.account.id),
+            Some(login) => Some(desk.office.account(&login.as_str().into()).await?.id),
             None => None,
         };
         let actor = match &self.by {
@@ -90,7 +90,7 @@ async fn actor(who: &str, desk: &Desk) -> Result<String, Failure> {
     if who.contains(':') || matches!(who, "engine" | "system") {
         return Ok(who.to_owned());
     }
-    let id = desk.admin.show(&who.into()).await?.account.id;
+    let id = desk.office.account(&who.into()).await?.id;
     Ok(format!("user:{id}"))
 }
 

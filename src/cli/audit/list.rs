@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::filter::Filter;
 use crate::admin::Actor;
+use crate::api::own::view as own;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Page, cell};
 use crate::cli::view::AuditView;
 use crate::domain::account::AccountId;
-use crate::domain::event::AuditRecord;
 use crate::store::AuditSearch;
 
 const LIMIT: u32 = 50;
@@ -43,9 +43,8 @@ impl List {
             limit: self.limit,
             ..self.filter.search(desk).await?
         };
-        let entries = desk.admin.audit_entries(&desk.actor, search).await?;
-        let full = entries.len() as u64 >= u64::from(self.limit);
-        let mut records: Vec<_> = entries.into_iter().map(|entry| entry.record).collect();
+        let mut records = desk.office.audit(search).await?;
+        let full = records.len() as u64 >= u64::from(self.limit);
         // The newest always stand on top.
         records.sort_by_key(|record| std::cmp::Reverse(record.position));
         let next = self.older(&records, full);
@@ -60,13 +59,13 @@ impl List {
     }
 
     /// Where the page of older records begins, if there may be one.
-    fn older(&self, records: &[AuditRecord], full: bool) -> Option<u64> {
+    fn older(&self, records: &[own::AuditView], full: bool) -> Option<u64> {
         let last = records.last().map(|record| record.position);
         last.filter(|position| (full || self.after.is_some()) && *position > 1)
     }
 
     /// Where the page of newer records begins, if there may be one.
-    fn newer(&self, records: &[AuditRecord], full: bool) -> Option<u64> {
+    fn newer(&self, records: &[own::AuditView], full: bool) -> Option<u64> {
         let first = records.first().map(|record| record.position);
         first.filter(|_| self.before.is_some() || (self.after.is_some() && full))
     }
@@ -82,15 +81,15 @@ impl List {
     }
 }
 
-async fn page(desk: &Desk, records: &[AuditRecord]) -> Result<Page, Failure> {
+async fn page(desk: &Desk, records: &[own::AuditView]) -> Result<Page, Failure> {
     let logins = desk.logins(people(records)).await?;
     let login = |id: AccountId| logins.get(&id).cloned().unwrap_or_default();
-    let row = |record: &AuditRecord| {
+    let row = |record: &own::AuditView| {
         [
             cell(record.position),
-            cell(desk.stamp(record.at)),
+            cell(desk.stamp(record.at.0)),
             cell(actor(record).map_or_else(|| record.actor.clone(), login)),
-            cell(record.action),
+            cell(&record.action),
             cell(record.account.map(login).unwrap_or_default()),
             cell(record.reason.as_deref().unwrap_or_default()),
         ]
@@ -103,13 +102,13 @@ async fn page(desk: &Desk, records: &[AuditRecord]) -> Result<Page, Failure> {
 }
 
 /// Everybody who is named by number in these records.
-fn people(records: &[AuditRecord]) -> impl Iterator<Item = AccountId> {
+fn people(records: &[own::AuditView]) -> impl Iterator<Item = AccountId> {
     records
         .iter()
         .flat_map(|record| [actor(record), record.account])
         .flatten()
 }
 
-fn actor(record: &AuditRecord) -> Option<AccountId> {
+fn actor(record: &own::AuditView) -> Option<AccountId> {
     Actor::account_in(&record.actor)
 }

@@ -35,10 +35,10 @@ impl Prune {
     pub(super) async fn run(&self, desk: &Desk) -> Result<(), Failure> {
         let before = match (&self.before, self.older_than) {
             (Some(when), _) => desk.past(when)?,
-            (None, age) => desk.admin.now().before(age.unwrap_or_default()),
+            (None, age) => desk.office.now().before(age.unwrap_or_default()),
         };
         let why = self.reason.as_ref();
-        let pruned = desk.admin.prune_audit(&desk.actor, before, why).await?;
+        let pruned = desk.office.prune_audit(before, why).await?;
         let words = match &pruned {
             Some(pruned) => format!(
                 "{} records are forgotten, up to position {}; that is recorded, and the rest \

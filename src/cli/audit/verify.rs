@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::Checked;
 use crate::cli::output::Page;
 use crate::store::{AuditWalk, BrokenChain};
 
@@ -33,23 +34,20 @@ impl Verify {
                 let _ = write!(std::io::stderr(), "\rChecked up to {position} of {end} ");
             }
         };
-        let checked = desk
-            .admin
-            .check_audit(&desk.actor, self.since_checkpoint, tell)
-            .await;
+        let checked = desk.office.check_audit(self.since_checkpoint, tell).await;
         if watched {
             // Back to the beginning of a clean line.
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
         match checked? {
-            Ok(walk) => whole(desk, &walk),
+            Ok(checked) => whole(desk, checked),
             Err(broken) => altered(desk, broken),
         }
     }
 }
 
-fn whole(desk: &Desk, walk: &AuditWalk) -> Result<(), Failure> {
-    let (records, end) = (walk.checked(), walk.position());
+fn whole(desk: &Desk, checked: Checked) -> Result<(), Failure> {
+    let Checked { records, end } = checked;
     let words = format!("The audit log is whole: {records} records, each fits the one before.");
     let json = json!({ "whole": true, "records": records, "end": end });
     desk.output.answer(&json, &Page::new().line(&words))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::admin::ScratchRun;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::Host;
 use crate::cli::output::Output;
 use crate::cli::store::{self, Located, Named};
 use crate::domain::account::AccountId;
@@ -74,7 +75,7 @@ impl Backstage for InDirectory {
 
     fn mention_others(&self) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
-            match self.desk.admin.scratch_accounts(None).await?.len() {
+            match self.desk.host()?.admin.scratch_accounts(None).await?.len() {
                 0 => {}
                 left => self.desk.output.hint(&format!(
                     "{left} scratch accounts of other runs are there; to remove them: {}",
@@ -87,7 +88,7 @@ impl Backstage for InDirectory {
 
     fn make(&self, number: u32) -> BoxFuture<'_, Result<AccountId, Failure>> {
         Box::pin(async move {
-            let Desk { admin, actor, .. } = &self.desk;
+            let Host { admin, actor } = self.desk.host()?;
             let made = admin.add_scratch(actor, &self.run, number).await?;
             Ok(made.account.id)
         })
@@ -120,7 +121,7 @@ impl Backstage for InDirectory {
 
     fn lock(&self, account: AccountId) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async move {
-            let Desk { admin, actor, .. } = &self.desk;
+            let Host { admin, actor } = self.desk.host()?;
             let reason = Reason::try_from(self.run.reason()).ok();
             admin
                 .lock(actor, &account.into(), End::Never, reason)
@@ -139,12 +140,12 @@ impl Backstage for InDirectory {
 
 /// Removes the scratch accounts of one run, or of all.
 pub(super) async fn remove(desk: &Desk, run: Option<&ScratchRun>) -> Result<usize, Failure> {
-    let mut removed = 0;
-    for account in desk.admin.scratch_accounts(run).await? {
-        let gone = desk.admin.remove_scratch(&desk.actor, account.id);
+    let (Host { admin, actor }, mut removed) = (desk.host()?, 0);
+    for account in admin.scratch_accounts(run).await? {
+        let gone = admin.remove_scratch(actor, account.id);
         removed += usize::from(gone.await?);
     }
-    match desk.admin.scratch_accounts(run).await?.len() {
+    match admin.scratch_accounts(run).await?.len() {
         0 => Ok(removed),
         left => Err(Failure::unexpected(format!(
             "{left} scratch accounts came while others were removed: another run makes them"

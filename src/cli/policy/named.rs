@@ -129,7 +129,7 @@ async fn in_force(named: &Named, output: Output) -> Result<Chosen, Failure> {
         return Ok(Chosen { policy: policy.clone(), title: policy.to_string(), from });
     }
     let desk = named.desk(output).await?;
-    let value = desk.admin.setting(&desk.actor, &LOCKOUT).await?;
+    let value = desk.office.setting(&LOCKOUT).await?;
     let from = match value.source {
         SettingSource::Default => "in force, as the default",
         SettingSource::Directory | SettingSource::Pinned(_) => "in force, as the directory says",

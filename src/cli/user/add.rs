@@ -2,9 +2,10 @@
 
 use clap::Args;
 
-use crate::admin::{NewPerson, Target};
+use crate::admin::Target;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::NewAccount;
 use crate::cli::output::{Output, Page};
 use crate::cli::shell::last;
 use crate::cli::store::{Located, Named};
@@ -51,7 +52,8 @@ pub(in crate::cli) struct Add {
 impl Add {
     pub(in crate::cli) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         // All that can be wrong with the words, before a file is made.
-        let person = self.person()?;
+        let new = self.account()?;
+        new.person()?;
         let Located { directory: path, pins, public_url, .. } = named.locate()?;
         let first = !store::exists(&path)?;
         let directory = store::open_or_create(&path).await?;
@@ -61,25 +63,22 @@ impl Add {
             desk.output
                 .remark(&format!("A new directory begins at {}.", path.display()));
         }
-        add(person, &desk).await
+        add(new, &desk).await
     }
 
-    /// Adds to a directory that is open already.
+    /// Adds to a directory that is open already, or through a server.
     pub(super) async fn run_at(self, desk: &Desk) -> Result<(), Failure> {
-        add(self.person()?, desk).await
+        add(self.account()?, desk).await
     }
 
-    fn person(&self) -> Result<NewPerson, Failure> {
-        let mut person = NewPerson::new(self.login.clone())
-            .with_admin(self.admin)
-            .with_permissions(self.may.iter().copied().collect())
-            .with_name(&self.name)?;
-        if let Some(email) = &self.email {
-            person = person.with_email(email)?;
-        }
-        Ok(match self.password()? {
-            Some(password) => person.with_password(password),
-            None => person,
+    fn account(&self) -> Result<NewAccount, Failure> {
+        Ok(NewAccount {
+            login: self.login.clone(),
+            name: self.name.clone(),
+            email: self.email.clone(),
+            admin: self.admin,
+            permissions: self.may.iter().copied().collect(),
+            password: self.password()?,
         })
     }
 
@@ -94,26 +93,20 @@ impl Add {
     }
 }
 
-async fn add(person: NewPerson, desk: &Desk) -> Result<(), Failure> {
-    let added = desk.admin.add(&desk.actor, person).await?;
+async fn add(new: NewAccount, desk: &Desk) -> Result<(), Failure> {
+    let added = desk.office.add(new).await?;
     let account = &added.account;
     let role = if account.admin { " as an administrator" } else { "" };
     let (id, login) = (account.id, &account.login);
     let mut page = Page::new().line(&format!("{login} is added{role}, number {id}."));
-    let mut json = to_value(&OutcomeView::new(&added, desk.admin.now()));
+    let mut json = to_value(&OutcomeView::new(&added));
     if account.lifecycle == Lifecycle::Invited {
-        let invited = desk
-            .admin
-            .invite(&desk.actor, &Target::Id(id), None)
-            .await?;
-        let command = desk.command(&format!("user invite {}", last(login.as_str())));
+        let invited = desk.office.invite(&Target::Id(id), None).await?;
+        let command = desk.command(&format!("user invite {}", last(login)));
         page = page
             .line("They choose a password and come in with this link, once:")
             .line(&invite::link(desk, &invited))
-            .line(&format!(
-                "It ends {}. Another one: {command}",
-                desk.time(invited.invitation.expires_at)
-            ));
+            .line(&format!("It ends {}. Another one: {command}", desk.time(invited.expires_at.0)));
         json["invitation"] = invite::view(desk, &invited);
     }
     desk.output.answer(&json, &page)

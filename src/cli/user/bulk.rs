@@ -90,7 +90,11 @@ impl Bulk {
         let request =
             BulkRequest { selection: self.whom.selection(desk)?, change: self.change(desk)? };
         if self.dry_run || !self.yes {
-            let preview = desk.admin.preview_bulk(&desk.actor, &request).await?;
+            let preview = desk
+                .host()?
+                .admin
+                .preview_bulk(&desk.host()?.actor, &request)
+                .await?;
             if self.dry_run {
                 return desk.output.answer(&preview, &foretold(&preview));
             }
@@ -99,7 +103,11 @@ impl Bulk {
                 return Ok(());
             }
         }
-        let begun = desk.admin.begin_bulk(&desk.actor, request).await?;
+        let begun = desk
+            .host()?
+            .admin
+            .begin_bulk(&desk.host()?.actor, request)
+            .await?;
         let run = finish(desk, begun.id).await?;
         told(desk, &run)
     }

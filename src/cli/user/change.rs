@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::Outcome;
+use crate::api::own::view as own;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::cli::output::Page;
@@ -40,10 +40,7 @@ pub(in crate::cli) struct Passwd {
 impl Disable {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let target = self.who.target();
-        let disabled = desk
-            .admin
-            .disable(&desk.actor, &target, self.reason)
-            .await?;
+        let disabled = desk.office.disable(&target, self.reason).await?;
         let login = &disabled.account.login;
         let words = match disabled.changed {
             true => format!(
@@ -58,9 +55,9 @@ impl Disable {
 
 impl Enable {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let enabled = desk.admin.enable(&desk.actor, &self.who.target()).await?;
+        let enabled = desk.office.enable(&self.who.target()).await?;
         let login = &enabled.account.login;
-        let status = describe::status(&enabled.account, desk, desk.admin.now());
+        let status = describe::status(&enabled.account, desk);
         let words = match enabled.changed {
             true => format!("{login} is enabled, and {status} now."),
             false => format!("{login} is not disabled, and {status}: nothing was changed."),
@@ -73,13 +70,10 @@ impl Passwd {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let target = self.who.target();
         // Nobody shall think of a password for somebody who is not there.
-        let login = desk.admin.show(&target).await?.account.login;
-        let password = self.password(login.as_str())?;
-        let set = desk
-            .admin
-            .set_password(&desk.actor, &target, &password)
-            .await?;
-        let status = describe::status(&set.account, desk, desk.admin.now());
+        let login = desk.office.account(&target).await?.login;
+        let password = self.password(&login)?;
+        let set = desk.office.set_password(&target, &password).await?;
+        let status = describe::status(&set.account, desk);
         let words = format!("{login} has a new password and is {status}; {}.", ended(&set));
         tell(desk, &set, &words)
     }
@@ -99,14 +93,14 @@ impl Passwd {
 }
 
 /// Tells what became of an account, and warns.
-pub(super) fn tell(desk: &Desk, outcome: &Outcome, words: &str) -> Result<(), Failure> {
+pub(super) fn tell(desk: &Desk, outcome: &own::OutcomeView, words: &str) -> Result<(), Failure> {
     desk.warn(outcome.warning);
-    let json = OutcomeView::new(outcome, desk.admin.now());
-    desk.output.answer(&json, &Page::new().line(words))
+    desk.output
+        .answer(&OutcomeView::new(outcome), &Page::new().line(words))
 }
 
 /// How many sessions a change ended, in words.
-pub(super) fn ended(outcome: &Outcome) -> String {
+pub(super) fn ended(outcome: &own::OutcomeView) -> String {
     match outcome.sessions_ended {
         Some(1) => "1 session ended".to_owned(),
         Some(count) => format!("{count} sessions ended"),

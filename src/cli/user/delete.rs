@@ -6,11 +6,12 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use clap::Args;
 
+use crate::admin::Target;
 use crate::admin::deletion::{DeletionRequest, TransferPreview};
-use crate::admin::{Admin, Target};
 use crate::cli::deletion::{follow, told};
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
+use crate::cli::office::Office;
 use crate::cli::output::{Page, cell, clean};
 use crate::cli::user::change::reason;
 use crate::domain::lock::Reason;
@@ -91,22 +92,20 @@ impl std::str::FromStr for Part {
 
 impl Delete {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let admin = match self.transfer.transfer_nothing {
-            true => desk.admin.clone(),
-            false => desk.admin_of_modules()?,
+        let office = match self.transfer.transfer_nothing {
+            true => desk.office.clone(),
+            false => desk.office_of_modules()?,
         };
         let target = self.who.target();
-        let transfer = self.choice(&admin).await?;
-        let preview = admin
-            .transfer_preview(&desk.actor, &target, &transfer)
-            .await;
+        let transfer = self.choice(&office).await?;
+        let preview = office.transfer_preview(&target, &transfer).await;
         let preview = preview.map_err(|error| self.who.failure(error))?;
         if self.dry_run {
             return desk.output.answer(&preview, &page(&preview));
         }
         self.ask(desk, &preview)?;
         let request = DeletionRequest { reason: self.reason.clone(), transfer };
-        let begun = admin.begin_deletion(&desk.actor, &target, request).await;
+        let begun = office.begin_deletion(&target, request).await;
         let run = begun.map_err(|error| self.who.failure(error))?;
         desk.warn(run.warning());
         let deletion = follow(run, desk).await?;
@@ -114,12 +113,12 @@ impl Delete {
     }
 
     /// What was chosen, with the receiver's number.
-    async fn choice(&self, admin: &Admin) -> Result<Transfer, Failure> {
+    async fn choice(&self, office: &Office) -> Result<Transfer, Failure> {
         let Choice { transfer_all, transfer_some, .. } = &self.transfer;
         let Some(receiver) = transfer_all.as_ref().or(transfer_some.as_ref()) else {
             return Ok(Transfer::Nothing);
         };
-        let receiver = admin.account(&Target::from(receiver.as_str())).await?.id;
+        let receiver = office.account(&Target::from(receiver.as_str())).await?.id;
         if transfer_all.is_some() {
             return Ok(Transfer::All { receiver });
         }

@@ -5,6 +5,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+use crate::api::own::view as own;
 use crate::cli::csv;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
@@ -77,7 +78,7 @@ impl Export {
         out: &mut impl Write,
     ) -> Result<std::io::Result<()>, Failure> {
         let filters = self.filters.of(desk)?;
-        let now = desk.admin.now();
+        let now = desk.office.now();
         if self.format == Format::Csv {
             let hash = self.with_password_hashes.then_some(HASH);
             if let Err(error) = out.write_all(csv::line(HEAD.into_iter().chain(hash)).as_bytes()) {
@@ -94,7 +95,12 @@ impl Export {
                 uncounted: true,
                 ..Default::default()
             };
-            let page = desk.admin.search(&desk.actor, search).await?.accounts;
+            let page = desk
+                .host()?
+                .admin
+                .search(&desk.host()?.actor, search)
+                .await?
+                .accounts;
             let Some(last) = page.last() else { return Ok(Ok(())) };
             after = Some(last.id);
             for account in &page {
@@ -113,7 +119,12 @@ impl Export {
         now: Timestamp,
     ) -> Result<String, Failure> {
         let hash = match self.with_password_hashes {
-            true => Some(desk.admin.exported_hash(&desk.actor, account).await?),
+            true => Some(
+                desk.host()?
+                    .admin
+                    .exported_hash(&desk.host()?.actor, account)
+                    .await?,
+            ),
             false => None,
         };
         if self.format == Format::Csv {
@@ -121,7 +132,7 @@ impl Export {
             let hash = hash.map(Option::unwrap_or_default);
             return Ok(csv::line(values.iter().chain(&hash).map(String::as_str)));
         }
-        let mut view = serde_json::to_value(AccountView::new(account, now))
+        let mut view = serde_json::to_value(AccountView::new(&own::AccountView::new(account, now)))
             .map_err(|error| Failure::unexpected(error.to_string()))?;
         view["external_id"] = Value::from(account.details.external_id.clone());
         if let Some(hash) = hash {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::remote::{Query, precise};
 use crate::cli::when::When;
 use crate::domain::standing::Status;
 use crate::store::{AccountFilter, TextField, TextFit, TimeField};
@@ -68,6 +69,18 @@ impl SignedIn {
             filters.push(AccountFilter::Not(Box::new(ever)));
         }
         Ok(filters)
+    }
+}
+
+impl SignedIn {
+    /// The same, as a server is asked for it: to it, who never came did not come since.
+    pub(super) fn asked(&self, desk: &Desk) -> Result<Query<'static>, Failure> {
+        let mut asked = Vec::new();
+        if let Some(when) = &self.last_sign_in_before {
+            asked.push(("last_sign_in_before", precise(desk.past(when)?)));
+        }
+        asked.push(("never_signed_in", self.never_signed_in.to_string()));
+        Ok(asked)
     }
 }
 

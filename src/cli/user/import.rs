@@ -85,7 +85,7 @@ impl Import {
         fields: &[String],
         seen: &mut HashSet<String>,
     ) -> Result<Result<Done, String>, Failure> {
-        let person = match columns.person(fields, desk.admin.now()) {
+        let person = match columns.person(fields, desk.office.now()) {
             Err(why) => return Ok(Err(why)),
             Ok(person) => person,
         };
@@ -93,8 +93,18 @@ impl Import {
             return Ok(Err("the login stands on an earlier line, too".to_owned()));
         }
         let done = match self.dry_run {
-            true => desk.admin.preview_import(&person, self.update).await,
-            false => desk.admin.import(&desk.actor, person, self.update).await,
+            true => {
+                desk.host()?
+                    .admin
+                    .preview_import(&person, self.update)
+                    .await
+            }
+            false => {
+                desk.host()?
+                    .admin
+                    .import(&desk.host()?.actor, person, self.update)
+                    .await
+            }
         };
         match done {
             Err(error) => {

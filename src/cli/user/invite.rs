@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::admin::Invited;
+use crate::api::own::view::InvitationView;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::domain::invitation::Purpose;
@@ -26,8 +26,8 @@ impl Invite {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let target = self.who.target();
         let invited = desk
-            .admin
-            .invite(&desk.actor, &target, Some(self.expires))
+            .office
+            .invite(&target, Some(self.expires))
             .await
             .map_err(|error| self.who.failure(error))?;
         // Whoever does not hear it makes another one, which ends this one.
@@ -39,29 +39,29 @@ impl Invite {
 }
 
 /// The link itself; only its end where nobody said where the gateway is.
-pub(super) fn link(desk: &Desk, invited: &Invited) -> String {
+pub(super) fn link(desk: &Desk, invited: &InvitationView) -> String {
     let origin = desk.public_url.as_deref().unwrap_or_default();
-    format!("{}{RESERVED}{}", origin.trim_end_matches('/'), invited.path())
+    format!("{}{RESERVED}{}", origin.trim_end_matches('/'), invited.path)
 }
 
 /// The field names won't change.
-pub(super) fn view(desk: &Desk, invited: &Invited) -> Value {
+pub(super) fn view(desk: &Desk, invited: &InvitationView) -> Value {
     json!({
         "account": invited.account.id,
-        "login": invited.account.login.as_str(),
-        "purpose": invited.invitation.purpose,
+        "login": invited.account.login,
+        "purpose": invited.purpose,
         "link": link(desk, invited),
-        "expires_at": invited.invitation.expires_at.to_string(),
+        "expires_at": invited.expires_at,
     })
 }
 
-fn told(desk: &Desk, invited: &Invited) -> String {
+fn told(desk: &Desk, invited: &InvitationView) -> String {
     let login = &invited.account.login;
-    let what = match invited.invitation.purpose {
+    let what = match invited.purpose {
         Purpose::Reset => format!("{login} chooses a new password with it"),
         _ => format!("{login} chooses a password with it and is active then"),
     };
-    let end = desk.time(invited.invitation.expires_at);
+    let end = desk.time(invited.expires_at.0);
     let origin = match desk.public_url {
         Some(_) => "",
         None => {

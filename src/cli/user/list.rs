@@ -3,16 +3,17 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::api::own::view as own;
 use crate::cli::desk::{Desk, account_number};
 use crate::cli::exit::Failure;
+use crate::cli::office::Office;
 use crate::cli::output::{Page, cell};
 use crate::cli::shell::quote;
 use crate::cli::user::describe;
 use crate::cli::user::filters::{SignedIn, containing};
 use crate::cli::view::AccountView;
-use crate::domain::account::{Account, AccountId};
+use crate::domain::account::AccountId;
 use crate::domain::standing::Status;
-use crate::domain::time::Timestamp;
 use crate::store::{AccountFilter, AccountQuery, AccountSearch};
 
 const LIMIT: u32 = 100;
@@ -43,11 +44,10 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let found = self.found(desk).await?;
-        let now = desk.admin.now();
         let full = found.len() as u64 >= u64::from(self.limit);
         let next = found.last().map(|last| last.id).filter(|_| full);
-        let views: Vec<_> = found.iter().map(|one| AccountView::new(one, now)).collect();
-        let page = self.page(desk, &found, now);
+        let views: Vec<_> = found.iter().map(AccountView::new).collect();
+        let page = self.page(desk, &found);
         desk.output
             .answer(&json!({ "accounts": views, "next": next }), &page)?;
         if let Some(next) = next {
@@ -58,10 +58,17 @@ impl List {
     }
 
     /// Deleted accounts are listed by status alone, and were never searched by more.
-    async fn found(&self, desk: &Desk) -> Result<Vec<Account>, Failure> {
+    async fn found(&self, desk: &Desk) -> Result<Vec<own::AccountView>, Failure> {
         if self.signed_in.is_left_open() {
-            return Ok(desk.admin.list(self.query()).await?);
+            return desk.office.list(self.query()).await;
         }
+        let host = match &desk.office {
+            Office::Here(host) => host,
+            Office::There(client) => {
+                let more = self.signed_in.asked(desk)?;
+                return client.list(self.query(), more).await;
+            }
+        };
         let mut filters = self.signed_in.of(desk)?;
         filters.extend(self.search.as_deref().map(containing));
         let of = |status| AccountFilter::Status { any_of: vec![status], negated: false };
@@ -69,7 +76,11 @@ impl List {
         let (after, limit) = (self.after, self.limit);
         let search =
             AccountSearch { filters, after, limit, uncounted: true, ..AccountSearch::default() };
-        Ok(desk.admin.search(&desk.actor, search).await?.accounts)
+        let (found, now) = (host.admin.search(&host.actor, search).await?, host.admin.now());
+        let accounts = found.accounts.iter();
+        Ok(accounts
+            .map(|account| own::AccountView::new(account, now))
+            .collect())
     }
 
     fn query(&self) -> AccountQuery {
@@ -81,7 +92,7 @@ impl List {
         }
     }
 
-    fn page(&self, desk: &Desk, found: &[Account], now: Timestamp) -> Page {
+    fn page(&self, desk: &Desk, found: &[own::AccountView]) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
             let any = any && self.signed_in.is_left_open();
@@ -92,17 +103,17 @@ impl List {
                 false => "Nobody fits.".to_owned(),
             });
         }
-        let row = |one: &Account| {
+        let row = |one: &own::AccountView| {
             [
                 cell(one.id),
                 cell(&one.login),
                 cell(&one.name),
                 cell(if one.admin { "administrator" } else { "" }),
                 desk.output
-                    .status(one.standing().status(now), &describe::short_status(one, desk, now)),
+                    .status(one.status, &describe::short_status(one, desk)),
                 cell(
                     one.last_sign_in_at
-                        .map_or("never".to_owned(), |at| desk.stamp(at)),
+                        .map_or("never".to_owned(), |at| desk.stamp(at.0)),
                 ),
             ]
         };

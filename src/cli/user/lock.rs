@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::admin::{Outcome, UnlockKind};
+use crate::admin::UnlockKind;
+use crate::api::own::view::OutcomeView;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::cli::user::change::{ended, reason, tell};
@@ -45,19 +46,19 @@ impl Lock {
             None => End::Never,
         };
         let locked = desk
-            .admin
-            .lock(&desk.actor, &self.who.target(), end, self.reason)
+            .office
+            .lock(&self.who.target(), end, self.reason)
             .await
             .map_err(|error| self.who.failure(error))?;
         tell(desk, &locked, &said(desk, &locked))
     }
 }
 
-fn said(desk: &Desk, locked: &Outcome) -> String {
+fn said(desk: &Desk, locked: &OutcomeView) -> String {
     let login = &locked.account.login;
-    let lock = locked.account.locks.admin_lock_at(desk.admin.now());
+    let lock = locked.account.admin_lock.as_ref();
     let until = lock
-        .map(|lock| describe::until(lock.end, desk))
+        .map(|lock| describe::until(describe::end(lock.until), desk))
         .unwrap_or_default();
     if locked.changed {
         let ended = ended(locked);
@@ -75,13 +76,13 @@ impl Unlock {
             _ => UnlockKind::All,
         };
         let unlocked = desk
-            .admin
-            .unlock(&desk.actor, &self.who.target(), kind)
+            .office
+            .unlock(&self.who.target(), kind)
             .await
             .map_err(|error| self.who.failure(error))?;
         let login = &unlocked.account.login;
         // Another kind of lock, or a disablement, may stand still.
-        let status = describe::status(&unlocked.account, desk, desk.admin.now());
+        let status = describe::status(&unlocked.account, desk);
         let words = match unlocked.changed {
             true => format!("{login} is unlocked, and {status} now."),
             false => format!("{login} has no such lock and is {status}: nothing was changed."),

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use crate::admin::PersonChange;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::cli::user::change::tell;
@@ -22,10 +21,8 @@ pub(in crate::cli) struct Permit {
 impl Permit {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let permissions: Permissions = self.may.into_iter().collect();
-        let mut change = PersonChange::default();
-        change.permissions(permissions.clone());
         let target = self.who.target();
-        let permitted = desk.admin.update(&desk.actor, &target, change).await?;
+        let permitted = desk.office.permit(&target, permissions.clone()).await?;
         let login = &permitted.account.login;
         let words = match words(&permissions) {
             Some(words) => format!("{login} may {words} now."),

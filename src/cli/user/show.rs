@@ -3,14 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::admin::Detail;
+use crate::api::own::view as own;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
+use crate::cli::office::Detail;
 use crate::cli::output::{Page, cell};
 use crate::cli::user::{describe, permit};
 use crate::cli::view::{AccountView, SessionView};
-use crate::domain::account::Account;
-use crate::domain::session::Session;
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Show {
@@ -20,9 +19,9 @@ pub(in crate::cli) struct Show {
 
 impl Show {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
-        let detail = desk.admin.show(&self.who.target()).await?;
+        let detail = desk.office.show(&self.who.target()).await?;
         let sessions: Vec<_> = detail.sessions.iter().map(SessionView::new).collect();
-        let account = AccountView::new(&detail.account, detail.now);
+        let account = AccountView::new(&detail.account);
         let page = page(&detail, desk).await?;
         desk.output
             .answer(&json!({ "account": account, "sessions": sessions }), &page)
@@ -31,7 +30,7 @@ impl Show {
 
 async fn page(detail: &Detail, desk: &Desk) -> Result<Page, Failure> {
     let account = &detail.account;
-    let status = describe::status(account, desk, detail.now);
+    let status = describe::status(account, desk);
     let mut page = Page::new().line(&format!("{} is {status}.", account.login));
     for line in describe::obstacles(account, desk).await? {
         page = page.line(&line);
@@ -43,35 +42,35 @@ async fn page(detail: &Detail, desk: &Desk) -> Result<Page, Failure> {
     Ok(sessions(page.line(""), &detail.sessions, desk))
 }
 
-fn facts(account: &Account, desk: &Desk) -> Vec<String> {
+fn facts(account: &own::AccountView, desk: &Desk) -> Vec<String> {
     let some = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
     let yes = |it| if it { "yes" } else { "no" };
     let last = account
         .last_sign_in_at
-        .map_or("never".to_owned(), |at| desk.time(at));
-    let permissions = permit::words(&account.details.permissions);
+        .map_or("never".to_owned(), |at| desk.time(at.0));
+    let permissions = permit::words(&account.permissions);
     let mut facts = vec![
         format!("Number         {}", account.id),
         format!("Name           {}", some(&account.name)),
         format!("E-mail         {}", some(account.email.as_deref().unwrap_or_default())),
         format!("Administrator  {}", yes(account.admin)),
         format!("Password set   {}", yes(account.has_password)),
-        format!("Added          {}", desk.time(account.created_at)),
+        format!("Added          {}", desk.time(account.created_at.0)),
         format!("Last sign-in   {last}"),
     ];
     facts.extend(permissions.map(|words| format!("Permissions    {words}")));
     facts
 }
 
-fn sessions(page: Page, sessions: &[Session], desk: &Desk) -> Page {
+fn sessions(page: Page, sessions: &[own::SessionView], desk: &Desk) -> Page {
     if sessions.is_empty() {
         return page.line("No live sessions.");
     }
-    let row = |session: &Session| {
+    let row = |session: &own::SessionView| {
         [
-            cell(session.key.id()),
-            cell(desk.stamp(session.created_at)),
-            cell(desk.stamp(session.last_seen_at)),
+            cell(&session.id),
+            cell(desk.stamp(session.created_at.0)),
+            cell(desk.stamp(session.last_seen_at.0)),
             cell(session.opened_from.as_deref().unwrap_or("-")),
             cell(session.user_agent.as_deref().unwrap_or("-")),
         ]

@@ -36,7 +36,7 @@ impl SignOut {
 
     async fn everywhere(&self, desk: &Desk) -> Result<(), Failure> {
         let target = target(self.login.as_deref(), self.id);
-        let signed_out = desk.admin.sign_out(&desk.actor, &target).await?;
+        let signed_out = desk.office.sign_out(&target).await?;
         let login = &signed_out.account.login;
         let words = format!(
             "{login} is signed out; {}; running services ask them to sign in within 100 ms.",
@@ -47,7 +47,7 @@ impl SignOut {
 }
 
 async fn end(id: SessionId, desk: &Desk) -> Result<(), Failure> {
-    let session = desk.admin.end_session(&desk.actor, id).await?;
+    let session = desk.office.end_session(id).await?;
     let json = json!({ "changed": true, "session": SessionView::new(&session) });
     desk.output
         .answer(&json, &Page::new().line(&format!("Session {id} is ended.")))

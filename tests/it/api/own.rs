@@ -1,5 +1,8 @@
 //! Our own interface, `/admin/v1`.
 
+mod deletions;
+mod groups;
+
 use portcullis::domain::event::Action;
 use portcullis::domain::permission::Permission;
 use proptest::prelude::*;
@@ -399,6 +402,9 @@ fn any_json_gets_an_answer_of_ours() {
         Just("scopes"),
         Just("active"),
         Just("owner"),
+        Just("transfer"),
+        Just("members"),
+        Just("add"),
     ];
     let object = proptest::collection::btree_map(field, scalar, 0..4);
     let place = prop_oneof![
@@ -411,6 +417,11 @@ fn any_json_gets_an_answer_of_ours() {
         Just(("PUT", "/settings/lockout")),
         Just(("PUT", "/settings/branding.name")),
         Just(("POST", "/tokens")),
+        Just(("POST", "/groups")),
+        Just(("POST", "/groups/1/members")),
+        Just(("POST", "/accounts/ada/deletion")),
+        Just(("POST", "/accounts/ada/deletion/preview")),
+        Just(("DELETE", "/accounts/root")),
     ];
     let mut runner = TestRunner::new(ProptestConfig { cases: 200, ..ProptestConfig::default() });
     let ran = runner.run(&(place, object), |((method, path), object)| {

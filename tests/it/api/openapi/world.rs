@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::{HeaderMap, Request, StatusCode};
-use portcullis::admin::Actor;
+use portcullis::admin::deletion::LEASE;
+use portcullis::admin::{Actor, DeletionRequest};
 use portcullis::api::Api;
+use portcullis::domain::transfer::Transfer;
 use portcullis::testing::TestGate;
 use portcullis::{ClientAddr, Visitor};
 use serde_json::{Value, json};
@@ -83,6 +85,19 @@ impl World {
         self.send("POST", "/scim/v2/Groups", &scim, &harbour.to_string())
             .await;
         self.add_application(&document).await;
+        self.begin_deletion().await;
+    }
+
+    /// A deletion that somebody died over.
+    async fn begin_deletion(&self) {
+        let request = DeletionRequest {
+            reason: "left the company".try_into().expect("a reason"),
+            transfer: Transfer::Nothing,
+        };
+        let admin = self.test.admin();
+        let begun = admin.begin_deletion(&Actor::System, &BEFORE_ALICE[1].into(), request);
+        drop(begun.await.expect("a deletion"));
+        self.test.clock().advance(LEASE * 2);
     }
 
     /// The application that asks for tokens.

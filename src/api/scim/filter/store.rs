@@ -285,7 +285,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::admin::tests::{NOW, account, locked, locked_out};
+    use crate::admin::tests::{NOW, account, locked as admin_locked, locked_out};
     use crate::api::scim::filter::parse;
     use crate::api::scim::flavour::Flavour;
     use crate::api::scim::schema::ResourceType;
@@ -312,7 +312,7 @@ mod tests {
             )| {
                 let mut found = account(7);
                 if is_locked {
-                    found = locked(found, End::Never);
+                    found = admin_locked(found, End::Never);
                 }
                 if out {
                     found = locked_out(found);

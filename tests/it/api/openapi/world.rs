@@ -95,8 +95,9 @@ impl World {
             transfer: Transfer::Nothing,
         };
         let admin = self.test.admin();
-        let begun = admin.begin_deletion(&Actor::System, &BEFORE_ALICE[1].into(), request);
-        drop(begun.await.expect("a deletion"));
+        let whom = BEFORE_ALICE[1].into();
+        let begun = admin.begin_deletion(&Actor::System, &whom, request).await;
+        drop(begun.expect("a deletion"));
         self.test.clock().advance(LEASE * 2);
     }
 

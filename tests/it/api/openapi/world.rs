@@ -86,6 +86,26 @@ impl World {
             .await;
         self.add_application(&document).await;
         self.begin_deletion().await;
+        self.begin_runs().await;
+        let after = json!({ "value": "90 days" });
+        self.own("PUT", "/settings/inactivity.after", after).await;
+    }
+
+    /// A run that is finished, and one that nobody works on.
+    async fn begin_runs(&self) {
+        let admin = self.test.admin();
+        let request = |login: &str| {
+            let request = json!({
+                "selection": { "logins": [login] },
+                "change": { "locked": { "yes": { "reason": "the contract ended" } } },
+            });
+            serde_json::from_value(request).expect("a request")
+        };
+        let run = admin.begin_bulk(&Actor::System, request(BEFORE_ALICE[2])).await;
+        let finished = admin.finish_run(run.expect("a run").id, |_| {}).await;
+        finished.expect("it comes to its end");
+        let waiting = admin.begin_bulk(&Actor::System, request(BEFORE_ALICE[3])).await;
+        waiting.expect("a run");
     }
 
     /// A deletion that somebody died over.

@@ -94,8 +94,8 @@ impl World {
             reason: "left the company".try_into().expect("a reason"),
             transfer: Transfer::Nothing,
         };
-        let admin = self.test.admin();
-        let begun = admin.begin_deletion(&Actor::System, &BEFORE_ALICE[1].into(), request);
+        let (admin, whom) = (self.test.admin(), BEFORE_ALICE[1].into());
+        let begun = admin.begin_deletion(&Actor::System, &whom, request);
         drop(begun.await.expect("a deletion"));
         self.test.clock().advance(LEASE * 2);
     }

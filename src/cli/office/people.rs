@@ -127,7 +127,10 @@ impl Office {
             }
             Self::There(client) => {
                 let done = client.send(Method::POST, "accounts", &new.body()).await;
-                done.map_err(|failure: Failure| failure.about(&last(new.taken(&failure))))
+                done.map_err(|failure: Failure| {
+                    let whom = last(new.taken(&failure));
+                    failure.about(&whom)
+                })
             }
         }
     }

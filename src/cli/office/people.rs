@@ -11,6 +11,7 @@ use crate::admin::{NewPerson, PersonChange, Target, UnlockKind};
 use crate::api::own::view::{AccountView, InvitationView, OutcomeView, SessionView};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::{Client, Query, precise};
+use crate::cli::shell::last;
 use crate::domain::account::AccountId;
 use crate::domain::lock::{End, Reason};
 use crate::domain::login::Login;
@@ -124,7 +125,13 @@ impl Office {
                 let person = new.person()?;
                 host.outcome(host.admin.add(&host.actor, person).await)
             }
-            Self::There(client) => client.send(Method::POST, "accounts", &new.body()).await,
+            Self::There(client) => {
+                let done = client.send(Method::POST, "accounts", &new.body()).await;
+                done.map_err(|failure: Failure| {
+                    let whom = last(new.taken(&failure));
+                    failure.about(&whom)
+                })
+            }
         }
     }
 
@@ -277,6 +284,13 @@ impl NewAccount {
             Some(password) => person.with_password(password.clone()),
             None => person,
         })
+    }
+
+    /// Which of the names somebody else has, as a refusal says.
+    fn taken(&self, refused: &Failure) -> &str {
+        let email = self.email.as_deref().unwrap_or_default();
+        let by_login = email.is_empty() || refused.message().contains("login");
+        if by_login { self.login.as_str() } else { email }
     }
 
     fn body(&self) -> Value {

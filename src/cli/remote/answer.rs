@@ -70,6 +70,7 @@ fn next_after(word: &str) -> Option<&'static str> {
         "no-licence" => "licence",
         "disabling-is-off" => "settings account-disabling on",
         "invalid-transition" => "user passwd LOGIN",
+        "taken" => "user show LOGIN",
         "audit-altered" => "audit verify",
         _ => return None,
     })

@@ -101,10 +101,14 @@ impl World {
             });
             serde_json::from_value(request).expect("a request")
         };
-        let run = admin.begin_bulk(&Actor::System, request(BEFORE_ALICE[2])).await;
+        let run = admin
+            .begin_bulk(&Actor::System, request(BEFORE_ALICE[2]))
+            .await;
         let finished = admin.finish_run(run.expect("a run").id, |_| {}).await;
         finished.expect("it comes to its end");
-        let waiting = admin.begin_bulk(&Actor::System, request(BEFORE_ALICE[3])).await;
+        let waiting = admin
+            .begin_bulk(&Actor::System, request(BEFORE_ALICE[3]))
+            .await;
         waiting.expect("a run");
     }
 

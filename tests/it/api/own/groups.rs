@@ -32,7 +32,7 @@ async fn a_group_is_made_changed_and_removed() {
     let move_on = json!({ "add": [bob.id, "ada"], "remove": [] });
     let members = format!("{path}/members");
     let joined = stand.own("POST", &members, &stand.a, move_on).await;
-    assert_eq!(joined.body["changed"], true);
+    assert_eq!(joined.body["changed"], true, "{}", joined.text);
     let shown = stand.own("GET", &path, &stand.a, Value::Null).await;
     assert_eq!(
         (&shown.body["count"], &shown.body["group"]["name"]),
@@ -60,7 +60,6 @@ async fn a_group_is_made_changed_and_removed() {
 
     let removed = stand.own("DELETE", &path, &stand.a, Value::Null).await;
     assert_eq!(removed.body["removed"], true, "{}", removed.text);
-    let members = format!("{path}/members");
     for at in [&*path, &members, "/groups/0", "/groups/x"] {
         let gone = stand.own("GET", at, &stand.a, Value::Null).await;
         gone.is_problem(404, "no-such-group");

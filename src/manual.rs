@@ -3,8 +3,8 @@
 //! - [`audit`]: who did what to whom, and how to know that nobody changed it.
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
-//! - [`clerk`]: the same as Clerk's clients do it, and webhooks.
 //! - [`bulk`]: changing many people at once, undoing it, exports, imports, and people who stay away.
+//! - [`clerk`]: the same as Clerk's clients do it, and webhooks.
 //! - [`command_line`]: the program, for whoever administers people.
 //! - [`configuration`]: what a gateway is told, and settings that change at run time.
 //! - [`deletion`]: deleting people, and giving their records to somebody else.
@@ -28,10 +28,11 @@ pub mod administration {}
 #[doc = include_str!("manual/audit.md")]
 pub mod audit {}
 
-#[doc = include_str!("manual/clerk.md")]
-pub mod clerk {}
 #[doc = include_str!("manual/bulk.md")]
 pub mod bulk {}
+
+#[doc = include_str!("manual/clerk.md")]
+pub mod clerk {}
 
 #[doc = include_str!("manual/command_line.md")]
 pub mod command_line {}

@@ -39,9 +39,13 @@ pub(super) async fn object(body: Body, may_lack: bool) -> Result<Map<String, Val
     read(&bytes(body).await?, may_lack)
 }
 
-/// The same, never an empty one, of at most so many bytes.
-pub(super) async fn object_within(body: Body, max: usize) -> Result<Map<String, Value>, NoObject> {
-    read(&bytes_within(body, max).await?, false)
+/// The same of at most so many bytes.
+pub(super) async fn object_within(
+    body: Body,
+    may_lack: bool,
+    max: usize,
+) -> Result<Map<String, Value>, NoObject> {
+    read(&bytes_within(body, max).await?, may_lack)
 }
 
 fn read(bytes: &Bytes, may_lack: bool) -> Result<Map<String, Value>, NoObject> {

@@ -310,9 +310,8 @@ impl Checked {
 
     /// The settings of the directory that are written here.
     pub(crate) fn pinned(&self) -> Pins {
-        let written = &self.written;
-        let Written { accounts, audit, branding, clerk, inactivity, .. } = written;
-        let Written { licences, tokens, .. } = written;
+        let Written { accounts, audit, branding, clerk, inactivity, licences, tokens, .. } =
+            &self.written;
         let policy = self.written.policy_words().build().ok();
         let policy = policy.filter(|_| self.written.names_a_policy());
         let switch = |on: bool| if on { "on" } else { "off" }.to_owned();

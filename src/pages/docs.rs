@@ -7,6 +7,7 @@
 mod kind;
 mod model;
 mod prose;
+mod read;
 mod request;
 
 use std::sync::{Arc, LazyLock};

@@ -330,7 +330,7 @@ pub enum Decision {
     /// Write this, and keep what was there before.
     Write {
         /// The account as it is to be. Passwords and names are not for runs.
-        edit: Edit,
+        edit: Box<Edit>,
         /// What the run changes, as it was.
         kept: Option<String>,
     },

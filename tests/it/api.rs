@@ -16,6 +16,7 @@ mod manual;
 mod oauth;
 mod openapi;
 mod own;
+mod runs;
 mod scim;
 mod tokens;
 mod users;

@@ -242,7 +242,7 @@ fn settings_are_shown_changed_and_put_back() {
             .contains("is on")
     );
     let list = host.run(&["settings", "list"]).done().out;
-    assert!(list.contains("accounts.disabling    on "), "{list}");
+    assert!(list.contains("accounts.disabling     on "), "{list}");
     let again = host.run(&["settings", "set", "accounts.disabling", "on", "--json"]);
     assert_eq!(again.done().json()["changed"], false);
     host.run(&["settings", "reset", "lockout"]).done();

@@ -164,7 +164,7 @@ fn write(facts: &Facts<'_>, mut edit: Edit, sign_out: bool, run: RunId) -> Decis
     }
     let kept = Kept::of(facts.account, &edit.account).to_json();
     edit.note.reason = Some(in_run(run, edit.note.reason.as_deref()));
-    Decision::Write { edit, kept }
+    Decision::Write { edit: Box::new(edit), kept }
 }
 
 /// What the audit log says of an account that a run changed.

@@ -63,7 +63,7 @@ pub(super) fn put_back(
     let mut note = actor.note(action(facts, &account), None);
     note.reason = Some(in_run(run, Some("undone")));
     let kept = Kept::of(facts.account, &account).to_json();
-    Decision::Write { edit: Edit { account, password_hash: None, note }, kept }
+    Decision::Write { edit: Box::new(Edit { account, password_hash: None, note }), kept }
 }
 
 /// The account with what was kept of it. Sessions die as with any such change.

@@ -14,6 +14,7 @@ mod licences;
 mod lists;
 mod problem;
 mod read;
+mod runs;
 mod sessions;
 pub(crate) mod settings;
 mod tokens;
@@ -96,7 +97,23 @@ fn things() -> Router<Admin> {
         .route("/audit/verify", post(audit::verify))
         .route("/audit/prune", post(audit::prune))
         .merge(programs())
+        .merge(crowds())
         .merge(of_groups())
+}
+
+/// Many accounts at once.
+fn crowds() -> Router<Admin> {
+    Router::new()
+        .route("/runs", get(runs::list).post(runs::begin))
+        .route("/runs/preview", post(runs::preview))
+        .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/items", get(runs::items))
+        .route("/runs/{id}/cancel", post(runs::cancel))
+        .route("/runs/{id}/resume", post(runs::resume))
+        .route("/runs/{id}/undo", post(runs::undo))
+        .route("/inactivity", get(runs::inactivity))
+        .route("/inactivity/preview", post(runs::preview_inactivity))
+        .route("/inactivity/confirm", post(runs::confirm_inactivity))
 }
 
 /// Applications, and their tokens.

@@ -71,6 +71,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "no-such-application", title, detail)
     }
 
+    pub(super) fn no_such_run() -> Self {
+        let detail = "a run is named by its number";
+        Self::new(StatusCode::NOT_FOUND, "no-such-run", "There is no such run", detail)
+    }
+
     pub(super) fn no_such_session() -> Self {
         let detail = "an id of a session has 32 hexadecimal digits";
         Self::new(StatusCode::NOT_FOUND, "no-such-session", "There is no such session", detail)

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::problem::Problem;
 use crate::admin::Target;
-use crate::api::body::object;
+use crate::api::body::{MAX_BODY, object_within};
 use crate::domain::account::AccountId;
 
 /// A body: a JSON object. None at all is an empty one.
@@ -20,16 +20,31 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Sent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let (head, body) = request.into_parts();
-        let is_json = is_json(&head.headers);
-        let read = object(body, true).await?;
-        if !is_json && !read.is_empty() {
-            return Err(Problem::content_type());
-        }
-        serde_json::from_value(Value::Object(read))
-            .map(Self)
-            .map_err(|error| Problem::invalid(error.to_string()))
+        read(request, MAX_BODY).await.map(Self)
     }
+}
+
+/// A body that may be as long as a list of everybody in a large company.
+pub(super) struct Long<T>(pub(super) T);
+
+const MAX_LONG_BODY: usize = 8 * 1024 * 1024;
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Long<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        read(request, MAX_LONG_BODY).await.map(Self)
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, Problem> {
+    let (head, body) = request.into_parts();
+    let is_json = is_json(&head.headers);
+    let read = object_within(body, true, most).await?;
+    if !is_json && !read.is_empty() {
+        return Err(Problem::content_type());
+    }
+    serde_json::from_value(Value::Object(read)).map_err(|error| Problem::invalid(error.to_string()))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

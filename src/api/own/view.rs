@@ -19,7 +19,7 @@ use crate::domain::lock::{AdminLock, Disablement, Lockout};
 use crate::domain::permission::Permissions;
 use crate::domain::session::Session;
 use crate::domain::standing::{Lifecycle, Status};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timestamp, rfc3339};
 use crate::store::{ApiToken, AuditEntry};
 
 /// An instant, as RFC 3339 has it.
@@ -40,7 +40,7 @@ impl fmt::Display for Instant {
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        rfc3339::serialize(&Some(self.0), serializer)
     }
 }
 

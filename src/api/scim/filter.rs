@@ -196,6 +196,7 @@ fn literal(attribute: &Attribute, operator: Operator, value: &Value) -> Result<V
             let text = value.as_str().and_then(time_of);
             text.map(|_| value.clone()).ok_or_else(nonsense)
         }
+        Kind::DateTime => Err(nonsense()),
         _ if value.is_string() => Ok(value.clone()),
         _ => Err(nonsense()),
     }

@@ -67,7 +67,7 @@ fn id_of(service: &Service, named: Named, uri: &Uri) -> String {
 
 async fn object(service: &Service, headers: &HeaderMap, sent: Body) -> Result<Object, Problem> {
     check_type(headers, service.flavour)?;
-    Ok(body::object_within(sent, MAX_BYTES).await?)
+    Ok(body::object_within(sent, false, MAX_BYTES).await?)
 }
 
 pub(super) async fn service_provider_config(Extension(service): Asked) -> Response {

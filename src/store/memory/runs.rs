@@ -153,7 +153,7 @@ impl RunStore for SingleProcessDirectory {
                 let account = item.account.and_then(|id| live(state, id));
                 let decision = tally.decide(item, account.as_ref(), &mut decide);
                 if let Decision::Write { edit, .. } = &decision {
-                    let Edit { account, note, .. } = edit.clone();
+                    let Edit { account, note, .. } = Edit::clone(edit);
                     let id = account.id;
                     let changed = state.replace(id, account, None, at)?;
                     let states = (Some(&changed.before), Some(&changed.account));

@@ -39,7 +39,7 @@ impl Stand {
 
 impl Reply {
     #[track_caller]
-    fn is_problem(&self, status: u16, word: &str) {
+    pub(super) fn is_problem(&self, status: u16, word: &str) {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text);
         assert_eq!(self.body["type"], format!("urn:portcullis:problem:{word}"), "{}", self.text);

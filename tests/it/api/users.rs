@@ -243,7 +243,7 @@ async fn a_whole_user_is_taken_back() {
     assert_eq!(changed.body["name"], "Ada King Byron");
 }
 
-/// OpenProject gives a user another login; here a login is for ever.
+/// OpenProject gives a login out again that somebody had; here it is theirs for ever.
 #[tokio::test]
 async fn differs_a_former_login_is_nobody_elses_and_a_name_follows_its_parts() {
     let stand = Stand::new().await;
@@ -261,7 +261,9 @@ async fn differs_a_former_login_is_nobody_elses_and_a_name_follows_its_parts() {
         .get(&stand.a, "/users/ada")
         .await
         .is_error(404, "NotFound");
-    let taken = stand.post(&stand.a, "/users", super::complete("ada")).await;
+    let mut heir = super::complete("ada");
+    heir["email"] = json!("heir@example.org");
+    let taken = stand.post(&stand.a, "/users", heir).await;
     assert_eq!(taken.wrong(), ["login"]);
     stand.person("grace").await;
     for taken in ["ada", "countess", "COUNTESS"] {

@@ -48,7 +48,7 @@ fn lock(facts: &Facts<'_>) -> Decision {
     account.locks.admin_lock = Some(admin_lock(End::Never));
     account.generation = account.generation.next();
     let edit = Edit { account, password_hash: None, note: note(Action::AccountLocked) };
-    Decision::Write { edit, kept: Some("before".to_owned()) }
+    Decision::Write { edit: Box::new(edit), kept: Some("before".to_owned()) }
 }
 
 /// Locks everybody but the last administrator.

@@ -285,13 +285,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::admin::tests::{NOW, account, locked as admin_locked, locked_out};
+    use crate::admin::tests::{NOW, account};
     use crate::api::scim::filter::parse;
     use crate::api::scim::flavour::Flavour;
     use crate::api::scim::schema::ResourceType;
     use crate::api::scim::user::{for_filters, shown};
     use crate::domain::account::Account;
-    use crate::domain::lock::{Disablement, End};
+    use crate::domain::lock::{AdminLock, Disablement, End, LiveSessions, Lockout, LockoutId};
     use crate::domain::login::Login;
 
     fn somebody() -> impl Strategy<Value = Account> {
@@ -311,16 +311,20 @@ mod tests {
                 external,
             )| {
                 let mut found = account(7);
-                if is_locked {
-                    found = admin_locked(found, End::Never);
-                }
-                if out {
-                    found = locked_out(found);
-                }
+                let author = || "cli:root".to_owned();
+                let lock =
+                    AdminLock { laid_at: NOW, end: End::Never, reason: None, author: author() };
+                found.locks.admin_lock = is_locked.then_some(lock);
+                found.locks.lockout = out.then_some(Lockout {
+                    id: LockoutId { generation: 0, n: 1 },
+                    laid_at: NOW,
+                    length: None,
+                    failures: 5,
+                    live_sessions: LiveSessions::Refuse,
+                });
                 let reason = "left".try_into().expect("a reason");
-                let author = "cli:root".to_owned();
                 found.locks.disablement =
-                    disabled.then_some(Disablement { at: NOW, reason, author });
+                    disabled.then_some(Disablement { at: NOW, reason, author: author() });
                 found.login = Login::new(login).expect("a login");
                 found.email = email.map(str::to_owned);
                 found.name = format!("{given} {family}").trim().to_owned();

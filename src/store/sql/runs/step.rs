@@ -50,7 +50,7 @@ impl SqlDirectory {
             let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
             let decision = tally.decide(item, account.as_ref(), &mut decide);
             if let (Some(before), Decision::Write { edit, .. }) = (account, &decision) {
-                let edit = edit.clone();
+                let edit = Edit::clone(edit);
                 let changed = self
                     .write_one(&mut tx, &mut head, before, edit, now)
                     .await?;

@@ -21,6 +21,7 @@ const MAX_EXTERNAL_ID_BYTES: usize = 256;
 const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
 
 /// How many accounts are looked for in one go.
+#[cfg(feature = "api")]
 const AT_ONCE: usize = 500;
 
 /// What is to be changed of a group; what is not named stays.
@@ -201,6 +202,7 @@ impl Admin {
     }
 
     /// Those of these who are accounts that are not deleted.
+    #[cfg(feature = "api")]
     pub(crate) async fn living(
         &self,
         accounts: &BTreeSet<AccountId>,

@@ -16,9 +16,10 @@ use crate::domain::policy::LockoutPolicy;
 use crate::engine::LOCKOUT_SETTING;
 
 pub use self::branding::Branding;
+#[cfg(feature = "gateway")]
+pub(crate) use self::read::MOST_LICENCES;
 pub(crate) use self::read::{
-    FOREVER, MOST_LICENCES, NO_LIMIT, accent, days, licence_limit, line, lock_or_disable,
-    retention, support_url,
+    FOREVER, NO_LIMIT, accent, days, licence_limit, line, lock_or_disable, retention, support_url,
 };
 use self::read::{lifetime, lock_for, lock_length, on_or_off};
 

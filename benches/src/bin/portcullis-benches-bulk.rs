@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, anyhow, Result, bail};
 use axum::body::Body;
 use clap::Parser;
 use comfy_table::Table;
@@ -209,7 +209,7 @@ async fn watch(
         // A session keeps the standing at hand, on both.
         for gate in [ours, others] {
             held.push(gate.open_session(id, None).await?);
-            gate.standing(&id.into()).await?;
+            gate.standing(&id.into()).await.map_err(|reason| anyhow!("{reason}"))?;
         }
         watched.push((id.into(), None, None));
     }
@@ -239,7 +239,8 @@ async fn watch(
 }
 
 async fn is_locked(gate: &Portcullis, key: &AccountKey) -> Result<bool> {
-    let standing = gate.standing(key).await?.context("nobody is there")?;
+    let standing = gate.standing(key).await.map_err(|reason| anyhow!("{reason}"))?;
+    let standing = standing.context("nobody is there")?;
     Ok(standing.locks.admin_lock.is_some())
 }
 

@@ -46,7 +46,8 @@ impl From<AdminError> for Refusal {
             AdminError::Pinned { .. } => StatusCode::CONFLICT,
             _ => {
                 tracing::warn!(%error, "administration failed");
-                StatusCode::SERVICE_UNAVAILABLE
+                let words = "the settings can't be reached now: try again in a moment";
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, words);
             }
         };
         Self::new(status, error.to_string())

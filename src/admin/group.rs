@@ -1,5 +1,6 @@
 //! Groups: makes, shows, changes and deletes them, and says who is in which.
 
+#[cfg(feature = "api")]
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -11,9 +12,11 @@ use crate::domain::group::{Group, GroupId, GroupName};
 use crate::domain::operation::Operation;
 use crate::domain::permission::Permissions;
 use crate::domain::standing::Version;
+#[cfg(feature = "api")]
+use crate::store::{AccountFilter, AccountSearch};
 use crate::store::{
-    AccountFilter, AccountSearch, GroupChanged, GroupEdit, GroupPage, GroupQuery, Member,
-    MemberChange, Membership, NewGroup, NoMember,
+    GroupChanged, GroupEdit, GroupPage, GroupQuery, Member, MemberChange, Membership, NewGroup,
+    NoMember,
 };
 
 /// The longest external id, and the most that interfaces keep of a group as JSON.

@@ -73,6 +73,7 @@ fn row<S: AsRef<str>>(cells: &[S]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(feature = "gateway")]
     use proptest::prelude::*;
 
     use super::*;
@@ -85,7 +86,8 @@ mod tests {
         assert_eq!(harmless("left = gone"), "left = gone");
     }
 
-    proptest! {
+    #[cfg(feature = "gateway")]
+    proptest::proptest! {
         /// Property: what another program's reader finds in a line is what was written.
         #[test]
         fn a_line_is_read_back(cells in proptest::collection::vec("[a-z=\",;'\r\n ]{0,8}", 2..6)) {

@@ -300,8 +300,8 @@ pub struct RunStep {
     pub items: Vec<StepItem>,
     /// Whether there are no more after these.
     pub is_last: bool,
-    /// How long others may have to wait for the transaction: items that are not
-    /// decided on by then are left for the next step, but for the first.
+    /// How long the transaction may go on before its commit: items that are not decided
+    /// on by then are left for the next step, but for the first few.
     pub budget: Duration,
 }
 
@@ -329,7 +329,8 @@ pub enum Decision {
     Leave(ItemOutcome, Option<String>),
     /// Write this, and keep what was there before.
     Write {
-        /// The account as it is to be. Passwords and names are not for runs.
+        /// The account as it is to be. Rights, locks and generations are for runs; the
+        /// rest stays as it is.
         edit: Box<Edit>,
         /// What the run changes, as it was.
         kept: Option<String>,
@@ -347,6 +348,8 @@ pub struct Stepped {
     pub run: Run,
     /// The accounts that were changed.
     pub changed: Vec<Changed>,
+    /// How long others could not write meanwhile, with the commit.
+    pub took: Duration,
 }
 
 /// Which items to list.

@@ -45,6 +45,7 @@ mod search;
 mod sessions;
 mod sqlite;
 mod tokens;
+mod values;
 mod webhooks;
 
 use std::path::{Path, PathBuf};

@@ -8,9 +8,6 @@ use crate::admin::{Admin, AdminError};
 use crate::domain::account::AccountId;
 use crate::store::{AccountSearch, ItemOutcome, ItemQuery, Run, RunId, RunItem, StepItem};
 
-/// Items that are decided on in one transaction, at most.
-pub(super) const STEP: u32 = 200;
-
 /// What comes next, and what is known of it already.
 pub(super) struct Next {
     pub(super) items: Vec<StepItem>,
@@ -20,34 +17,40 @@ pub(super) struct Next {
 }
 
 impl Admin {
-    pub(super) async fn next_items(&self, run: &Run, plan: &Plan) -> Result<Next, AdminError> {
+    /// At most so many.
+    pub(super) async fn next_items(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        limit: u32,
+    ) -> Result<Next, AdminError> {
         match &plan.chosen {
             Chosen::Search(filters) => {
                 let search = AccountSearch {
                     filters: filters.clone(),
                     after: AccountId::try_from(run.reached).ok(),
-                    limit: STEP,
+                    limit,
                     uncounted: true,
                     ..AccountSearch::default()
                 };
                 let found = self.directory.search(search).await?.accounts;
-                let full = found.len() >= STEP as usize;
+                let full = found.len() >= limit as usize;
                 let ids = found.into_iter().map(|account| account.id);
                 let items: Vec<_> = ids.filter(|id| id.get() <= run.last).map(item_of).collect();
-                let is_last = !full || items.len() < STEP as usize;
+                let is_last = !full || items.len() < limit as usize;
                 Ok(Next { items, is_last, done: HashMap::new() })
             }
             Chosen::Listed => {
                 let found = self
-                    .stored_items(run.id, run.reached, ItemOutcome::Pending)
+                    .stored_items(run.id, run.reached, ItemOutcome::Pending, limit)
                     .await?;
-                Ok(Next::of(&found, HashMap::new()))
+                Ok(Next::of(&found, limit))
             }
             Chosen::Undo(undone) => {
                 let found = self
-                    .stored_items(*undone, run.reached, ItemOutcome::Changed)
+                    .stored_items(*undone, run.reached, ItemOutcome::Changed, limit)
                     .await?;
-                let next = Next::of(&found, HashMap::new());
+                let next = Next::of(&found, limit);
                 let done = found.into_iter().map(|item| (item.position, item));
                 Ok(Next { done: done.collect(), ..next })
             }
@@ -59,20 +62,28 @@ impl Admin {
         run: RunId,
         after: i64,
         outcome: ItemOutcome,
+        limit: u32,
     ) -> Result<Vec<RunItem>, AdminError> {
-        let query = ItemQuery { run, after, outcome: Some(outcome), limit: STEP };
+        let query = ItemQuery { run, after, outcome: Some(outcome), limit };
         Ok(self.directory.runs().run_items(query).await?)
     }
 }
 
 impl Next {
-    fn of(found: &[RunItem], done: HashMap<i64, RunItem>) -> Self {
+    /// How many of them are up to this position.
+    pub(super) fn up_to(&self, reached: i64) -> usize {
+        let decided = |item: &&StepItem| item.position <= reached;
+        self.items.iter().filter(decided).count()
+    }
+
+    fn of(found: &[RunItem], limit: u32) -> Self {
         let items = found.iter().map(|item| StepItem {
             position: item.position,
             account: item.account,
             name: item.name.clone(),
         });
-        Self { items: items.collect(), is_last: found.len() < STEP as usize, done }
+        let is_last = found.len() < limit as usize;
+        Self { items: items.collect(), is_last, done: HashMap::new() }
     }
 }
 

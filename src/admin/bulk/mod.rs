@@ -27,6 +27,7 @@
 mod begin;
 mod items;
 mod judge;
+mod pace;
 mod plan;
 mod preview;
 mod show;

@@ -4,25 +4,15 @@ use std::time::Duration;
 
 use crate::admin::bulk::items::Next;
 use crate::admin::bulk::judge::{Rules, judge};
+use crate::admin::bulk::pace::{Pace, pause_after};
 use crate::admin::bulk::plan::Plan;
 use crate::admin::bulk::undo::put_back;
 use crate::admin::bulk::{BulkRun, Chosen};
 use crate::admin::{Actor, Admin, AdminError};
-use crate::domain::time::Monotonic;
 use crate::store::{DecideItem, Decision, Facts, Run, RunId, RunState, RunStep, StepItem, Stepped};
 
 /// How long a run that is worked on is held after each step.
 const HOLD: Duration = Duration::from_secs(15);
-
-/// How long the deciding and writing of one transaction goes on. The commit comes on
-/// top of it.
-const BUDGET: Duration = Duration::from_millis(20);
-
-/// The shortest and the longest pause between two transactions; in between it is as long
-/// as the last one took. Other programs ask for their turn again and again, and find
-/// it in these pauses.
-const LEAST_PAUSE: Duration = Duration::from_millis(1);
-const MOST_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often somebody else's work is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -120,20 +110,15 @@ impl Admin {
     ) -> Result<Run, AdminError> {
         let plan = Plan::of(&run)?;
         let rules = self.rules_of(&run, &plan).await?;
+        let mut pace = Pace::default();
+        let mut next = self.next_items(&run, &plan, pace.items()).await?;
         loop {
-            let began = self.directory.clock().now().monotonic;
-            let next = self.next_items(&run, &plan).await?;
-            let step = RunStep {
-                run: run.id,
-                holder,
-                hold_until: self.now().after(HOLD),
-                items: next.items.clone(),
-                is_last: next.is_last,
-                budget: BUDGET,
-            };
             let decide = decide(&plan, &rules, &next);
+            let step = self.step(&run, holder, &next);
             let stepped = self.directory.runs().step_run(step, decide).await?;
-            let Some(Stepped { run: now, changed }) = stepped else { return Ok(run) };
+            let Some(Stepped { run: now, changed, took }) = stepped else { return Ok(run) };
+            // From now on, whatever else is done in it.
+            let pause = tokio::time::sleep(pause_after(took));
             // Before anybody is told that they are done.
             for changed in &changed {
                 self.tell_gate(&changed.account);
@@ -143,7 +128,20 @@ impl Admin {
             if run.state != RunState::Running {
                 return Ok(run);
             }
-            self.pause_since(began).await;
+            pace = pace.after(next.up_to(run.reached), took);
+            next = self.next_items(&run, &plan, pace.items()).await?;
+            pause.await;
+        }
+    }
+
+    fn step(&self, run: &Run, holder: u64, next: &Next) -> RunStep {
+        RunStep {
+            run: run.id,
+            holder,
+            hold_until: self.now().after(HOLD),
+            items: next.items.clone(),
+            is_last: next.is_last,
+            budget: Pace::BUDGET,
         }
     }
 
@@ -155,11 +153,6 @@ impl Admin {
             sign_out: plan.change.sign_out,
             licences: self.licence_limit().await?,
         })
-    }
-
-    async fn pause_since(&self, began: Monotonic) {
-        let took = self.directory.clock().now().monotonic.since(began);
-        tokio::time::sleep(took.clamp(LEAST_PAUSE, MOST_PAUSE)).await;
     }
 }
 

@@ -11,8 +11,8 @@ use crate::store::memory::now;
 use crate::store::memory::state::State;
 use crate::store::runs::Tally;
 use crate::store::{
-    BoxFuture, DecideItem, Decision, Edit, ItemOutcome, ItemQuery, NewRun, Run, RunId, RunItem,
-    RunRefusal, RunState, RunStep, RunStore, StepItem, Stepped, StoreError,
+    BoxFuture, DecideItem, Decision, Directory, Edit, ItemOutcome, ItemQuery, NewRun, Run, RunId,
+    RunItem, RunRefusal, RunState, RunStep, RunStore, StepItem, Stepped, StoreError,
 };
 
 /// Every run with its items.
@@ -141,6 +141,7 @@ impl RunStore for SingleProcessDirectory {
         mut decide: DecideItem<'a>,
     ) -> BoxFuture<'a, Result<Option<Stepped>, StoreError>> {
         now(self.write(|state, at| {
+            let began = self.clock().now().monotonic;
             let kept = state.runs.0.get(&step.run);
             let held = kept.filter(|kept| {
                 kept.run.state == RunState::Running && kept.holder == Some(step.holder)
@@ -152,8 +153,9 @@ impl RunStore for SingleProcessDirectory {
             for item in &step.items {
                 let account = item.account.and_then(|id| live(state, id));
                 let decision = tally.decide(item, account.as_ref(), &mut decide);
-                if let Decision::Write { edit, .. } = &decision {
-                    let Edit { account, note, .. } = Edit::clone(edit);
+                if let (Some(before), Decision::Write { edit, .. }) = (&account, &decision) {
+                    let Edit { account: edit, note, .. } = Edit::clone(edit);
+                    let account = Tally::kept_to_runs(before, edit);
                     let id = account.id;
                     let changed = state.replace(id, account, None, at)?;
                     let states = (Some(&changed.before), Some(&changed.account));
@@ -162,7 +164,8 @@ impl RunStore for SingleProcessDirectory {
                 }
                 settled.extend(tally.settle(item, decision));
             }
-            let stepped = tally.done(&step);
+            let took = self.clock().now().monotonic.since(began);
+            let stepped = Stepped { took, ..tally.done(&step) };
             if let Some(kept) = state.runs.0.get_mut(&step.run) {
                 kept.run = stepped.run.clone();
                 let settled = settled.into_iter().map(|item| (item.position, item));

@@ -1,5 +1,7 @@
 //! What a step of a run comes to, the same in every store.
 
+use std::time::Duration;
+
 use crate::domain::account::Account;
 use crate::domain::time::Timestamp;
 use crate::store::{
@@ -29,6 +31,13 @@ impl Tally {
     ) -> Self {
         let run = Run { held_until: Some(step.hold_until), updated_at: now, ..run };
         Self { run, admins, licences, now, changed: Vec::new(), passed: 0 }
+    }
+
+    /// What a run may change of an account, the same in every store: the rest stays as it
+    /// is, whatever the edit says.
+    pub(crate) fn kept_to_runs(before: &Account, edit: Account) -> Account {
+        let Account { admin, locks, generation, attempts_generation, .. } = edit;
+        Account { admin, locks, generation, attempts_generation, ..before.clone() }
     }
 
     /// Asks about one item. The administrators are counted as they are by now.
@@ -90,12 +99,13 @@ impl Tally {
         Some(settled)
     }
 
+    /// How long it took is known to the store alone.
     pub(crate) fn done(mut self, step: &RunStep) -> Stepped {
         if step.is_last && self.passed == step.items.len() {
             self.run.state = RunState::Finished;
             self.run.ended_at = Some(self.now);
             self.run.held_until = None;
         }
-        Stepped { run: self.run, changed: self.changed }
+        Stepped { run: self.run, changed: self.changed, took: Duration::ZERO }
     }
 }

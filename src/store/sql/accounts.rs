@@ -12,6 +12,7 @@ use super::members;
 use super::names;
 use super::rows::{self, account_columns, admin_lock_until, folded_email, json};
 use super::rows::{lockout_until, stored};
+use super::values::{Rows, Value};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::device::DeviceId;
 use crate::domain::event::Note;
@@ -292,4 +293,43 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+const UPDATE_STANDINGS: Rows<11> = Rows {
+    before: "UPDATE accounts SET admin = standings.column2, locks = standings.column3, \
+         admin_lock_until = standings.column4, lockout_until = standings.column5, disabled = standings.column6, \
+         generation = standings.column7, version = standings.column8, attempts_generation = standings.column9, \
+         updated_at = standings.column10, sessions_ended_at = standings.column11 FROM (VALUES ",
+    after: ") AS standings WHERE id = standings.column1",
+};
+
+/// Writes what runs change of accounts, each of which is there and is named once. Names
+/// are no part of it, so their indexes are left alone.
+pub(super) async fn update_standings(
+    tx: &mut Tx,
+    accounts: impl Iterator<Item = &Account>,
+) -> Fallible<()> {
+    let rows = accounts.map(standing_row).collect::<Fallible<Vec<_>>>()?;
+    let named = rows.len();
+    let written = UPDATE_STANDINGS.write(tx, rows).await?;
+    if written == named as u64 {
+        return Ok(());
+    }
+    Err(Fault::damaged(format!("{written} of {named} accounts were there to be changed")))
+}
+
+fn standing_row(account: &Account) -> Fallible<[Value; 11]> {
+    Ok([
+        account.id.get().into(),
+        i64::from(account.admin).into(),
+        json(&account.locks)?.into(),
+        admin_lock_until(&account.locks).into(),
+        lockout_until(&account.locks).into(),
+        i64::from(account.locks.disablement.is_some()).into(),
+        stored(account.generation.get()).into(),
+        stored(account.version.get()).into(),
+        stored(account.attempts_generation).into(),
+        account.updated_at.as_micros().into(),
+        account.sessions_ended_at.map(Timestamp::as_micros).into(),
+    ])
 }

@@ -7,9 +7,8 @@ mod forget;
 
 use std::path::Path;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe};
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
 
 pub(super) use self::anchor::Anchor;
 use super::SqlDirectory;
@@ -17,6 +16,7 @@ use super::db::Tx;
 use super::errors::Fallible;
 use super::heads::{self, Head};
 use super::rows::{audit_columns, audit_record, stored};
+use super::values::{Rows, Value};
 use crate::domain::account::AccountId;
 use crate::domain::event::{Action, AuditRecord, Note};
 use crate::domain::time::Timestamp;
@@ -36,6 +36,12 @@ pub(super) struct Entry {
     pub(super) after: Option<String>,
 }
 
+/// A record, and the link of the chain that it is.
+pub(super) struct Sealed {
+    record: AuditRecord,
+    link: AuditLink,
+}
+
 impl SqlDirectory {
     /// Appends the record of the change that `head` was raised for.
     ///
@@ -48,19 +54,14 @@ impl SqlDirectory {
         at: Timestamp,
         entry: Entry,
     ) -> Fallible<()> {
-        self.append(tx, &mut head, at, entry).await?;
+        let record = self.seal(&mut head, at, entry);
+        append(tx, vec![record]).await?;
         heads::leave(tx, &head).await
     }
 
-    /// The same of one of several changes: the head keeps the chain's last link until
-    /// it is left.
-    pub(super) async fn append(
-        &self,
-        tx: &mut Tx,
-        head: &mut Head,
-        at: Timestamp,
-        entry: Entry,
-    ) -> Fallible<()> {
+    /// Makes the record of the change at the head's position, for [`append`]. The head
+    /// keeps the chain's last link until it is left.
+    pub(super) fn seal(&self, head: &mut Head, at: Timestamp, entry: Entry) -> Sealed {
         let Entry { account, note, before, after } = entry;
         let Note { actor, action, reason, from } = note;
         let position = head.position;
@@ -76,9 +77,8 @@ impl SqlDirectory {
                 .audit_mark(AuditMark::Head, position, &link)
                 .to_hex();
         }
-        insert(tx, record, &link).await?;
-        head.link = link;
-        Ok(())
+        head.link = link.clone();
+        Sealed { record, link }
     }
 
     async fn find_records(&self, search: AuditSearch) -> Fallible<Vec<AuditEntry>> {
@@ -145,12 +145,6 @@ pub(super) fn anchor_of(db: &Path) -> Anchor {
     Anchor::at(name.into())
 }
 
-/// A value of a search, in a numbered place.
-enum Value {
-    Number(i64),
-    Text(String),
-}
-
 /// What a search asks of the rows themselves. Values go into places, never into the SQL.
 #[derive(Default)]
 struct Condition {
@@ -165,11 +159,11 @@ impl Condition {
             .push_str("position > (SELECT COALESCE(MAX(position), 0) FROM audit_pruned)");
         all.and("position <", search.before.map(number));
         all.and("position >", search.after.map(number));
-        all.and("account =", search.account.map(|id| Value::Number(id.get())));
-        all.and("actor =", search.actor.clone().map(Value::Text));
-        all.and("origin =", search.address.clone().map(Value::Text));
-        all.and("at >=", search.since.map(|at| Value::Number(at.as_micros())));
-        all.and("at <", search.until.map(|at| Value::Number(at.as_micros())));
+        all.and("account =", search.account.map(|id| id.get().into()));
+        all.and("actor =", search.actor.clone().map(Value::from));
+        all.and("origin =", search.address.clone().map(Value::from));
+        all.and("at >=", search.since.map(|at| at.as_micros().into()));
+        all.and("at <", search.until.map(|at| at.as_micros().into()));
         if search.reason.is_some() {
             all.sql.push_str(" AND reason IS NOT NULL");
         }
@@ -187,9 +181,7 @@ impl Condition {
         if actions.is_empty() {
             return;
         }
-        let words = actions
-            .iter()
-            .map(|action| Value::Text(action.as_str().to_owned()));
+        let words = actions.iter().map(|action| action.as_str().into());
         let places: Vec<_> = words.map(|word| self.place(word)).collect();
         self.sql
             .push_str(&format!(" AND action IN ({})", places.join(", ")));
@@ -201,7 +193,7 @@ impl Condition {
     }
 
     async fn page(mut self, search: &AuditSearch, store: &SqlDirectory) -> Fallible<Vec<AnyRow>> {
-        let limit = self.place(Value::Number(i64::from(search.limit)));
+        let limit = self.place(i64::from(search.limit).into());
         let order = if search.oldest_first { "ASC" } else { "DESC" };
         let sql = format!(
             concat!(
@@ -212,37 +204,40 @@ impl Condition {
             self.sql, order, limit
         );
         // Of this module's own words: what was asked for is in the places.
-        let mut query: Query<'_, Any, AnyArguments> = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
         for value in self.values {
-            query = match value {
-                Value::Number(number) => query.bind(number),
-                Value::Text(text) => query.bind(text),
-            };
+            query = value.bind(query);
         }
         Ok(query.fetch_all(store.db.readers()).await?)
     }
 }
 
 fn number(position: u64) -> Value {
-    Value::Number(stored(position))
+    stored(position).into()
 }
 
-async fn insert(tx: &mut Tx, record: AuditRecord, link: &AuditLink) -> Fallible<()> {
-    sqlx::query(
-        "INSERT INTO audit (position, at, actor, action, account, reason, origin, \
-         state_before, state_after, link) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-    )
-    .bind(stored(record.position))
-    .bind(record.at.as_micros())
-    .bind(record.actor)
-    .bind(record.action.as_str())
-    .bind(record.account.map(AccountId::get))
-    .bind(record.reason)
-    .bind(record.from)
-    .bind(record.before)
-    .bind(record.after)
-    .bind(link.to_hex())
-    .execute(&mut **tx)
-    .await?;
+const APPEND: Rows<10> = Rows {
+    before: "INSERT INTO audit (position, at, actor, action, account, reason, origin, \
+         state_before, state_after, link) VALUES ",
+    after: "",
+};
+
+/// Appends records, in the order that they were sealed in.
+pub(super) async fn append(tx: &mut Tx, records: Vec<Sealed>) -> Fallible<()> {
+    let rows = records.into_iter().map(|Sealed { record, link }| {
+        [
+            stored(record.position).into(),
+            record.at.as_micros().into(),
+            record.actor.into(),
+            record.action.as_str().into(),
+            record.account.map(AccountId::get).into(),
+            record.reason.into(),
+            record.from.into(),
+            record.before.into(),
+            record.after.into(),
+            link.to_hex().into(),
+        ]
+    });
+    APPEND.write(tx, rows.collect()).await?;
     Ok(())
 }

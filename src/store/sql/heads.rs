@@ -14,6 +14,7 @@ use sqlx::any::AnyRow;
 use super::db::Tx;
 use super::errors::Fallible;
 use super::rows::{Columns, stored};
+use super::values::Rows;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
@@ -94,21 +95,14 @@ pub(super) async fn take(tx: &mut Tx) -> Fallible<Head> {
     head_of(&row)
 }
 
-/// Leaves the head as it was raised since it was taken.
-pub(super) async fn put_back(tx: &mut Tx, head: &Head) -> Fallible<()> {
-    sqlx::query("UPDATE heads SET position = $1 WHERE stream = $2")
-        .bind(stored(head.position))
-        .bind(ACCOUNTS)
-        .execute(&mut **tx)
-        .await?;
-    leave(tx, head).await
-}
-
-/// Leaves the chain's new last link, its seal, and the numbers as the change left them.
+/// Leaves the position, the chain's new last link, its seal, and the numbers as the
+/// changes left them.
 pub(super) async fn leave(tx: &mut Tx, head: &Head) -> Fallible<()> {
     sqlx::query(
-        "UPDATE heads SET link = $1, accounts = $2, licences = $3, seal = $4 WHERE stream = $5",
+        "UPDATE heads SET position = $1, link = $2, accounts = $3, licences = $4, seal = $5 \
+         WHERE stream = $6",
     )
+    .bind(stored(head.position))
     .bind(head.link.to_hex())
     .bind(head.last_account)
     .bind(stored(head.licences))
@@ -134,12 +128,18 @@ pub(super) async fn tell_setting(tx: &mut Tx, head: &Head, at: Timestamp) -> Fal
 }
 
 async fn tell_number(tx: &mut Tx, head: &Head, number: i64, at: Timestamp) -> Fallible<()> {
-    sqlx::query("INSERT INTO feed (position, account, at) VALUES ($1, $2, $3)")
-        .bind(stored(head.position))
-        .bind(number)
-        .bind(at.as_micros())
-        .execute(&mut **tx)
-        .await?;
+    tell_all(tx, vec![(head.position, number)], at).await
+}
+
+const TELL: Rows<3> =
+    Rows { before: "INSERT INTO feed (position, account, at) VALUES ", after: "" };
+
+/// Tells the feed of several changes, each at its position.
+pub(super) async fn tell_all(tx: &mut Tx, changes: Vec<(u64, i64)>, at: Timestamp) -> Fallible<()> {
+    let rows = changes
+        .into_iter()
+        .map(|(position, number)| [stored(position).into(), number.into(), at.as_micros().into()]);
+    TELL.write(tx, rows.collect()).await?;
     Ok(())
 }
 

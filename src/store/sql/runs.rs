@@ -117,12 +117,14 @@ impl SqlDirectory {
         if preparing != Some(RunState::Preparing) {
             return Ok(false);
         }
-        for StepItem { position, account, name } in items {
-            let (outcome, detail, kept) = (ItemOutcome::Pending, None, None);
-            let (before, after) = (None, None);
-            let item = RunItem { position, account, name, outcome, detail, before, after, kept };
-            put(&mut tx, id, &item).await?;
-        }
+        let pending = items
+            .into_iter()
+            .map(|StepItem { position, account, name }| {
+                let (outcome, detail, kept) = (ItemOutcome::Pending, None, None);
+                let (before, after) = (None, None);
+                RunItem { position, account, name, outcome, detail, before, after, kept }
+            });
+        put(&mut tx, id, pending.collect()).await?;
         self.commit_quietly(tx).await?;
         Ok(true)
     }

@@ -242,7 +242,11 @@ const fn time_column(field: TimeField) -> &'static str {
 fn status_is(status: Status) -> String {
     let unlocked = |lifecycle: Lifecycle| {
         let lifecycle = lifecycle.as_str();
-        format!("(lifecycle = '{lifecycle}' AND disabled = 0 AND id NOT IN {LOCKED})")
+        let free = |column| format!("COALESCE({column}, 0) <= {NOW}");
+        let (lock, lockout) = (free("admin_lock_until"), free("lockout_until"));
+        // By the row alone: to list everybody who is locked would be the more work the
+        // more there are, for each page anew.
+        format!("(lifecycle = '{lifecycle}' AND disabled = 0 AND {lock} AND {lockout})")
     };
     match status {
         Status::Active => unlocked(Lifecycle::Active),

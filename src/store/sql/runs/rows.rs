@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::store::sql::db::Tx;
 use crate::store::sql::errors::Fallible;
 use crate::store::sql::rows::{Columns, stored};
+use crate::store::sql::values::Rows;
 use crate::store::{ItemOutcome, Run, RunCounts, RunId, RunItem, RunOrigin, RunState};
 
 /// The columns of a run, as [`run`] reads them.
@@ -68,27 +69,32 @@ pub(super) fn item(row: &AnyRow) -> Fallible<RunItem> {
     })
 }
 
-/// Writes down what became of an item; it may have been pending.
-pub(super) async fn put(tx: &mut Tx, run: RunId, item: &RunItem) -> Fallible<()> {
-    sqlx::query(
-        "INSERT INTO run_items (run, position, account, name, outcome, detail, version_before, \
-         version_after, kept) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
-         ON CONFLICT (run, position) DO UPDATE SET account = excluded.account, \
+const PUT: Rows<9> = Rows {
+    before: "INSERT INTO run_items (run, position, account, name, outcome, detail, \
+         version_before, version_after, kept) VALUES ",
+    after: " ON CONFLICT (run, position) DO UPDATE SET account = excluded.account, \
          outcome = excluded.outcome, detail = excluded.detail, \
          version_before = excluded.version_before, version_after = excluded.version_after, \
          kept = excluded.kept",
-    )
-    .bind(run.get())
-    .bind(item.position)
-    .bind(item.account.map(AccountId::get))
-    .bind(item.name.as_deref())
-    .bind(item.outcome.as_str())
-    .bind(item.detail.as_deref())
-    .bind(item.before.map(|version| stored(version.get())))
-    .bind(item.after.map(|version| stored(version.get())))
-    .bind(item.kept.as_deref())
-    .execute(&mut **tx)
-    .await?;
+};
+
+/// Writes down what became of items; they may have been pending.
+pub(super) async fn put(tx: &mut Tx, run: RunId, items: Vec<RunItem>) -> Fallible<()> {
+    let version = |version: Option<Version>| version.map(|version| stored(version.get()));
+    let rows = items.into_iter().map(|item| {
+        [
+            run.get().into(),
+            item.position.into(),
+            item.account.map(AccountId::get).into(),
+            item.name.into(),
+            item.outcome.as_str().into(),
+            item.detail.into(),
+            version(item.before).into(),
+            version(item.after).into(),
+            item.kept.into(),
+        ]
+    });
+    PUT.write(tx, rows.collect()).await?;
     Ok(())
 }
 

@@ -1,29 +1,55 @@
 //! One step of a run: a few accounts in one transaction.
+//!
+//! What a step decides is known before it is written: the accounts are read at once, and
+//! kept as the step leaves them. So they are written together, in a few statements that
+//! take many rows each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 
 use sqlx::{AssertSqlSafe, Row};
 
 use super::rows::{put, run, run_columns, update};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::event::Note;
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::Timestamp;
 use crate::store::runs::Tally;
 use crate::store::sql::SqlDirectory;
 use crate::store::sql::accounts;
-use crate::store::sql::audit::Entry;
+use crate::store::sql::audit::{self, Entry, Sealed};
 use crate::store::sql::db::Tx;
 use crate::store::sql::errors::Fallible;
 use crate::store::sql::heads::{self, Head};
 use crate::store::sql::rows::{self, account_columns, json};
-use crate::store::{Changed, DecideItem, Decision, Edit, RunStep, StepItem, Stepped};
+use crate::store::sql::values::MOST;
+use crate::store::{
+    Changed, DecideItem, Decision, Edit, Run, RunId, RunItem, RunStep, StepItem, Stepped,
+};
 
 const HELD: &str = concat!(
     "SELECT ",
     run_columns!(),
     " FROM runs WHERE id = $1 AND state = 'running' AND holder = $2"
 );
+
+/// What a step knows, as its items leave it one after the other.
+struct Scene {
+    head: Head,
+    accounts: HashMap<AccountId, Account>,
+    tally: Tally,
+    now: Timestamp,
+}
+
+/// What some items of a step come to, and is not written yet.
+#[derive(Default)]
+struct Unwritten {
+    /// Whom to write: each once, also who was changed twice.
+    accounts: BTreeSet<AccountId>,
+    feed: Vec<(u64, i64)>,
+    records: Vec<Sealed>,
+    items: Vec<RunItem>,
+}
 
 impl SqlDirectory {
     /// The head is taken once and raised for each account: what one step writes stands
@@ -35,63 +61,94 @@ impl SqlDirectory {
     ) -> Fallible<Option<Stepped>> {
         let mut tx = self.db.write().await?;
         let began = self.clock.now().monotonic;
-        let mut head = heads::take(&mut tx).await?;
-        let held = sqlx::query(HELD)
-            .bind(step.run.get())
-            .bind(step.holder.to_string());
-        let held = held.fetch_optional(&mut *tx).await?;
-        let Some(found) = held.as_ref().map(run).transpose()? else { return Ok(None) };
+        let head = heads::take(&mut tx).await?;
+        let Some(found) = held(&mut tx, &step).await? else { return Ok(None) };
         let now = self.clock.wall();
-        let mut accounts = accounts_of(&mut tx, &step.items).await?;
+        let accounts = accounts_of(&mut tx, &step.items).await?;
         let counted = (active_admins(&mut tx, now).await?, head.licences);
-        let mut tally = Tally::new(found, &step, counted, now);
-        for item in &step.items {
-            let account = item.account.and_then(|id| accounts.remove(&id));
-            let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
-            let decision = tally.decide(item, account.as_ref(), &mut decide);
-            if let (Some(before), Decision::Write { edit, .. }) = (account, &decision) {
-                let edit = Edit::clone(edit);
-                let changed = self
-                    .write_one(&mut tx, &mut head, before, edit, now)
-                    .await?;
-                tally.changed(changed);
-            }
-            if let Some(item) = tally.settle(item, decision) {
-                put(&mut tx, step.run, &item).await?;
-            }
+        let tally = Tally::new(found, &step, counted, now);
+        let mut scene = Scene { head, accounts, tally, now };
+        for items in step.items.chunks(MOST) {
+            let unwritten = self.decide_on(&mut scene, items, &mut decide)?;
+            scene.write(&mut tx, step.run, unwritten).await?;
             if self.clock.now().monotonic.since(began) >= step.budget {
                 break;
             }
         }
-        let stepped = tally.done(&step);
+        let stepped = scene.tally.done(&step);
         update(&mut tx, &stepped.run).await?;
-        heads::put_back(&mut tx, &head).await?;
+        heads::leave(&mut tx, &scene.head).await?;
         match stepped.changed.is_empty() {
             true => self.commit_quietly(tx).await?,
             false => self.commit(tx).await?,
         }
-        Ok(Some(stepped))
+        let took = self.clock.now().monotonic.since(began);
+        Ok(Some(Stepped { took, ..stepped }))
     }
 
-    async fn write_one(
+    fn decide_on(
         &self,
-        tx: &mut Tx,
-        head: &mut Head,
-        before: Account,
-        edit: Edit,
-        now: Timestamp,
-    ) -> Fallible<Changed> {
-        let account = accounts::edited(&before, edit.account, false, now);
-        head.recount(&before, &account);
-        accounts::update(tx, &account, None).await?;
-        head.position += 1;
-        heads::tell(tx, head, account.id, now).await?;
-        let states = (Some(json(&before)?), Some(json(&account)?));
-        let entry =
-            Entry { account: Some(account.id), note: edit.note, before: states.0, after: states.1 };
-        self.append(tx, head, now, entry).await?;
-        Ok(Changed { before, account })
+        scene: &mut Scene,
+        items: &[StepItem],
+        decide: &mut DecideItem<'_>,
+    ) -> Fallible<Unwritten> {
+        let mut unwritten = Unwritten::default();
+        for item in items {
+            let account = item.account.and_then(|id| scene.accounts.get(&id));
+            let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
+            let account = account.cloned();
+            let decision = scene.tally.decide(item, account.as_ref(), decide);
+            if let (Some(before), Decision::Write { edit, .. }) = (account, &decision) {
+                let Edit { account, note, .. } = Edit::clone(edit);
+                let account = Tally::kept_to_runs(&before, account);
+                let account = accounts::edited(&before, account, false, scene.now);
+                self.change(scene, &mut unwritten, Changed { before, account }, note)?;
+            }
+            unwritten.items.extend(scene.tally.settle(item, decision));
+        }
+        Ok(unwritten)
     }
+
+    fn change(
+        &self,
+        scene: &mut Scene,
+        unwritten: &mut Unwritten,
+        changed: Changed,
+        note: Note,
+    ) -> Fallible<()> {
+        let Changed { before, account } = &changed;
+        let (id, head) = (account.id, &mut scene.head);
+        head.recount(before, account);
+        head.position += 1;
+        unwritten.feed.push((head.position, id.get()));
+        let (before, after) = (Some(json(before)?), Some(json(account)?));
+        let entry = Entry { account: Some(id), note, before, after };
+        unwritten.records.push(self.seal(head, scene.now, entry));
+        unwritten.accounts.insert(id);
+        // Whoever is named again is judged as they are by then.
+        scene.accounts.insert(id, account.clone());
+        scene.tally.changed(changed);
+        Ok(())
+    }
+}
+
+impl Scene {
+    async fn write(&self, tx: &mut Tx, run: RunId, unwritten: Unwritten) -> Fallible<()> {
+        let Unwritten { accounts, feed, records, items } = unwritten;
+        let changed = accounts.iter().filter_map(|id| self.accounts.get(id));
+        accounts::update_standings(tx, changed).await?;
+        heads::tell_all(tx, feed, self.now).await?;
+        audit::append(tx, records).await?;
+        put(tx, run, items).await
+    }
+}
+
+async fn held(tx: &mut Tx, step: &RunStep) -> Fallible<Option<Run>> {
+    let query = sqlx::query(HELD)
+        .bind(step.run.get())
+        .bind(step.holder.to_string());
+    let row = query.fetch_optional(&mut **tx).await?;
+    row.as_ref().map(run).transpose()
 }
 
 /// The accounts of these items. Their numbers are written out: they are numbers.

@@ -155,6 +155,8 @@ macro_rules! suite {
             runs:
                 a_step_is_one_transaction_with_all_that_comes_of_it
                 administrators_are_counted_as_a_step_goes_on
+                licences_are_counted_as_a_step_goes_on
+                who_is_named_twice_in_a_step_is_judged_as_they_are_by_then
                 a_run_is_worked_on_by_one
                 what_is_listed_waits_until_all_is_written_down
                 a_run_is_stopped_and_taken_back_once;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long others are to wait for one transaction, with its commit.
-const AIM: Duration = Duration::from_millis(20);
+const AIM: Duration = Duration::from_millis(15);
 
 /// How many items the first step takes, and any at least and at most.
 const FIRST: u32 = 16;
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn steps_come_to_take_as_long_as_is_meant() {
         // A commit of some length, and a time for each account.
-        for (commit, each) in [(1_000, 50), (8_000, 100), (15_000, 400), (0, 5_000)] {
+        for (commit, each) in [(1_000, 50), (8_000, 100), (10_000, 300), (0, 5_000)] {
             let took = |items: u32| Duration::from_micros(commit + u64::from(items) * each);
             let mut pace = Pace::default();
             assert!(pace.items() <= 16, "the first is small");
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_slow_commit_is_answered_at_once() {
         let pace = Pace { items: 400 };
-        assert_eq!(pace.after(400, ms(40)).items(), 200);
+        assert_eq!(pace.after(400, ms(30)).items(), 200);
         assert_eq!(pace.after(400, ms(10_000)).items(), 100);
         assert_eq!(pace.after(400, Duration::ZERO).items(), MOST);
         assert_eq!(pace.after(0, ms(40)).items(), 100);

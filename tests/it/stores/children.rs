@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portcullis::LockoutPolicy;
 use portcullis::admin::{Actor, Admin, BulkChange, BulkRequest, LockWish, Selection};
@@ -16,6 +17,9 @@ use portcullis::domain::lock::End;
 use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{AttemptStore, Directory, NewAccount, RunId, RunState, StoreError};
+
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use super::{add, admin_lock, counter, edit, folder, person};
 
@@ -212,6 +216,66 @@ async fn a_run_that_was_killed_is_done_once() {
         .expect("answers")
         .expect("a whole chain");
     assert_eq!(records, 2 * PEOPLE + 1, "one record for each, and one for the run");
+}
+
+/// Counts the statements that this process has sent to its databases.
+struct Statements(Arc<AtomicUsize>);
+
+impl Subscriber for Statements {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+async fn count_statements(place: &Path) {
+    let counted = Arc::new(AtomicUsize::new(0));
+    tracing::subscriber::set_global_default(Statements(Arc::clone(&counted))).expect("the first");
+    let directory = SqlDirectory::open(place.join("accounts.db")).await;
+    let directory = directory.expect("opens");
+    for people in [16, 256] {
+        let mut items = Vec::new();
+        for position in 1..=people {
+            let account = add(&directory, person(&format!("p{people}.{position}"))).await;
+            items.push((position, Some(account.id)));
+        }
+        let before = counted.load(Ordering::SeqCst);
+        super::runs::lock_in_one_step(&directory, &items).await;
+        say(&(counted.load(Ordering::SeqCst) - before).to_string());
+    }
+}
+
+/// A statement writes what comes of many. In a process of its own, as statements are
+/// logged by threads of the driver.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_many_takes_few_statements() {
+    if let Some(place) = place() {
+        return count_statements(&place).await;
+    }
+    let folder = folder();
+    let mut child = child(&[], "a_step_of_many_takes_few_statements", folder.path());
+    let counts: Vec<usize> = lines(&mut child)
+        .filter_map(|said| said.parse().ok())
+        .collect();
+    assert!(child.wait().expect("ends").success());
+    let [few, many] = counts[..] else { panic!("it said {counts:?}") };
+    assert!(few >= 8, "statements are not counted: {few}");
+    assert!(many <= few + 240 / 8, "{few} for 16 people, {many} for 256");
 }
 
 /// Four programs start at once where there is nothing yet: they agree on everything.

@@ -51,6 +51,12 @@ fn lock(facts: &Facts<'_>) -> Decision {
     Decision::Write { edit: Box::new(edit), kept: Some("before".to_owned()) }
 }
 
+/// The last step of a run, with time enough.
+fn whole(run: RunId, items: Vec<StepItem>) -> RunStep {
+    let (hold_until, budget) = (noon().after(minutes(5)), Duration::from_secs(10));
+    RunStep { run, holder: HOLDER, hold_until, items, is_last: true, budget }
+}
+
 /// Locks everybody but the last administrator.
 async fn step(
     directory: &dyn Directory,
@@ -58,9 +64,7 @@ async fn step(
     items: Vec<StepItem>,
     is_last: bool,
 ) -> Option<Stepped> {
-    let hold_until = noon().after(minutes(5));
-    let budget = Duration::from_secs(10);
-    let step = RunStep { run, holder: HOLDER, hold_until, items, is_last, budget };
+    let step = RunStep { is_last, ..whole(run, items) };
     let decide = |_: &StepItem, facts: Facts<'_>| {
         if facts.account.is_active_admin(facts.now) && facts.other_active_admins == 0 {
             return Decision::Leave(ItemOutcome::Refused, Some("last".to_owned()));
@@ -87,6 +91,20 @@ async fn claimed(directory: &dyn Directory, run: RunId) -> bool {
     let until = noon().after(minutes(5));
     let claimed = directory.runs().claim_run(run, HOLDER, until).await;
     claimed.expect("answers").is_some()
+}
+
+/// Locks them in a run of one step.
+pub(super) async fn lock_in_one_step(
+    directory: &dyn Directory,
+    named: &[(i64, Option<AccountId>)],
+) {
+    let run = begin(directory, new_run(false, named.len() as u64)).await;
+    assert!(claimed(directory, run.id).await);
+    let all = named.iter().map(|(n, id)| item(*n, *id)).collect();
+    let stepped = step(directory, run.id, all, true)
+        .await
+        .expect("it is ours");
+    assert_eq!(stepped.run.counts.changed, named.len() as u64);
 }
 
 pub(super) async fn a_step_is_one_transaction_with_all_that_comes_of_it(world: World) {
@@ -163,6 +181,106 @@ pub(super) async fn administrators_are_counted_as_a_step_goes_on(world: World) {
     let refused = items(directory, run.id, Some(ItemOutcome::Refused)).await;
     assert_eq!(refused[0].account, Some(admins[2]));
     assert_eq!(refused[0].detail.as_deref(), Some("last"));
+}
+
+pub(super) async fn licences_are_counted_as_a_step_goes_on(world: World) {
+    const LICENCES: u64 = 3;
+    let directory = &*world.directory;
+    let mut gone = Vec::new();
+    for n in 0..4 {
+        let account = add(directory, person(&format!("p{n}"))).await;
+        if n > 0 {
+            let left = Some(super::accounts::disablement());
+            edit(directory, account.id, |account| account.locks.disablement = left).await;
+            gone.push(account.id);
+        }
+    }
+    let run = begin(directory, new_run(false, 3)).await;
+    assert!(claimed(directory, run.id).await);
+    let mut used = Vec::new();
+    let decide = |_: &StepItem, facts: Facts<'_>| {
+        used.push(facts.licences_used);
+        if facts.licences_used >= LICENCES {
+            return Decision::Leave(ItemOutcome::Refused, None);
+        }
+        let mut account = facts.account.clone();
+        account.locks.disablement = None;
+        let edit = Edit { account, password_hash: None, note: note(Action::AccountEnabled) };
+        Decision::Write { edit: Box::new(edit), kept: None }
+    };
+    let all = gone
+        .iter()
+        .zip(1..)
+        .map(|(id, n)| item(n, Some(*id)))
+        .collect();
+    let stepped = directory
+        .runs()
+        .step_run(whole(run.id, all), Box::new(decide))
+        .await;
+    let counts = stepped.expect("answers").expect("it is ours").run.counts;
+    assert_eq!((counts.changed, counts.refused), (2, 1));
+    assert_eq!(used, [1, 2, 3]);
+    let heads = directory.headcount().await.expect("answers");
+    assert_eq!(heads.licensed, LICENCES, "what is counted on is stored");
+}
+
+/// More of them than one statement writes, and some of them again, near and far.
+pub(super) async fn who_is_named_twice_in_a_step_is_judged_as_they_are_by_then(world: World) {
+    let directory = &*world.directory;
+    let mut people = Vec::new();
+    for n in 0..40 {
+        people.push(add(directory, person(&format!("p{n}"))).await);
+    }
+    let mut named: Vec<AccountId> = people.iter().map(|account| account.id).collect();
+    named.insert(1, people[0].id);
+    named.push(people[0].id);
+    named.push(people[39].id);
+    let run = begin(directory, new_run(false, 43)).await;
+    assert!(claimed(directory, run.id).await);
+    let head = directory.feed_head().await.expect("answers");
+    let sign_out = |_: &StepItem, facts: Facts<'_>| {
+        let mut account = facts.account.clone();
+        account.generation = account.generation.next();
+        // What is not for runs is not written.
+        account.name = "somebody else".to_owned();
+        let edit = Edit { account, password_hash: None, note: note(Action::SessionsEnded) };
+        Decision::Write { edit: Box::new(edit), kept: None }
+    };
+    let all = named
+        .iter()
+        .zip(1..)
+        .map(|(id, n)| item(n, Some(*id)))
+        .collect();
+    let stepped = directory
+        .runs()
+        .step_run(whole(run.id, all), Box::new(sign_out))
+        .await;
+    let stepped = stepped.expect("answers").expect("it is ours");
+    assert_eq!((stepped.run.counts.changed, stepped.changed.len()), (43, 43));
+    for (n, before) in people.iter().enumerate() {
+        let times = named.iter().filter(|id| **id == before.id).count() as u64;
+        let now = directory.account(before.id).await.expect("answers");
+        let now = now.expect("there");
+        assert_eq!(now.version.get(), before.version.get() + times, "p{n}");
+        assert_eq!(now.generation.get(), before.generation.get() + times, "p{n}");
+        assert_eq!(now.name, before.name);
+        let query = AuditQuery { account: Some(before.id), before: None, limit: 100 };
+        let log = directory.audit(query).await.expect("answers");
+        assert_eq!(log.len() as u64, 1 + times, "a record for each change of p{n}");
+        let was: serde_json::Value =
+            serde_json::from_str(log[0].before.as_deref().expect("said")).expect("JSON");
+        assert_eq!(was["version"], now.version.get() - 1, "it follows from the one before");
+    }
+    let all = items(directory, run.id, None).await;
+    let versions: Vec<_> = [0, 1, 41].iter().map(|at| all[*at].after).collect();
+    let first = people[0].version;
+    let expected = [first.next(), first.next().next(), first.next().next().next()];
+    assert_eq!(versions, expected.map(Some));
+    let page = directory.feed_after(head, 100).await.expect("answers");
+    assert_eq!(page.accounts.len(), 40);
+    let end = directory.feed_head().await.expect("answers");
+    assert_eq!(end.accounts, head.accounts + 43, "an entry in the feed for each");
+    assert!(directory.verify_audit().await.expect("answers").is_ok());
 }
 
 pub(super) async fn a_run_is_worked_on_by_one(world: World) {

@@ -37,19 +37,8 @@ async fn admin_at(folder: &Path, now: Timestamp) -> (Admin, Arc<dyn Directory>) 
     let file = folder.join("accounts.db");
     let directory = SqlDirectory::open_with_clock(file, Clock::manual(now)).await;
     let directory: Arc<dyn Directory> = Arc::new(directory.expect("opens"));
-    let modules = reopened(folder).await.modules();
+    let modules = App::at(folder).await.modules();
     (Admin::new(Arc::clone(&directory)).with_modules(modules), directory)
-}
-
-async fn reopened(folder: &Path) -> App {
-    let file = folder.join("app.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-    App {
-        pool: sqlx::SqlitePool::connect_with(options)
-            .await
-            .expect("opens"),
-        file,
-    }
 }
 
 fn say(what: &str) {

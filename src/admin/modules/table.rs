@@ -6,22 +6,23 @@
 //!
 //! The SQL is the portable kind; what is one database's alone is in a file of its own.
 
+mod sql;
+
 use std::fmt;
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AssertSqlSafe, Row};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 
-use crate::admin::modules::dialect::{Dialect, Purpose, Shape, Tx, quoted};
+use self::sql::{Names, Statements, bind_records, number, query};
+use crate::admin::modules::dialect::{Dialect, Purpose, Shape, Tx};
 #[cfg(feature = "postgres")]
 use crate::admin::modules::postgres::{Postgres, PostgresDatabase};
 #[cfg(feature = "sqlite")]
 use crate::admin::modules::sqlite::Sqlite;
 use crate::admin::modules::{Field, ModuleError, Moved, Order, RecordModule};
 use crate::domain::deletion::{Party, RecordId, Step};
-use crate::domain::transfer::{Comparison, Condition};
 use crate::store::BoxFuture;
 
 /// How many records one transaction moves: it holds the application's database for a
@@ -78,15 +79,6 @@ pub struct TableModule {
     settings: TableSettings,
     names: Names,
     database: Box<dyn Dialect>,
-}
-
-/// The names as SQL writes them.
-struct Names {
-    table: String,
-    id: String,
-    owner: String,
-    /// The owner's column where it is set, which takes no table's name.
-    set_owner: String,
 }
 
 // === impl TableSettings ===
@@ -148,14 +140,7 @@ impl TableModule {
     pub fn new(database: Database, settings: TableSettings) -> Result<Self, ModuleError> {
         settings.well_formed()?;
         let database = database.open()?;
-        let table = database.table(&settings.table);
-        let of_table = |column: &str| format!("{table}.{}", quoted(column));
-        let names = Names {
-            id: of_table(&settings.id),
-            owner: of_table(&settings.owner),
-            set_owner: quoted(&settings.owner),
-            table,
-        };
+        let names = Names::of(&settings, &*database);
         Ok(Self { settings, names, database })
     }
 
@@ -164,35 +149,6 @@ impl TableModule {
         let mut tx = self.database.begin(purpose).await?;
         let shape = self.database.shape(&mut tx, &self.settings).await?;
         Ok((tx, shape))
-    }
-
-    /// What goes after `WHERE`: the owner's records that fit. The owner is the place
-    /// `first`, the values come after it.
-    fn chosen(
-        &self,
-        shape: &Shape,
-        conditions: &[Condition],
-        first: usize,
-    ) -> Result<String, ModuleError> {
-        let mut sql = shape.owner_is(&self.names.owner, first);
-        for (at, condition) in conditions.iter().enumerate() {
-            let shown = shape.shown(&self.column(condition.field())?);
-            let sign = match condition.comparison() {
-                Comparison::Is => "=",
-                Comparison::IsNot => "<>",
-            };
-            sql.push_str(&format!(" AND {shown} {sign} ${}", first + 1 + at));
-        }
-        Ok(sql)
-    }
-
-    /// A column that conditions may name, as SQL writes it.
-    fn column(&self, field: &str) -> Result<String, ModuleError> {
-        let TableSettings { table, fields, .. } = &self.settings;
-        if fields.iter().any(|known| known.name == field) {
-            return Ok(format!("{}.{}", self.names.table, quoted(field)));
-        }
-        Err(ModuleError::Misfit(format!("records of {table:?} can't be chosen by {field:?}")))
     }
 
     async fn count_all(&self, order: &Order) -> Result<u64, ModuleError> {
@@ -289,46 +245,6 @@ impl TableModule {
         Ok(done.await)
     }
 
-    fn statements(
-        &self,
-        shape: &Shape,
-        order: &Order,
-        step: &Step,
-    ) -> Result<Statements, ModuleError> {
-        let Names { table, id, owner, set_owner } = &self.names;
-        let (values, records) = (order.conditions.len(), step.records.len());
-        let among = |first: usize| {
-            let places = (first..first + records).map(|place| shape.id_at(place));
-            format!("{id} IN ({})", places.collect::<Vec<_>>().join(", "))
-        };
-        let chosen = |first: usize| self.chosen(shape, &order.conditions, first);
-        let (then, now) = (chosen(2)?, chosen(1)?);
-        let theirs = shape.owner_is(owner, 1);
-        let (third, second) = (among(3 + values), among(2 + values));
-        Ok(Statements {
-            update: format!("UPDATE {table} SET {set_owner} = $1 WHERE {then} AND {third}"),
-            moved: format!("SELECT COUNT(*) FROM {table} WHERE {theirs} AND {}", among(2)),
-            left: format!("SELECT COUNT(*) FROM {table} WHERE {now} AND {second}"),
-        })
-    }
-
-    fn bind_order<'q>(&self, shape: &Shape, query: Bound<'q>, order: &Order) -> Bound<'q> {
-        let query = self.bind_party(shape, query, &order.from);
-        let values = order.conditions.iter();
-        values.fold(query, |query, condition| query.bind(condition.value().to_owned()))
-    }
-
-    /// A number where the column holds numbers: a text would be none there on some
-    /// databases, or in a column without a type.
-    fn bind_party<'q>(&self, shape: &Shape, query: Bound<'q>, party: &Party) -> Bound<'q> {
-        match self.settings.holds {
-            OwnerKey::Account if shape.numbers_are_texts => query.bind(party.id.to_string()),
-            OwnerKey::Account => query.bind(party.id.get()),
-            OwnerKey::Email => query.bind(party.email.clone()),
-            OwnerKey::Login => query.bind(party.login.as_str().to_owned()),
-        }
-    }
-
     /// The same, and a word of its own when it takes too long.
     async fn in_time<T>(
         &self,
@@ -398,41 +314,10 @@ impl fmt::Debug for TableModule {
     }
 }
 
-/// What is sent, with what is bound to it.
-type Bound<'q> = Query<'q, Any, AnyArguments>;
-
-/// What moves a step, and what counts how much of it is moved and how much is not.
-struct Statements {
-    update: String,
-    moved: String,
-    left: String,
-}
-
 /// How much of a step is with the receiver, and how much still with the owner.
 struct Done {
     moved: u64,
     left: u64,
-}
-
-/// Not kept by the connection: a table that is altered would not fit it any more.
-fn query(sql: String) -> Bound<'static> {
-    sqlx::query(AssertSqlSafe(sql)).persistent(false)
-}
-
-async fn number(query: Bound<'_>, tx: &mut Tx) -> sqlx::Result<u64> {
-    let row = query.fetch_one(&mut **tx).await?;
-    row.try_get::<i64, _>(0).map(i64::unsigned_abs)
-}
-
-fn bind_records<'q>(shape: &Shape, query: Bound<'q>, step: &Step) -> Bound<'q> {
-    let as_texts = shape.id_type.is_some();
-    step.records
-        .iter()
-        .fold(query, |query, record| match record {
-            RecordId::Number(number) if as_texts => query.bind(number.to_string()),
-            RecordId::Number(number) => query.bind(*number),
-            RecordId::Text(text) => query.bind(text.clone()),
-        })
 }
 
 fn well_formed(name: &str) -> Result<(), ModuleError> {

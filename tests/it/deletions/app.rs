@@ -32,7 +32,7 @@ const IN_SQLITE: &str = "
         BEGIN UPDATE deals SET moves = moves + 1 WHERE id = new.id; END;";
 
 /// Keys of three kinds, and owners of three.
-const IN_POSTGRES: &str = "
+pub(crate) const IN_POSTGRES: &str = "
     CREATE TABLE contacts (id VARCHAR(40) PRIMARY KEY, owner VARCHAR(60),
         moves INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE tasks (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), mail TEXT,
@@ -147,7 +147,7 @@ pub(crate) fn settings(
 }
 
 /// A database of this server, as the superuser.
-pub(crate) fn postgres(server: &Postgres, name: &str) -> PostgresDatabase {
+fn postgres(server: &Postgres, name: &str) -> PostgresDatabase {
     let (user, port) = (crate::servers::SUPERUSER, server.port());
     let password = DatabasePassword::new(crate::servers::PASSWORD);
     PostgresDatabase {

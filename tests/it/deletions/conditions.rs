@@ -157,7 +157,7 @@ proptest! {
     fn what_goes_is_what_fits(rows in rows(), conditions in conditions()) {
         let folder = crate::stores::folder();
         let moved = runtime().block_on(async {
-            moved(&App::make(folder.path()).await, &rows, &conditions).await
+            moved(&App::at(folder.path()).await, &rows, &conditions).await
         });
         as_meant(&rows, &conditions, &moved);
     }
@@ -200,7 +200,7 @@ async fn no_other_field_can_be_named(app: App) {
 #[tokio::test]
 async fn no_other_field_can_be_named_in_sqlite() {
     let folder = crate::stores::folder();
-    no_other_field_can_be_named(App::make(folder.path()).await).await;
+    no_other_field_can_be_named(App::at(folder.path()).await).await;
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn no_other_field_can_be_named_in_postgres() {
 #[tokio::test]
 async fn numbers_are_compared_as_they_are_shown() {
     let folder = crate::stores::folder();
-    let app = App::make(folder.path()).await;
+    let app = App::at(folder.path()).await;
     let module = table(&app, &[]).await;
     app.pool
         .execute("INSERT INTO deals (owner, status) VALUES (1, 7), (1, 7.5), (1, x'37')")

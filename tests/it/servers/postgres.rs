@@ -79,6 +79,40 @@ impl Postgres {
         shell.wait().expect("an end");
     }
 
+    /// Stops it and starts it again, so that it speaks TLS alone. Gives its certificate,
+    /// which is for 127.0.0.1.
+    pub(crate) fn speak_tls_alone(&mut self) -> PathBuf {
+        self.stop();
+        let (certificate, key) = (self.folder.join("certificate"), self.folder.join("key"));
+        let mut command = unprivileged(Path::new("openssl"));
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        command.args(["-nodes", "-days", "2", "-subj", "/CN=portcullis tests"]);
+        command.args(["-addext", "subjectAltName=IP:127.0.0.1"]);
+        command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        command
+            .arg("-out")
+            .arg(&certificate)
+            .arg("-keyout")
+            .arg(&key);
+        let made = command.output().expect("openssl");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let settings = format!(
+            "ssl = on\nssl_cert_file = '{}'\nssl_key_file = '{}'\n",
+            certificate.display(),
+            key.display()
+        );
+        let with_more = self.data().join("postgresql.conf");
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(with_more)
+            .expect("opens");
+        file.write_all(settings.as_bytes()).expect("writes");
+        let rules = "hostssl all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(self.data().join("pg_hba.conf"), rules).expect("writes");
+        self.start_again();
+        certificate
+    }
+
     /// Starts it again, where it was.
     pub(crate) fn start_again(&mut self) {
         assert!(self.run(), "Postgres did not come again: {}", self.log());

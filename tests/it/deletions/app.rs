@@ -65,15 +65,15 @@ impl App {
     /// In a database of its own on the tests' server.
     pub(crate) async fn in_postgres() -> Self {
         let server = Postgres::shared();
-        let app = Self::on(server, &server.fresh().await).await;
+        let app = Self::on(server.port(), &server.fresh().await).await;
         app.run(IN_POSTGRES).await;
         app
     }
 
-    /// In a database of this server, as the superuser.
-    pub(crate) async fn on(server: &Postgres, name: &str) -> Self {
-        let pool = pool(&server.url(name)).await;
-        Self { database: Database::Postgres(postgres(server, name)), pool }
+    /// In a database of the server on this port, as the superuser.
+    pub(crate) async fn on(port: u16, name: &str) -> Self {
+        let pool = pool(&crate::servers::url(port, name)).await;
+        Self { database: Database::Postgres(postgres(port, name)), pool }
     }
 
     pub(crate) fn modules(&self) -> Modules {
@@ -146,9 +146,9 @@ pub(crate) fn settings(
     }
 }
 
-/// A database of this server, as the superuser.
-fn postgres(server: &Postgres, name: &str) -> PostgresDatabase {
-    let (user, port) = (crate::servers::SUPERUSER, server.port());
+/// A database of the server on this port, as the superuser.
+fn postgres(port: u16, name: &str) -> PostgresDatabase {
+    let user = crate::servers::SUPERUSER;
     let password = DatabasePassword::new(crate::servers::PASSWORD);
     PostgresDatabase {
         address: address(&format!("postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable")),

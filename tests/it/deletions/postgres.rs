@@ -19,7 +19,7 @@ use crate::servers::{PASSWORD, Postgres};
 /// An application with no table yet.
 async fn bare() -> App {
     let server = Postgres::shared();
-    App::on(server, &server.fresh().await).await
+    App::on(server.port(), &server.fresh().await).await
 }
 
 fn module(app: &App, settings: TableSettings) -> TableModule {
@@ -559,7 +559,7 @@ async fn a_server_that_goes_and_comes_is_gone_on_with() {
     let mut server = Postgres::start();
     let name = server.fresh().await;
     let world = World::in_memory().await;
-    let app = App::on(&server, &name).await;
+    let app = App::on(server.port(), &name).await;
     app.run(super::app::IN_POSTGRES).await;
     app.run("INSERT INTO deals (owner_id) SELECT 2 FROM generate_series(1, 1204)")
         .await;
@@ -599,7 +599,7 @@ async fn a_server_that_goes_and_comes_is_gone_on_with() {
         .expect("resumes");
     let done = resumed.run(|_| ()).await.expect("answers");
     assert_eq!((done.state, done.moved()), (DeletionState::Done, 1204));
-    let app = App::on(&server, &name).await;
+    let app = App::on(server.port(), &name).await;
     assert_eq!(
         app.number("SELECT COUNT(*) FROM deals WHERE owner_id = 3")
             .await,

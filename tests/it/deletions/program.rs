@@ -31,6 +31,9 @@ const IN_POSTGRES: &str = r#"
 [store]
 directory = "people.db"
 
+[upstream]
+url = "http://127.0.0.1:9"
+
 [[modules]]
 name = "deals"
 label = "Deals"

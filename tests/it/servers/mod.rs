@@ -2,4 +2,4 @@
 
 mod postgres;
 
-pub(crate) use self::postgres::{PASSWORD, Postgres, SUPERUSER};
+pub(crate) use self::postgres::{PASSWORD, Postgres, SUPERUSER, url};

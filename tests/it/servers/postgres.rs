@@ -138,16 +138,8 @@ impl Postgres {
         name
     }
 
-    /// Where sqlx finds a database of it, as the superuser.
-    pub(crate) fn url(&self, database: &str) -> String {
-        let password =
-            percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC);
-        let port = self.port;
-        format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
-    }
-
     pub(crate) async fn connect(&self, database: &str) -> PgConnection {
-        PgConnection::connect(&self.url(database))
+        PgConnection::connect(&url(self.port, database))
             .await
             .expect("connects")
     }
@@ -237,6 +229,13 @@ impl Drop for Postgres {
         drop(input);
         let _ = shell.wait();
     }
+}
+
+/// Where sqlx finds a database of a server on this port, as the superuser.
+pub(crate) fn url(port: u16, database: &str) -> String {
+    let password =
+        percent_encoding::utf8_percent_encode(PASSWORD, percent_encoding::NON_ALPHANUMERIC);
+    format!("postgres://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}?sslmode=disable")
 }
 
 fn is_root() -> bool {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sqlx::{Any, Transaction};
 
-use crate::admin::modules::{ModuleError, OwnerKey, TableSettings};
+#[cfg(feature = "postgres")]
+use crate::admin::modules::OwnerKey;
+use crate::admin::modules::{ModuleError, TableSettings};
 use crate::store::BoxFuture;
 
 /// A database with an application's table in it.
@@ -92,6 +94,7 @@ impl Shape {
     }
 }
 
+#[cfg(feature = "postgres")]
 impl OwnerKey {
     /// How a message says it.
     pub(super) const fn words(self) -> &'static str {

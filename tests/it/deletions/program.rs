@@ -286,6 +286,37 @@ async fn records_in_postgres_go_from_the_command_line() {
     shown(&["module", "check"]).refused(2, "the secret in");
 }
 
+/// The places that a password may come from, and what is said where it is in none.
+#[tokio::test]
+async fn a_password_may_come_from_the_environment() {
+    let (folder, _app) = host_with_postgres().await;
+    let file = folder.path().join("portcullis.toml");
+    let written = std::fs::read_to_string(&file).expect("reads");
+    let without = written.replace("secret_file = \"secret\"\n", "");
+    let named = written.replace("secret_file = \"secret\"", "secret_variable = \"PORTCULLIS_P\"");
+    for (configuration, variable, code) in [
+        (&named, "PORTCULLIS_P", 0),
+        (&named, "PGPASSWORD", 2),
+        (&without, "PGPASSWORD", 0),
+        (&without, "PORTCULLIS_P", 1),
+        // What is named is used, whatever else there is.
+        (&written, "PGHOST", 0),
+    ] {
+        std::fs::write(&file, configuration).expect("writes");
+        let ran = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(["module", "check"])
+            .env_clear()
+            .env("PORTCULLIS_CONFIG", &file)
+            .env(variable, PASSWORD)
+            .output()
+            .expect("the program");
+        let said = [ran.stdout, ran.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(ran.status.code(), Some(code), "{variable}: {said}");
+        assert!(!said.contains(PASSWORD), "{said}");
+    }
+}
+
 /// A password in the address is refused, and not shown with the line that it is in.
 #[test]
 fn a_password_in_an_address_is_refused_and_not_shown() {

@@ -55,15 +55,12 @@ pub struct PostgresDatabase {
 pub struct DatabasePassword(String);
 
 /// Connections to a database, made when first needed.
-#[derive(Debug)]
 pub(super) struct Postgres {
     address: PostgresAddress,
-    secret: Options,
+    /// The password is among them.
+    options: AnyConnectOptions,
     pool: AnyPool,
 }
-
-/// How to connect: a password is among it, and so it is not printed.
-struct Options(AnyConnectOptions);
 
 // === impl DatabasePassword ===
 
@@ -89,9 +86,11 @@ impl fmt::Debug for DatabasePassword {
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for Postgres {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Options(..)")
+        f.debug_struct("Postgres")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,7 +108,7 @@ impl Postgres {
             .acquire_timeout(CONNECT)
             .idle_timeout(IDLE);
         let pool = pool.connect_lazy_with(options.clone());
-        Ok(Self { address, secret: Options(options), pool })
+        Ok(Self { address, options, pool })
     }
 
     /// A pool that is full and a server that is away look alike to whoever waits.
@@ -126,7 +125,7 @@ impl Postgres {
     }
 
     async fn why_not(&self) -> ModuleError {
-        let connection = AnyConnection::connect_with(&self.secret.0);
+        let connection = AnyConnection::connect_with(&self.options);
         match tokio::time::timeout(CONNECT, connection).await {
             Ok(Ok(connection)) => {
                 // It was for the question alone.
@@ -294,7 +293,9 @@ impl Dialect for Postgres {
 
     /// A deadlock, and a record that went to another partition meanwhile.
     fn is_passing(&self, error: &sqlx::Error) -> bool {
-        let code = error.as_database_error().and_then(|cause| cause.code());
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         matches!(code.as_deref(), Some("40001" | "40P01"))
     }
 

@@ -1,6 +1,6 @@
 //! What only Postgres has: types, roles, locks, and a server that can be away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::admin::Admin;
 use portcullis::admin::modules::{
@@ -11,6 +11,7 @@ use portcullis::domain::deletion::{DeletionState, Party, RecordId, Step};
 use portcullis::domain::login::Login;
 use portcullis::domain::transfer::{Comparison, Condition};
 use sqlx::{AssertSqlSafe, Executor};
+use tokio::time::Instant;
 
 use super::app::{address, settings};
 use super::{App, World, cli, request};

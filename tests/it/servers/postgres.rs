@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -21,7 +21,9 @@ const USER: &str = "postgres";
 pub(crate) const SUPERUSER: &str = "tester";
 pub(crate) const PASSWORD: &str = "p@ss/w:rd'%";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A minute in all.
+const LOOKS: usize = 3000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// The arguments are the folder and the server's command.
 const KEEPER: &str = r#"
@@ -196,8 +198,7 @@ impl Postgres {
     }
 
     fn is_ready(&self) -> bool {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
+        for _ in 0..LOOKS {
             let state = std::fs::read_to_string(self.data().join("postmaster.pid"));
             let state = state.unwrap_or_default();
             let mut lines = state.lines();
@@ -209,7 +210,7 @@ impl Postgres {
                 std::fs::remove_file(self.folder.join("log")).expect("removes");
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(BETWEEN_LOOKS);
         }
         false
     }
@@ -225,9 +226,12 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let Some(Keeper { mut shell, input }) = self.keeper.take() else { return };
-        drop(input);
-        let _ = shell.wait();
+        if let Some(Keeper { mut shell, input }) = self.keeper.take() {
+            drop(input);
+            let _ = shell.wait();
+        }
+        // Who was stopped before has left them.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

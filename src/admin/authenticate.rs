@@ -141,6 +141,15 @@ impl Admin {
         Ok(Ok(Caller { identity, rights, from }))
     }
 
+    /// What somebody may do who is signed in: by themselves, and by their groups.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn rights_of(&self, account: &Account) -> Result<Rights, AdminError> {
+        Ok(Rights::of(account).with(&self.permissions_by_groups(account.id).await?))
+    }
+
     /// Whose a token is, if they are still there.
     pub(super) async fn owner_of(&self, token: &ApiToken) -> Result<Option<Identity>, AdminError> {
         Ok(match token.owner {

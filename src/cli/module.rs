@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Output, Page, cell};
 use crate::cli::store::Named;
-use crate::config::{Environment, ModuleSettings, ModuleSource, open_modules};
+use crate::config::{DatabaseSource, Environment, ModuleSettings, ModuleSource, open_modules};
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum ModuleCommand {
@@ -56,8 +56,12 @@ fn described(source: &ModuleSource) -> (String, Vec<&str>) {
             let url = url.to_string();
             (url.split('?').next().unwrap_or_default().to_owned(), fields)
         }
-        ModuleSource::Table(table) => {
-            (format!("{} in {}", table.table, table.database.display()), &table.fields)
+        ModuleSource::Table { database, table } => {
+            let database = match database {
+                DatabaseSource::File(file) => file.display().to_string(),
+                DatabaseSource::Postgres { address, .. } => address.to_string(),
+            };
+            (format!("{} in {database}", table.table), &table.fields)
         }
     };
     (place, fields.iter().map(|field| field.name.as_str()).collect())

@@ -20,7 +20,7 @@ use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
 use crate::gateway::{Gateway, ListenError, RESERVED};
-use crate::pages::{Branding, Docs, Pages, SharedBranding};
+use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
@@ -123,6 +123,9 @@ fn make_room(connections: usize, output: Output) {
     }
 }
 
+/// Where the console is, on the admin listener.
+const CONSOLE: &str = "/console";
+
 /// Databases, logs, the connections of probes.
 const FILES_BESIDE: u64 = 200;
 
@@ -164,11 +167,17 @@ pub(super) async fn start(
         .brand(brand.clone())
         .into_router();
     let pages = Router::new().nest(RESERVED, pages);
+    let console = Console::new(gate.clone(), admin.clone())
+        .at(CONSOLE)
+        .brand(brand.clone())
+        .program(program)
+        .https(crate::gateway::is_https);
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
         .with_admin_routes(Api::new(admin.clone()).into_router())
-        .with_admin_routes(Docs::new().brand(brand).into_router());
+        .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
+        .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));
     // It ends with the process, in the middle of a message, perhaps: the next goes on.
     tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
@@ -298,6 +307,7 @@ fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Fa
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
         output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
+        output.remark(&format!("People administer accounts at http://{admin}{CONSOLE}/."));
         output.remark(&format!("Programs administer accounts: http://{admin}/docs shows how."));
     }
     Ok(())

@@ -33,7 +33,9 @@ pub(crate) use self::kind::names_levels;
 use self::load::Checked;
 pub(crate) use self::load::read;
 pub use self::load::{DEFAULT_FILE, find, load, load_for};
-pub use self::modules::{ModuleSettings, ModuleSource, ModulesError, SecretSource, open_modules};
+pub use self::modules::{
+    DatabaseSource, ModuleSettings, ModuleSource, ModulesError, SecretSource, open_modules,
+};
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
 pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};

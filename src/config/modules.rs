@@ -14,6 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::problem::{Place, Problem};
 use super::value::{Length, Raw, Value, Wrong};
 use crate::admin::modules::{Field, OwnerKey, TableSettings};
+use crate::domain::database::PostgresAddress;
 use crate::domain::outbound::OutboundUrl;
 use crate::domain::transfer::ModuleName;
 
@@ -42,6 +43,22 @@ pub(super) const REFERENCE: &str = r#"
 # owner_is = "account"
 # fields = { status = "Status", kind = "Kind" }
 
+# A table of its Postgres database, postgres://USER@HOST:PORT/DATABASE. The password is in
+# the file, or in the variable that `secret_variable` names; without either, PGPASSWORD and
+# ~/.pgpass are looked at. Behind a question mark there can be `sslmode` (a server that is
+# not on this machine has to prove who it is: "verify-full"), `sslrootcert`, a file with
+# certificates to trust, and `host`, the folder of a socket. The table may be written
+# "schema.table".
+# [[modules]]
+# name = "tickets"
+# label = "Tickets"
+# database = "postgres://portcullis@db.example/helpdesk"
+# secret_file = "/run/secrets/helpdesk"
+# table = "support.tickets"
+# owner = "assignee"
+# owner_is = "login"
+# fields = { status = "Status" }
+
 # An endpoint of the application. The secret is sent as a bearer token; instead of
 # `secret_file`, `secret_variable` names a variable that begins with PORTCULLIS_.
 # `networks` lists those that are not public and that it may be in; `timeout` is for
@@ -58,6 +75,8 @@ pub(super) const REFERENCE: &str = r#"
 
 const FOR_ALL: [&str; 3] = ["name", "label", "fields"];
 const FOR_TABLES: [&str; 5] = ["database", "table", "id", "owner", "owner_is"];
+const FOR_POSTGRES: [&str; 7] =
+    ["database", "table", "id", "owner", "owner_is", "secret_file", "secret_variable"];
 const FOR_ENDPOINTS: [&str; 5] = ["url", "secret_file", "secret_variable", "networks", "timeout"];
 
 /// A module, as it is configured.
@@ -90,7 +109,27 @@ pub enum ModuleSource {
         fields: Vec<Field>,
     },
     /// In a table of the application's database.
-    Table(TableSettings),
+    Table {
+        /// The database.
+        database: DatabaseSource,
+        /// Which records of it.
+        table: TableSettings,
+    },
+}
+
+/// Where a database of the application is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DatabaseSource {
+    /// In a file of SQLite.
+    File(PathBuf),
+    /// On a server of Postgres.
+    Postgres {
+        /// Where that is.
+        address: PostgresAddress,
+        /// Where the password is, if it wants one.
+        secret: Option<SecretSource>,
+    },
 }
 
 /// Where a secret is.
@@ -138,7 +177,11 @@ struct Entry<'a> {
 impl Entry<'_> {
     fn module(&mut self) -> Option<ModuleSettings> {
         let is_endpoint = self.table.contains_key("url");
-        self.refuse_others(if is_endpoint { &FOR_ENDPOINTS } else { &FOR_TABLES });
+        self.refuse_others(match (is_endpoint, self.names_a_server()) {
+            (true, _) => &FOR_ENDPOINTS,
+            (false, true) => &FOR_POSTGRES,
+            (false, false) => &FOR_TABLES,
+        });
         let name: Option<String> = self.required("name");
         let name = name.and_then(|name| {
             let read = name.parse::<ModuleName>();
@@ -153,14 +196,37 @@ impl Entry<'_> {
     }
 
     fn table(&mut self) -> Option<ModuleSource> {
-        let database: Option<PathBuf> = self.required("database");
+        let database = self.database();
         let table = self.required("table");
         let owner = self.required("owner");
         let holds: Option<OwnerKey> = self.required("owner_is");
         let id = self.take("id").unwrap_or_else(|| "id".to_owned());
         let fields = self.fields();
         let (database, table, owner, holds) = (database?, table?, owner?, holds?);
-        Some(ModuleSource::Table(TableSettings { database, table, id, owner, holds, fields }))
+        let table = TableSettings { table, id, owner, holds, fields };
+        Some(ModuleSource::Table { database, table })
+    }
+
+    /// Whether the database is written as an address.
+    fn names_a_server(&self) -> bool {
+        let database = self.table.get("database");
+        database.is_some_and(
+            |value| matches!(value.get_ref(), DeValue::String(text) if text.contains("://")),
+        )
+    }
+
+    fn database(&mut self) -> Option<DatabaseSource> {
+        if !self.names_a_server() {
+            return self.required("database").map(DatabaseSource::File);
+        }
+        let address: String = self.required("database")?;
+        let address = PostgresAddress::parse(&address);
+        let address = address.map_err(|error| self.wrong("database", &error.to_string()));
+        let secret = match ["secret_file", "secret_variable"].map(|key| self.table.get(key)) {
+            [None, None] => None,
+            _ => Some(self.secret()?),
+        };
+        Some(DatabaseSource::Postgres { address: address.ok()?, secret })
     }
 
     fn endpoint(&mut self) -> Option<ModuleSource> {
@@ -192,7 +258,7 @@ impl Entry<'_> {
                 None
             }
             _ => {
-                let what = "an endpoint has either `secret_file` or `secret_variable`";
+                let what = "its secret is in either `secret_file` or `secret_variable`";
                 self.problems
                     .push(Problem::new(Place::File(self.span.clone()), what));
                 None
@@ -270,14 +336,26 @@ impl ModuleSettings {
     /// The same with relative paths beginning at this folder.
     #[must_use]
     pub(super) fn in_folder(mut self, folder: &Path) -> Self {
-        match &mut self.source {
-            ModuleSource::Table(table) => table.database = folder.join(&table.database),
-            ModuleSource::Endpoint { secret: SecretSource::File(file), .. } => {
-                *file = folder.join(&*file);
+        let file = match &mut self.source {
+            ModuleSource::Table { database: DatabaseSource::File(file), .. } => Some(file),
+            ModuleSource::Table { database: DatabaseSource::Postgres { secret, .. }, .. } => {
+                secret.as_mut().and_then(SecretSource::file)
             }
-            ModuleSource::Endpoint { .. } => {}
+            ModuleSource::Endpoint { secret, .. } => secret.file(),
+        };
+        if let Some(file) = file {
+            *file = folder.join(&*file);
         }
         self
+    }
+}
+
+impl SecretSource {
+    fn file(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Variable(_) => None,
+        }
     }
 }
 

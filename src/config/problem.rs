@@ -188,22 +188,30 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// The text with a star for each byte of what stands between `//` and `@`: an
-/// address may hold a password, which no message shows. Nothing moves.
+/// The text with a star for each byte of what stands between `//` and `@`, or after
+/// `password=` in an address: it may hold a password, which no message shows. Nothing
+/// moves.
 fn without_secrets(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        let hidden = line.find("//").and_then(|at| {
+        let before_host = line.find("//").and_then(|at| {
             let end = line.rfind('@')?;
-            (at + 2 <= end).then_some((at + 2, end))
+            (at + 2 <= end).then_some(at + 2..end)
         });
-        match hidden {
-            Some((start, end)) => {
-                clean.push_str(&line[..start]);
-                clean.extend(std::iter::repeat_n('*', end - start));
-                clean.push_str(&line[end..]);
+        let named = line.find("password=").map(|at| {
+            let start = at + "password=".len();
+            let end = line[start..].find(['&', '"', '\'', ' ', '\n']);
+            start..end.map_or(line.len(), |end| start + end)
+        });
+        let hidden = |at: usize| {
+            let mut ranges = [&before_host, &named].into_iter().flatten();
+            ranges.any(|range| range.contains(&at))
+        };
+        for (at, shown) in line.char_indices() {
+            match hidden(at) {
+                true => clean.extend(std::iter::repeat_n('*', shown.len_utf8())),
+                false => clean.push(shown),
             }
-            None => clean.push_str(line),
         }
     }
     clean
@@ -218,5 +226,7 @@ mod tests {
         let hidden = without_secrets("a = 1\nurl = \"http://ada:p@ss@host\" # x\nb = 2");
         assert_eq!(hidden, "a = 1\nurl = \"http://********@host\" # x\nb = 2");
         assert_eq!(without_secrets("# mail a@b // c"), "# mail a@b // c");
+        let hidden = without_secrets("d = \"x://a@h/d?password=é&b=1\"\ne = 1");
+        assert_eq!(hidden, "d = \"x://*@h/d?password=**&b=1\"\ne = 1");
     }
 }

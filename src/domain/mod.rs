@@ -10,6 +10,7 @@ pub mod application;
 pub mod attempts;
 pub mod client;
 pub mod counting;
+pub mod database;
 pub mod deletion;
 pub mod denial;
 pub mod device;

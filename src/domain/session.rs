@@ -53,6 +53,13 @@ impl SessionToken {
     pub fn key(&self) -> SessionKey {
         SessionKey(Sha256::digest(self.0).into())
     }
+
+    /// What is stored instead of the token of a session in the console: another key than
+    /// the same text has elsewhere, so that neither opens the other.
+    pub fn key_of_console(&self) -> SessionKey {
+        let digest = Sha256::new().chain_update(b"console:");
+        SessionKey(digest.chain_update(self.0).finalize().into())
+    }
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -298,7 +298,7 @@ impl Standing {
         let lockout = match bearer {
             Bearer::Session if device.is_some_and(|device| self.locks.spares(device, now)) => None,
             Bearer::Session => self.locks.session_lockout_at(now),
-            Bearer::Token => None,
+            Bearer::Console | Bearer::Token => None,
         };
         self.refusal(self.lock(lockout, now))
     }
@@ -334,6 +334,9 @@ impl Standing {
 pub enum Bearer {
     /// A person's session.
     Session,
+    /// An administrator's session in the console, which is worth nothing anywhere else:
+    /// a lockout spares it, so that nobody shuts administrators out by guessing.
+    Console,
     /// An API token: a lockout, which is about guessing passwords, spares it.
     Token,
 }

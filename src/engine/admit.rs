@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 use crate::domain::denial::{Denial, DenialReason};
-use crate::domain::session::SessionToken;
+use crate::domain::session::{SessionKey, SessionToken};
 use crate::domain::standing::Bearer;
 use crate::domain::time::{Monotonic, Now, Timestamp};
 use crate::engine::account::CurrentAccount;
@@ -104,7 +104,7 @@ impl Portcullis {
     }
 
     #[inline]
-    fn admit_token(&self, token: &[u8], bearer: Bearer) -> Admission {
+    pub(super) fn admit_token(&self, token: &[u8], bearer: Bearer) -> Admission {
         let gate = &self.0;
         let hash = gate.tokens.hash(token, bearer);
         let Some(live) = gate
@@ -140,7 +140,7 @@ impl Portcullis {
         if gate.unknown_tokens.contains_key(&hash) {
             return Admission::Deny(gate.ended(bearer, now));
         }
-        let (gate, key) = (Arc::clone(gate), token.key());
+        let (gate, key) = (Arc::clone(gate), key_of(&token, bearer));
         let on_stale = self.1;
         let look = async move { gate.look_up(hash, key, bearer, on_stale).await };
         Admission::Look(Look(Box::pin(look)))
@@ -249,4 +249,9 @@ impl Gate {
             None => Ok(CurrentAccount(live)),
         }
     }
+}
+
+/// What is stored of a token that comes as this.
+fn key_of(token: &SessionToken, bearer: Bearer) -> SessionKey {
+    if bearer == Bearer::Console { token.key_of_console() } else { token.key() }
 }

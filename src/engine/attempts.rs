@@ -305,6 +305,7 @@ impl Attempt {
             from: Some(from),
             user_agent: user_agent.map(str::to_owned),
             offer: self.offer(&account),
+            door: self.visitor.door(),
         };
         self.gate.open_session_of(account, entry).await
     }

@@ -47,6 +47,15 @@ impl SessionCookie {
         Self { name, finder: Finder::new(pattern) }
     }
 
+    /// The cookie of the console.
+    pub(crate) fn of_console(https: bool) -> Self {
+        let (name, pattern) = match https {
+            true => ("__Host-portcullis-console", "__Host-portcullis-console="),
+            false => ("portcullis-console", "portcullis-console="),
+        };
+        Self { name, finder: Finder::new(pattern) }
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
@@ -97,7 +106,7 @@ fn bearer_token(headers: &HeaderMap) -> Option<Credential<'_>> {
     })
 }
 
-fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credential<'a> {
+pub(super) fn session_cookie<'a>(headers: &'a HeaderMap, cookie: &SessionCookie) -> Credential<'a> {
     match cookie_value(headers, &cookie.finder) {
         Found::None | Found::Several => Credential::None,
         Found::One(value) if value.len() == SessionToken::LEN => Credential::Session(value),

@@ -195,8 +195,9 @@ impl Gate {
     /// for whoever comes from now on and would wait for a read that began before.
     pub(super) fn end_session(&self, id: SessionId) {
         self.sessions.end(id);
-        self.session_reads.forget(&(id, Bearer::Session));
-        self.session_reads.forget(&(id, Bearer::Token));
+        for bearer in [Bearer::Session, Bearer::Console, Bearer::Token] {
+            self.session_reads.forget(&(id, bearer));
+        }
         self.live_sessions.wake(&id);
     }
 }

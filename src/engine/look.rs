@@ -146,7 +146,7 @@ impl Gate {
         bearer: Bearer,
     ) -> Result<Option<Stored>, Unanswered> {
         match (bearer, &self.directory) {
-            (Bearer::Session, _) => {
+            (Bearer::Session | Bearer::Console, _) => {
                 let session = self.ask(self.session_store.session(key)).await?;
                 Ok(session.map(|session| (session, None)))
             }

@@ -9,6 +9,8 @@ mod admit;
 mod attempts;
 mod builder;
 mod cell;
+#[cfg(feature = "pages")]
+pub(crate) mod console;
 mod credential;
 mod devices;
 mod feed;

@@ -88,7 +88,11 @@ impl TokenHasher {
     /// what it is worth as an API token.
     pub(crate) fn hash(&self, token: &[u8], bearer: Bearer) -> TokenHash {
         let hash = self.0.hash(token);
-        let other = if bearer == Bearer::Token { u64::MAX } else { 0 };
+        let other = match bearer {
+            Bearer::Session => 0,
+            Bearer::Console => u64::MAX / 3,
+            Bearer::Token => u64::MAX,
+        };
         TokenHash { low: hash.h1 ^ other, high: hash.h2 ^ other }
     }
 }
@@ -125,7 +129,7 @@ impl Live {
             cell,
             bearer,
             kept: Kept::InStore,
-            ends_with_generation: bearer == Bearer::Session,
+            ends_with_generation: bearer != Bearer::Token,
             born: session.generation,
             created_at: session.created_at,
             expires_at: session.expires_at,
@@ -206,7 +210,7 @@ impl Live {
         let unused = now.since(self.last_seen_at());
         if now >= self.expires_at {
             Times::Expired
-        } else if self.bearer == Bearer::Session && unused >= idle {
+        } else if self.bearer != Bearer::Token && unused >= idle {
             Times::Idle
         } else if unused >= TOUCH_EVERY {
             Times::Touch

@@ -15,7 +15,8 @@ use crate::domain::standing::{Generation, Standing};
 use crate::domain::time::Timestamp;
 use crate::engine::devices::Offer;
 use crate::engine::session::Kept;
-use crate::engine::{CurrentAccount, Portcullis, Unanswered};
+use crate::engine::visitor::Door;
+use crate::engine::{CurrentAccount, Portcullis, Unanswered, console};
 use crate::store::NewSession;
 
 /// A new session. Its cookie goes to the client, and nowhere else.
@@ -33,9 +34,13 @@ impl SignedIn {
         token: SessionToken,
         session: Session,
         device: Option<SessionToken>,
+        door: Door,
     ) -> Self {
         let lifetime = session.expires_at.since(session.created_at);
-        let cookie = gate.cookie(token.expose(), lifetime);
+        let cookie = match door {
+            Door::Service => gate.cookie(token.expose(), lifetime),
+            Door::Console { https } => console::cookie(token.expose(), lifetime, https),
+        };
         let device_cookie = device.and_then(|secret| gate.device_cookie(&session, secret));
         Self { token, session, cookie, device_cookie }
     }
@@ -86,16 +91,25 @@ impl Portcullis {
     }
 
     pub(super) fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) -> HeaderValue {
-        let secure = if self.0.settings.https { "; Secure" } else { "" };
-        let text = format!(
-            "{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
-            lifetime.as_secs(),
-        );
-        let mut header =
-            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
-        header.set_sensitive(true);
-        header
+        cookie_line(name, value, lifetime, "Lax", self.0.settings.https)
     }
+}
+
+pub(super) fn cookie_line(
+    name: &str,
+    value: &str,
+    lifetime: Duration,
+    same_site: &str,
+    https: bool,
+) -> HeaderValue {
+    let secure = if https { "; Secure" } else { "" };
+    let text = format!(
+        "{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={same_site}{secure}",
+        lifetime.as_secs(),
+    );
+    let mut header = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    header.set_sensitive(true);
+    header
 }
 
 /// Why somebody was not signed in.
@@ -190,6 +204,7 @@ pub(super) struct Entry {
     pub(super) from: Option<ClientAddr>,
     pub(super) user_agent: Option<String>,
     pub(super) offer: Option<Offer>,
+    pub(super) door: Door,
 }
 
 impl Portcullis {
@@ -217,14 +232,17 @@ impl Portcullis {
         entry: Entry,
     ) -> Result<SignedIn, SignInError> {
         let gate = &self.0;
-        let Entry { expected, from, user_agent, offer } = entry;
+        let Entry { expected, from, user_agent, offer, door } = entry;
         let (device, secret) = offer.map(Offer::make).transpose()?.unzip();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;
         let token = SessionToken::from_random(random);
         let now = gate.clock.wall();
         let new = NewSession {
-            key: token.key(),
+            key: match door {
+                Door::Service => token.key(),
+                Door::Console { .. } => token.key_of_console(),
+            },
             account,
             expected,
             expires_at: now.after(gate.settings.session_lifetime),
@@ -233,7 +251,7 @@ impl Portcullis {
             device,
         };
         match gate.ask(gate.session_store.open_session(new)).await? {
-            Ok(session) => Ok(SignedIn::new(self, token, session, secret)),
+            Ok(session) => Ok(SignedIn::new(self, token, session, secret, door)),
             Err(reason) => Err(SignInError::of_refusal(reason, now)),
         }
     }

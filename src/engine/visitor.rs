@@ -40,6 +40,18 @@ pub struct Visitor {
     cookies: Option<DeviceCookies>,
     /// Whether the address is that of a program which asks for somebody else.
     go_between: bool,
+    /// Where a sign-in that succeeds leads to.
+    door: Door,
+}
+
+/// What somebody who signs in gets a session of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Door {
+    /// The service.
+    #[default]
+    Service,
+    /// The console, reached over https or not.
+    Console { https: bool },
 }
 
 /// What came under either name; which of them counts is the gate's to say.
@@ -77,6 +89,18 @@ impl Visitor {
         self
     }
 
+    /// The same at the door of the console: the session that comes of it is worth
+    /// nothing elsewhere, and its cookie is the console's.
+    #[must_use]
+    pub(crate) const fn at_the_console(mut self, https: bool) -> Self {
+        self.door = Door::Console { https };
+        self
+    }
+
+    pub(super) const fn door(&self) -> Door {
+        self.door
+    }
+
     pub(super) const fn is_go_between(&self) -> bool {
         self.go_between
     }
@@ -108,7 +132,7 @@ impl Visitor {
 
 impl From<ClientAddr> for Visitor {
     fn from(address: ClientAddr) -> Self {
-        Self { address, user_agent: None, cookies: None, go_between: false }
+        Self { address, user_agent: None, cookies: None, go_between: false, door: Door::Service }
     }
 }
 

@@ -50,6 +50,7 @@ use self::public::Public;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 
+pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
 
 /// The path below which everything is the gateway's own.

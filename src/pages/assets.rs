@@ -1,13 +1,17 @@
 //! The stylesheet, the script and the pictures, by names that change with their
 //! content.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderName, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
@@ -18,6 +22,9 @@ const STYLE: &[u8] = include_bytes!("assets/pages.css");
 const SCRIPT: &[u8] = include_bytes!("assets/pages.js");
 #[cfg(feature = "api")]
 const DOCS: &[u8] = include_bytes!("assets/docs.css");
+const CONSOLE: &[u8] = include_bytes!("assets/console.css");
+/// htmx 4.0.1, as its package has it; its licence (0BSD) asks for nothing.
+const HTMX: &[u8] = include_bytes!("assets/htmx.min.js");
 const ICON: &[u8] = include_bytes!("assets/icon.svg");
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -37,11 +44,17 @@ struct Asset {
     name: String,
     content_type: &'static str,
     bytes: Bytes,
+    /// The same, compressed, where that is worth it.
+    gzip: Option<Bytes>,
 }
 
 static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "css", CSS, STYLE));
 #[cfg(feature = "api")]
 static DOCS_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("docs", "css", CSS, DOCS));
+static CONSOLE_STYLESHEET: LazyLock<Asset> =
+    LazyLock::new(|| Asset::fixed("console", "css", CSS, CONSOLE));
+static HTMX_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::fixed("htmx", "js", JAVASCRIPT, HTMX));
 static JS: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("pages", "js", JAVASCRIPT, SCRIPT));
 static MARK: LazyLock<Asset> = LazyLock::new(|| Asset::fixed("icon", "svg", SVG, ICON));
 
@@ -75,12 +88,24 @@ pub(super) fn of_docs() -> &'static str {
     &DOCS_STYLESHEET.name
 }
 
+/// The name of the stylesheet that pages of the console link to beside.
+pub(super) fn of_console() -> &'static str {
+    &CONSOLE_STYLESHEET.name
+}
+
+/// The name of the script that makes pages of the console follow what is typed.
+pub(super) fn of_htmx() -> &'static str {
+    &HTMX_SCRIPT.name
+}
+
 /// Serves an asset of this name, if there is one.
 pub(super) fn serve(name: &str, branding: &Branding, headers: &HeaderMap) -> Response {
     let fixed = [
         &STYLESHEET,
         &JS,
         &MARK,
+        &CONSOLE_STYLESHEET,
+        &HTMX_SCRIPT,
         #[cfg(feature = "api")]
         &DOCS_STYLESHEET,
     ]
@@ -108,7 +133,7 @@ fn colours(accent: Accent) -> Asset {
 
 fn picture(logo: &Logo) -> Asset {
     let Picture { name, content_type, bytes } = logo.picture().clone();
-    Asset { name, content_type, bytes }
+    Asset { name, content_type, bytes, gzip: None }
 }
 
 /// What a logo is served as; made once, and not for each page.
@@ -127,7 +152,7 @@ impl Picture {
             "image/jpeg" => "jpg",
             _ => "webp",
         };
-        let Asset { name, content_type, bytes } =
+        let Asset { name, content_type, bytes, .. } =
             Asset::new("logo", extension, content_type, bytes.into());
         Self { name, content_type, bytes }
     }
@@ -135,7 +160,8 @@ impl Picture {
 
 impl Asset {
     fn fixed(stem: &str, extension: &str, kind: &'static str, bytes: &'static [u8]) -> Self {
-        Self::new(stem, extension, kind, Bytes::from_static(bytes))
+        let asset = Self::new(stem, extension, kind, Bytes::from_static(bytes));
+        Self { gzip: compressed(bytes), ..asset }
     }
 
     fn new(stem: &str, extension: &str, content_type: &'static str, bytes: Bytes) -> Self {
@@ -144,7 +170,7 @@ impl Asset {
             // Writing into a text can't fail.
             let _ = write!(hash, "{byte:02x}");
         }
-        Self { name: format!("{stem}.{hash}.{extension}"), content_type, bytes }
+        Self { name: format!("{stem}.{hash}.{extension}"), content_type, bytes, gzip: None }
     }
 
     fn answer(&self, headers: &HeaderMap) -> Response {
@@ -155,9 +181,10 @@ impl Asset {
         });
         let mut response = match known {
             true => StatusCode::NOT_MODIFIED.into_response(),
-            false => self.body(),
+            false => self.body(takes_gzip(headers)),
         };
         let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         headers.insert(CACHE_CONTROL, FOR_EVER);
         if let Ok(tag) = HeaderValue::try_from(tag) {
             headers.insert(ETAG, tag);
@@ -165,9 +192,13 @@ impl Asset {
         response
     }
 
-    fn body(&self) -> Response {
-        let mut response = Response::new(Body::from(self.bytes.clone()));
+    fn body(&self, compressed: bool) -> Response {
+        let gzip = self.gzip.as_ref().filter(|_| compressed);
+        let mut response = Response::new(Body::from(gzip.unwrap_or(&self.bytes).clone()));
         let headers = response.headers_mut();
+        if gzip.is_some() {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         if self.content_type == SVG {
             headers.insert(CONTENT_SECURITY_POLICY, AS_PICTURE);
@@ -177,6 +208,29 @@ impl Asset {
         headers.insert(policy, HeaderValue::from_static("same-origin"));
         response
     }
+}
+
+/// The same in a smaller form. Writing into memory can't fail.
+fn compressed(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).ok()?;
+    let small = encoder.finish().ok()?;
+    (small.len() < bytes.len()).then(|| small.into())
+}
+
+/// Whether a client names gzip among what it takes, and does not refuse it.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let codings = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut gzip = codings.filter_map(|coding| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(b"gzip"));
+        let weight = parts.next().and_then(|weight| weight.strip_prefix(b"q="));
+        named.then(|| weight.is_none_or(|weight| weight.iter().any(|c| (b'1'..=b'9').contains(c))))
+    });
+    gzip.next().unwrap_or(false)
 }
 
 /// Tags are compared weakly (RFC 9110, 13.1.2).
@@ -193,6 +247,7 @@ mod tests {
         assert!(STYLE.len() < 14 * 1024, "{} bytes", STYLE.len());
         #[cfg(feature = "api")]
         assert!(DOCS.len() < 14 * 1024, "{} bytes", DOCS.len());
+        assert!(CONSOLE.len() < 14 * 1024, "{} bytes", CONSOLE.len());
         assert!(SCRIPT.len() < 4 * 1024, "{} bytes", SCRIPT.len());
     }
 

@@ -21,6 +21,10 @@ const TIME_TO_SEND: Duration = Duration::from_secs(10);
 /// More fields than any form of ours has.
 const MAX_FIELDS: usize = 32;
 
+/// The same of forms that name many people.
+const MAX_LONG_FORM_BYTES: usize = 256 * 1024;
+const MAX_LONG_FIELDS: usize = 4096;
+
 /// What a form said. Holds secrets, so it is never printed.
 pub(super) struct Fields(Vec<(String, String)>);
 
@@ -78,16 +82,29 @@ pub(super) async fn read(request: &Parts, body: Body, takes_json: bool) -> Resul
         "application/json" if takes_json => true,
         _ => return Err(BadForm::ContentType),
     };
-    if announced(&request.headers).is_some_and(|length| length > MAX_FORM_BYTES as u64) {
+    let bytes = whole(request, body, MAX_FORM_BYTES).await?;
+    if json { Fields::of_json(&bytes) } else { Fields::of_form(&bytes) }
+}
+
+/// Reads a form that may name many people.
+pub(super) async fn read_long(request: &Parts, body: Body) -> Result<Fields, BadForm> {
+    if essence(&request.headers)? != "application/x-www-form-urlencoded" {
+        return Err(BadForm::ContentType);
+    }
+    let bytes = whole(request, body, MAX_LONG_FORM_BYTES).await?;
+    Fields::of_long_form(&bytes)
+}
+
+async fn whole(request: &Parts, body: Body, limit: usize) -> Result<axum::body::Bytes, BadForm> {
+    if announced(&request.headers).is_some_and(|length| length > limit as u64) {
         return Err(BadForm::TooLarge);
     }
-    let bytes = tokio::time::timeout(TIME_TO_SEND, axum::body::to_bytes(body, MAX_FORM_BYTES));
-    let bytes = match bytes.await.map_err(|_| BadForm::TooSlow)? {
-        Ok(bytes) => bytes,
-        Err(error) if is_too_long(&error) => return Err(BadForm::TooLarge),
-        Err(_) => return Err(BadForm::Malformed),
-    };
-    if json { Fields::of_json(&bytes) } else { Fields::of_form(&bytes) }
+    let bytes = tokio::time::timeout(TIME_TO_SEND, axum::body::to_bytes(body, limit));
+    match bytes.await.map_err(|_| BadForm::TooSlow)? {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if is_too_long(&error) => Err(BadForm::TooLarge),
+        Err(_) => Err(BadForm::Malformed),
+    }
 }
 
 fn essence(headers: &HeaderMap) -> Result<String, BadForm> {
@@ -110,14 +127,22 @@ fn is_too_long(error: &axum::Error) -> bool {
 
 impl Fields {
     pub(super) fn of_form(bytes: &[u8]) -> Result<Self, BadForm> {
+        Self::of_pairs(bytes, MAX_FIELDS)
+    }
+
+    fn of_long_form(bytes: &[u8]) -> Result<Self, BadForm> {
+        Self::of_pairs(bytes, MAX_LONG_FIELDS)
+    }
+
+    fn of_pairs(bytes: &[u8], most: usize) -> Result<Self, BadForm> {
         let pairs = bytes.split(|byte| *byte == b'&');
         let pairs = pairs.filter(|pair| !pair.is_empty());
-        let fields = pairs.take(MAX_FIELDS + 1).map(|pair| {
+        let fields = pairs.take(most + 1).map(|pair| {
             let at = pair.iter().position(|byte| *byte == b'=');
             let (name, value) = at.map_or((pair, &b""[..]), |at| (&pair[..at], &pair[at + 1..]));
             Ok((decoded(name)?, decoded(value)?))
         });
-        Self::checked(fields.collect::<Result<_, _>>()?)
+        Self::checked(fields.collect::<Result<_, _>>()?, most)
     }
 
     fn of_json(bytes: &[u8]) -> Result<Self, BadForm> {
@@ -125,16 +150,22 @@ impl Fields {
         let fields = (&mut json).deserialize_map(Pairs);
         let fields = fields.map_err(|_| BadForm::Malformed)?;
         json.end().map_err(|_| BadForm::Malformed)?;
-        Self::checked(fields)
+        Self::checked(fields, MAX_FIELDS)
     }
 
-    fn checked(fields: Vec<(String, String)>) -> Result<Self, BadForm> {
-        if fields.len() > MAX_FIELDS { Err(BadForm::Malformed) } else { Ok(Self(fields)) }
+    fn checked(fields: Vec<(String, String)>, most: usize) -> Result<Self, BadForm> {
+        if fields.len() > most { Err(BadForm::Malformed) } else { Ok(Self(fields)) }
     }
 
     /// Takes a field that must be there once.
     pub(super) fn once(&mut self, name: &'static str) -> Result<String, BadForm> {
         self.perhaps(name)?.ok_or(BadForm::Missing(name))
+    }
+
+    /// Takes every value of a field, in order.
+    pub(super) fn all(&mut self, name: &str) -> Vec<String> {
+        let fields = self.0.iter_mut().filter(|(field, _)| field == name);
+        fields.map(|(_, value)| std::mem::take(value)).collect()
     }
 
     /// Takes a field that may be there, and not twice.

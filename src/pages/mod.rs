@@ -46,6 +46,7 @@ mod answer;
 mod assets;
 mod brand;
 mod colour;
+mod console;
 mod device;
 #[cfg(feature = "api")]
 mod docs;
@@ -80,6 +81,7 @@ use crate::pages::site::Site;
 pub use self::brand::{
     Accent, Branding, InvalidBranding, Logo, MAX_LOGO_BYTES, SharedBranding, SupportUrl,
 };
+pub use self::console::Console;
 #[cfg(feature = "api")]
 pub use self::docs::Docs;
 

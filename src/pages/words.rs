@@ -106,6 +106,11 @@ impl Message {
         Some(message.opening("You can go on where you were", end, denial.at()))
     }
 
+    /// Somebody who is signed in gave another password than theirs.
+    pub(super) const fn wrong_password() -> Self {
+        Self::new(Tone::Wrong, "That is not your password.")
+    }
+
     /// Why somebody was not signed in, where the form is shown again.
     pub(super) fn of_refusal(refused: SignInError) -> Self {
         match refused {

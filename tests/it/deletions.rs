@@ -1,17 +1,17 @@
 //! Deletions with transfer, over both stores and a real table.
 
+mod app;
 mod conditions;
 mod crash;
 mod endpoint;
+mod postgres;
 mod program;
 mod stops;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis::admin::deletion::{DeletionRequest, TransferError};
-use portcullis::admin::modules::{Field, Modules, OwnerKey, TableModule, TableSettings};
 use portcullis::admin::{Actor, Admin, AdminError, NewPerson, Page, PersonChange, Target};
 use portcullis::domain::account::Account;
 use portcullis::domain::deletion::{Deletion, DeletionState};
@@ -25,34 +25,43 @@ use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{AuditQuery, CreateError, Directory, StoreError};
 use portcullis::{Clock, Timestamp};
 use serde_json::json;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Executor, SqlitePool};
 use tempfile::TempDir;
+
+pub(crate) use self::app::App;
 
 /// Runs each test against a directory in memory and one in a file.
 macro_rules! both {
     ($($test:ident)+) => {
-        mod in_memory {
+        $crate::deletions::over! { in_memory $($test)+ }
+        $crate::deletions::over! { in_sqlite $($test)+ }
+    };
+}
+pub(crate) use both;
+
+/// The same, and with the application's records in Postgres.
+macro_rules! each {
+    ($($test:ident)+) => {
+        $crate::deletions::both! { $($test)+ }
+        $crate::deletions::over! { with_postgres $($test)+ }
+    };
+}
+pub(crate) use each;
+
+macro_rules! over {
+    ($world:ident $($test:ident)+) => {
+        mod $world {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $test() {
-                    super::$test(crate::deletions::World::in_memory().await).await;
-                }
-            )+
-        }
-        mod in_sqlite {
-            $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $test() {
-                    super::$test(crate::deletions::World::in_sqlite().await).await;
+                    super::$test(crate::deletions::World::$world().await).await;
                 }
             )+
         }
     };
 }
-pub(crate) use both;
+pub(crate) use over;
 
-both! {
+each! {
     po_15_records_are_assigned_to_active_people_only
     po_16_a_locked_persons_records_stay_theirs
     po_18_everything_goes_to_the_receiver
@@ -75,44 +84,34 @@ pub(crate) struct World {
     _kept: TempDir,
 }
 
-/// The application's database.
-pub(crate) struct App {
-    pub(crate) file: PathBuf,
-    pub(crate) pool: SqlitePool,
-}
-
 pub(crate) const NOON: Timestamp = Timestamp::from_secs(1_795_284_000);
-
-/// A table counts how often each record is moved.
-const SCHEMA: &str = "
-    CREATE TABLE contacts (id TEXT PRIMARY KEY, owner TEXT, moves INTEGER NOT NULL DEFAULT 0);
-    CREATE TABLE tasks (id INTEGER PRIMARY KEY, mail TEXT, moves INTEGER NOT NULL DEFAULT 0);
-    CREATE TABLE deals (id INTEGER PRIMARY KEY, owner_id INTEGER, status TEXT, kind TEXT,
-        moves INTEGER NOT NULL DEFAULT 0);
-    CREATE INDEX deals_owner ON deals (owner_id);
-    CREATE TRIGGER contacts_moved AFTER UPDATE OF owner ON contacts
-        BEGIN UPDATE contacts SET moves = moves + 1 WHERE id = new.id; END;
-    CREATE TRIGGER tasks_moved AFTER UPDATE OF mail ON tasks
-        BEGIN UPDATE tasks SET moves = moves + 1 WHERE id = new.id; END;
-    CREATE TRIGGER deals_moved AFTER UPDATE OF owner_id ON deals
-        BEGIN UPDATE deals SET moves = moves + 1 WHERE id = new.id; END;";
 
 impl World {
     pub(crate) async fn in_memory() -> Self {
         let clock = Clock::manual(NOON);
         let directory = Arc::new(SingleProcessDirectory::new(clock.clone()));
-        Self::over(directory, clock, crate::stores::folder()).await
+        let folder = crate::stores::folder();
+        let app = App::make(folder.path()).await;
+        Self::over(directory, clock, app, folder).await
+    }
+
+    /// The directory in memory, the application in Postgres.
+    pub(crate) async fn with_postgres() -> Self {
+        let clock = Clock::manual(NOON);
+        let directory = Arc::new(SingleProcessDirectory::new(clock.clone()));
+        let app = App::in_postgres().await;
+        Self::over(directory, clock, app, crate::stores::folder()).await
     }
 
     pub(crate) async fn in_sqlite() -> Self {
         let (folder, clock) = (crate::stores::folder(), Clock::manual(NOON));
         let file = folder.path().join("accounts.db");
         let directory = SqlDirectory::open_with_clock(file, clock.clone()).await;
-        Self::over(Arc::new(directory.expect("opens")), clock, folder).await
+        let app = App::make(folder.path()).await;
+        Self::over(Arc::new(directory.expect("opens")), clock, app, folder).await
     }
 
-    async fn over(directory: Arc<dyn Directory>, clock: Clock, kept: TempDir) -> Self {
-        let app = App::make(kept.path()).await;
+    async fn over(directory: Arc<dyn Directory>, clock: Clock, app: App, kept: TempDir) -> Self {
         let admin = Admin::new(Arc::clone(&directory)).with_modules(app.modules());
         for (login, administers) in
             [("alice", true), ("bob", false), ("carol", false), ("dora", false)]
@@ -176,66 +175,6 @@ impl World {
         change.email(email).expect("an address");
         let changed = self.admin.update(&cli(), &login.into(), change).await;
         changed.expect("answers");
-    }
-}
-
-impl App {
-    pub(crate) async fn make(folder: &Path) -> Self {
-        let file = folder.join("app.db");
-        let options = SqliteConnectOptions::new()
-            .filename(&file)
-            .create_if_missing(true);
-        let pool = SqlitePool::connect_with(options).await.expect("opens");
-        pool.execute("PRAGMA journal_mode = WAL")
-            .await
-            .expect("a log");
-        pool.execute(SCHEMA).await.expect("tables");
-        Self { file, pool }
-    }
-
-    pub(crate) fn modules(&self) -> Modules {
-        let name = |name: &str| name.parse().expect("a name");
-        Modules::new()
-            .with(name("contacts"), "Contacts", self.table("contacts", "owner", OwnerKey::Login))
-            .with(name("tasks"), "Tasks", self.table("tasks", "mail", OwnerKey::Email))
-            .with(name("deals"), "Deals", self.table("deals", "owner_id", OwnerKey::Account))
-    }
-
-    pub(crate) fn table(&self, table: &str, owner: &str, holds: OwnerKey) -> TableModule {
-        let named = |name: &str| Field { name: name.to_owned(), label: name.to_owned() };
-        let fields = if table == "deals" { vec![named("status"), named("kind")] } else { vec![] };
-        TableModule::new(TableSettings {
-            database: self.file.clone(),
-            table: table.to_owned(),
-            id: "id".to_owned(),
-            owner: owner.to_owned(),
-            holds,
-            fields,
-        })
-        .expect("a module")
-    }
-
-    pub(crate) async fn run(&self, sql: &'static str) {
-        self.pool.execute(sql).await.expect("done");
-    }
-
-    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql)
-            .fetch_one(&self.pool)
-            .await
-            .expect("a number")
-    }
-
-    /// A few of everything, of bob and of others.
-    pub(crate) async fn fill(&self) {
-        self.run(
-            "INSERT INTO contacts (id, owner) VALUES ('a', 'bob'), ('b''\"', 'bob'), ('c', 'dora');
-             INSERT INTO tasks (mail) VALUES ('bob@example.org'), ('bob@example.org'), ('x');
-             INSERT INTO deals (owner_id, status, kind) VALUES
-                (2, 'open', 'a'), (2, 'open', 'b'), (2, 'won', 'a'), (2, NULL, 'a'),
-                (3, 'open', 'a'), (4, 'open', 'a');",
-        )
-        .await;
     }
 }
 
@@ -366,7 +305,7 @@ async fn po_18_everything_goes_to_the_receiver(world: World) {
         .run(
             "INSERT INTO deals (owner_id) SELECT 2 FROM \
         (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1203) \
-        SELECT i FROM n)",
+        SELECT i FROM n) AS many",
         )
         .await;
     let mut told = Vec::new();

@@ -38,6 +38,8 @@ mod refusals;
 #[cfg(feature = "gateway")]
 mod replay;
 mod rounds;
+#[cfg(feature = "gateway")]
+mod servers;
 mod sign_in_layer;
 mod source_text;
 #[cfg(feature = "sqlite")]

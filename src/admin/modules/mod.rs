@@ -5,11 +5,15 @@
 //! and doing it twice is as doing it once: whatever dies in the middle, the step is
 //! done again and counted once.
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod dialect;
 #[cfg(feature = "http-modules")]
 mod endpoint;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod table;
 
 use std::fmt;
@@ -23,8 +27,10 @@ use crate::store::BoxFuture;
 
 #[cfg(feature = "http-modules")]
 pub use self::endpoint::{BearerSecret, EndpointModule, EndpointSettings};
-#[cfg(feature = "sqlite")]
-pub use self::table::{OwnerKey, TableModule, TableSettings};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{DatabasePassword, PostgresDatabase};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub use self::table::{Database, OwnerKey, TableModule, TableSettings};
 
 /// The modules of an application, in the order in which they are moved.
 ///

@@ -4,20 +4,25 @@
 //! the live schema and quoted; a column is always named with its table, so that one
 //! that is gone is an error and never a text. Values are always bound.
 //!
-//! The SQL is the portable kind; what is SQLite's alone is in `sqlite.rs`, and another
-//! database is another such file.
+//! The SQL is the portable kind; what is one database's alone is in a file of its own.
+
+mod sql;
 
 use std::fmt;
+#[cfg(feature = "sqlite")]
 use std::path::PathBuf;
 
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AnyPool, AssertSqlSafe, Row};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 
-use crate::admin::modules::sqlite;
+use self::sql::{Names, Statements, bind_records, number, query};
+use crate::admin::modules::dialect::{Dialect, Purpose, Shape, Tx};
+#[cfg(feature = "postgres")]
+use crate::admin::modules::postgres::{Postgres, PostgresDatabase};
+#[cfg(feature = "sqlite")]
+use crate::admin::modules::sqlite::Sqlite;
 use crate::admin::modules::{Field, ModuleError, Moved, Order, RecordModule};
 use crate::domain::deletion::{Party, RecordId, Step};
-use crate::domain::transfer::{Comparison, Condition};
 use crate::store::BoxFuture;
 
 /// How many records one transaction moves: it holds the application's database for a
@@ -27,12 +32,25 @@ const BATCH: usize = 500;
 /// The longest name of a table or column, in bytes.
 const MAX_NAME_BYTES: usize = 128;
 
-/// Where the records are.
+/// How often a step is tried that got in another session's way.
+const TRIES: usize = 3;
+
+/// The application's database.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Database {
+    /// On a server of Postgres.
+    #[cfg(feature = "postgres")]
+    Postgres(PostgresDatabase),
+    /// In a file of SQLite.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+}
+
+/// Which records of a database are meant.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TableSettings {
-    /// The database's file.
-    pub database: PathBuf,
-    /// The table.
+    /// The table. In Postgres, `schema.table` names one outside the search path.
     pub table: String,
     /// The column that tells records apart.
     pub id: String,
@@ -60,17 +78,57 @@ pub enum OwnerKey {
 pub struct TableModule {
     settings: TableSettings,
     names: Names,
-    pool: AnyPool,
+    database: Box<dyn Dialect>,
 }
 
-/// The names as SQL writes them.
-struct Names {
-    table: String,
-    id: String,
-    owner: String,
-    /// The owner's column where it is set, which takes no table's name.
-    set_owner: String,
+// === impl TableSettings ===
+
+impl TableSettings {
+    /// Every column that is named.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &String> {
+        let fields = self.fields.iter().map(|field| &field.name);
+        fields.chain([&self.id, &self.owner])
+    }
+
+    pub(super) fn not_unique(&self, place: &str) -> ModuleError {
+        let Self { table, id, .. } = self;
+        ModuleError::Misfit(format!(
+            "the column {id:?} of {table:?} in {place} does not tell records apart: it is \
+             neither the primary key nor unique"
+        ))
+    }
+
+    fn well_formed(&self) -> Result<(), ModuleError> {
+        let Self { table, id, owner, fields, .. } = self;
+        for name in self.columns().chain([table]) {
+            well_formed(name)?;
+        }
+        let what = if id == owner {
+            format!("{id:?} can't be both the key and the owner of {table:?}")
+        } else if fields.iter().any(|field| field.name == *owner) {
+            format!("records can't be chosen by their owner, {owner:?}")
+        } else {
+            return Ok(());
+        };
+        Err(ModuleError::Misfit(what))
+    }
 }
+
+// === impl Database ===
+
+impl Database {
+    /// Connections to it, made when first needed.
+    fn open(self) -> Result<Box<dyn Dialect>, ModuleError> {
+        Ok(match self {
+            #[cfg(feature = "postgres")]
+            Self::Postgres(database) => Box::new(Postgres::new(database)?),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => Box::new(Sqlite::new(file)?),
+        })
+    }
+}
+
+// === impl TableModule ===
 
 impl TableModule {
     /// Over this table. Nothing is asked of the database yet: see
@@ -79,109 +137,42 @@ impl TableModule {
     /// # Errors
     ///
     /// If a name can't be one, or columns are one and the same that must not be.
-    pub fn new(settings: TableSettings) -> Result<Self, ModuleError> {
-        let columns = settings.fields.iter().map(|field| &field.name);
-        for name in columns.chain([&settings.table, &settings.id, &settings.owner]) {
-            well_formed(name)?;
-        }
-        if settings.id == settings.owner {
-            return Err(ModuleError::Misfit(format!(
-                "{:?} can't be both the key and the owner of {:?}",
-                settings.id, settings.table
-            )));
-        }
-        if settings
-            .fields
-            .iter()
-            .any(|field| field.name == settings.owner)
-        {
-            return Err(ModuleError::Misfit(format!(
-                "records can't be chosen by their owner, {:?}",
-                settings.owner
-            )));
-        }
-        let of_table = |column: &str| format!("{}.{}", quoted(&settings.table), quoted(column));
-        let names = Names {
-            table: quoted(&settings.table),
-            id: of_table(&settings.id),
-            owner: of_table(&settings.owner),
-            set_owner: quoted(&settings.owner),
-        };
-        let pool = sqlite::pool(&settings.database)?;
-        Ok(Self { settings, names, pool })
+    pub fn new(database: Database, settings: TableSettings) -> Result<Self, ModuleError> {
+        settings.well_formed()?;
+        let database = database.open()?;
+        let names = Names::of(&settings, &*database);
+        Ok(Self { settings, names, database })
     }
 
-    async fn look(&self) -> Result<(), ModuleError> {
-        let TableSettings { database, table, id, owner, fields, .. } = &self.settings;
-        let file = database.display();
-        if !database.is_file() {
-            return Err(ModuleError::Misfit(format!("there is no database at {file}")));
-        }
-        let found = sqlite::columns(&self.pool, table).await;
-        let found = found.map_err(|error| self.trouble(&error))?;
-        let found =
-            found.ok_or_else(|| ModuleError::Misfit(format!("{file} has no table {table:?}")))?;
-        for column in fields.iter().map(|field| &field.name).chain([id, owner]) {
-            if !found.contains(column) {
-                let what = format!("the table {table:?} in {file} has no column {column:?}");
-                return Err(ModuleError::Misfit(what));
-            }
-        }
-        let unique = sqlite::is_unique(&self.pool, table, id).await;
-        if !unique.map_err(|error| self.trouble(&error))? {
-            let what = format!(
-                "the column {id:?} of {table:?} in {file} does not tell records apart: it is \
-                 neither the primary key nor unique"
-            );
-            return Err(ModuleError::Misfit(what));
-        }
-        Ok(())
-    }
-
-    /// What goes after `WHERE`: the owner's records that fit. The owner is the place
-    /// `first`, the values come after it.
-    fn chosen(&self, conditions: &[Condition], first: usize) -> Result<String, ModuleError> {
-        let mut sql = format!("{} = ${first}", self.names.owner);
-        for (at, condition) in conditions.iter().enumerate() {
-            let column = self.column(condition.field())?;
-            let sign = match condition.comparison() {
-                Comparison::Is => "=",
-                Comparison::IsNot => "<>",
-            };
-            let place = first + 1 + at;
-            sql.push_str(&format!(" AND COALESCE(CAST({column} AS TEXT), '') {sign} ${place}"));
-        }
-        Ok(sql)
-    }
-
-    /// A column that conditions may name, as SQL writes it.
-    fn column(&self, field: &str) -> Result<String, ModuleError> {
-        let TableSettings { table, fields, .. } = &self.settings;
-        if fields.iter().any(|known| known.name == field) {
-            return Ok(format!("{}.{}", self.names.table, quoted(field)));
-        }
-        Err(ModuleError::Misfit(format!("records of {table:?} can't be chosen by {field:?}")))
+    /// A transaction, and what the table is like in it.
+    async fn begin(&self, purpose: Purpose) -> Result<(Tx, Shape), ModuleError> {
+        let mut tx = self.database.begin(purpose).await?;
+        let shape = self.database.shape(&mut tx, &self.settings).await?;
+        Ok((tx, shape))
     }
 
     async fn count_all(&self, order: &Order) -> Result<u64, ModuleError> {
-        let chosen = self.chosen(&order.conditions, 1)?;
+        self.key_of(&order.from)?;
+        let (mut tx, shape) = self.begin(Purpose::Read).await?;
+        let chosen = self.chosen(&shape, &order.conditions, 1)?;
         let sql = format!("SELECT COUNT(*) FROM {} WHERE {chosen}", self.names.table);
-        let query = self.bind_order(sqlx::query(AssertSqlSafe(sql)), order)?;
-        let row = query.fetch_one(&self.pool).await;
-        let count = row.and_then(|row| row.try_get::<i64, _>(0));
-        Ok(count.map_err(|error| self.trouble(&error))?.unsigned_abs())
+        let query = self.bind_order(&shape, query(sql), order);
+        let count = number(query, &mut tx).await;
+        count.map_err(|error| self.database.trouble(&error))
     }
 
     async fn choose(&self, order: &Order) -> Result<Option<Step>, ModuleError> {
+        self.key_of(&order.from)?;
+        let (mut tx, shape) = self.begin(Purpose::Read).await?;
         let Names { table, id, .. } = &self.names;
-        let (kind, chosen) = (sqlite::kind_of(id), self.chosen(&order.conditions, 1)?);
+        let (kind, chosen) = (&shape.id_kind, self.chosen(&shape, &order.conditions, 1)?);
         let sql = format!(
             "SELECT {kind}, CAST({id} AS TEXT) FROM {table} WHERE {chosen} \
              ORDER BY {id} LIMIT {BATCH}"
         );
-        let query = self.bind_order(sqlx::query(AssertSqlSafe(sql)), order)?;
-        let rows = query.fetch_all(&self.pool).await;
-        let rows = rows.map_err(|error| self.trouble(&error))?;
+        let query = self.bind_order(&shape, query(sql), order);
+        let rows = query.fetch_all(&mut *tx).await;
+        let rows = rows.map_err(|error| self.database.trouble(&error))?;
         let records = rows.iter().map(|row| self.record_id(row));
         let records: Vec<RecordId> = records.collect::<Result<_, _>>()?;
         Ok((!records.is_empty()).then_some(Step { records }))
@@ -190,7 +181,7 @@ impl TableModule {
     fn record_id(&self, row: &AnyRow) -> Result<RecordId, ModuleError> {
         let read =
             || -> sqlx::Result<(String, Option<String>)> { Ok((row.try_get(0)?, row.try_get(1)?)) };
-        let (kind, text) = read().map_err(|error| self.trouble(&error))?;
+        let (kind, text) = read().map_err(|error| self.database.trouble(&error))?;
         let id = match (kind.as_str(), text) {
             ("integer", Some(digits)) => digits.parse().ok().map(RecordId::Number),
             ("text", Some(text)) => Some(RecordId::Text(text)),
@@ -204,8 +195,7 @@ impl TableModule {
         })
     }
 
-    /// One transaction. What was moved before it is not moved again, and what somebody
-    /// else has taken since is left to them.
+    /// Moves a step; what only stood in another session's way is tried again.
     async fn move_them(
         &self,
         order: &Order,
@@ -215,76 +205,58 @@ impl TableModule {
         if step.records.is_empty() {
             return Ok(Moved { records: 0, more: true });
         }
-        let (update, count) = self.statements(order, step)?;
-        let update = self.bind_party(sqlx::query(AssertSqlSafe(update)), to);
-        let update = bind_records(self.bind_order(update, order)?, step);
-        let count = self.bind_party(sqlx::query(AssertSqlSafe(count)), to);
-        let count = bind_records(count, step);
-        let done = async {
-            let mut tx = self.pool.begin_with(sqlite::BEGIN_WRITE).await?;
-            update.execute(&mut *tx).await?;
-            let row = count.fetch_one(&mut *tx).await?;
-            let moved: i64 = row.try_get(0)?;
-            tx.commit().await?;
-            Ok(moved.unsigned_abs())
-        };
-        let records = done
-            .await
-            .map_err(|error: sqlx::Error| self.trouble(&error))?;
-        if records == 0 {
-            return Err(ModuleError::Stuck { left: step.records.len() as u64 });
-        }
-        Ok(Moved { records, more: true })
-    }
-
-    /// What moves a step, and what counts how much of it is moved.
-    fn statements(&self, order: &Order, step: &Step) -> Result<(String, String), ModuleError> {
-        let Names { table, id, owner, set_owner } = &self.names;
-        let chosen = self.chosen(&order.conditions, 2)?;
-        let places = |first: usize| {
-            let all = (first..first + step.records.len()).map(|place| format!("${place}"));
-            all.collect::<Vec<_>>().join(", ")
-        };
-        let (after, alone) = (places(3 + order.conditions.len()), places(2));
-        Ok((
-            format!("UPDATE {table} SET {set_owner} = $1 WHERE {chosen} AND {id} IN ({after})"),
-            format!("SELECT COUNT(*) FROM {table} WHERE {owner} = $1 AND {id} IN ({alone})"),
-        ))
-    }
-
-    fn bind_order<'q>(
-        &self,
-        query: Query<'q, Any, AnyArguments>,
-        order: &Order,
-    ) -> Result<Query<'q, Any, AnyArguments>, ModuleError> {
-        self.key_of(&order.from)?;
-        let query = self.bind_party(query, &order.from);
-        let values = order.conditions.iter();
-        Ok(values.fold(query, |query, condition| query.bind(condition.value().to_owned())))
-    }
-
-    /// A number where the column holds numbers: a text would be none there on other
-    /// databases, or in a column without a type.
-    fn bind_party<'q>(
-        &self,
-        query: Query<'q, Any, AnyArguments>,
-        party: &Party,
-    ) -> Query<'q, Any, AnyArguments> {
-        match self.settings.holds {
-            OwnerKey::Account => query.bind(party.id.get()),
-            OwnerKey::Email => query.bind(party.email.clone()),
-            OwnerKey::Login => query.bind(party.login.as_str().to_owned()),
-        }
-    }
-
-    fn trouble(&self, error: &sqlx::Error) -> ModuleError {
-        let file = self.settings.database.display();
-        match error {
-            sqlx::Error::Database(cause) if cause.kind() != sqlx::error::ErrorKind::Other => {
-                ModuleError::Refused(format!("{file} refuses it: {}", cause.message()))
+        for _ in 1..TRIES {
+            match self.try_moving(order, to, step).await? {
+                Err(error) if self.database.is_passing(&error) => {}
+                done => return self.told(done),
             }
-            _ => ModuleError::Unavailable(format!("{file} does not answer: {error}")),
         }
+        self.told(self.try_moving(order, to, step).await?)
+    }
+
+    fn told(&self, done: sqlx::Result<Done>) -> Result<Moved, ModuleError> {
+        match done.map_err(|error| self.database.trouble(&error))? {
+            Done { moved: 0, left } if left > 0 => Err(ModuleError::Stuck { left }),
+            Done { moved, .. } => Ok(Moved { records: moved, more: true }),
+        }
+    }
+
+    /// One transaction. What was moved before it is not moved again, and what somebody
+    /// else has taken since is left to them.
+    async fn try_moving(
+        &self,
+        order: &Order,
+        to: &Party,
+        step: &Step,
+    ) -> Result<sqlx::Result<Done>, ModuleError> {
+        let (mut tx, shape) = self.begin(Purpose::Write).await?;
+        let Statements { update, moved, left } = self.statements(&shape, order, step)?;
+        let update = self.bind_party(&shape, query(update), to);
+        let update = bind_records(&shape, self.bind_order(&shape, update, order), step);
+        let moved = bind_records(&shape, self.bind_party(&shape, query(moved), to), step);
+        let left = bind_records(&shape, self.bind_order(&shape, query(left), order), step);
+        let done = async {
+            update.execute(&mut *tx).await?;
+            let moved = number(moved, &mut tx).await?;
+            let left = number(left, &mut tx).await?;
+            tx.commit().await?;
+            Ok(Done { moved, left })
+        };
+        Ok(done.await)
+    }
+
+    /// The same, and a word of its own when it takes too long.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, ModuleError>>,
+    ) -> Result<T, ModuleError> {
+        let Some(patience) = self.database.patience() else { return work.await };
+        let done = tokio::time::timeout(patience, work).await;
+        done.unwrap_or_else(|_| {
+            let (place, seconds) = (self.database.place(), patience.as_secs());
+            let what = format!("{place} did not answer within {seconds} seconds");
+            Err(ModuleError::Unavailable(what))
+        })
     }
 }
 
@@ -305,18 +277,18 @@ impl RecordModule for TableModule {
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
-        Box::pin(self.look())
+        Box::pin(self.in_time(self.database.check(&self.settings)))
     }
 
     fn count<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<u64, ModuleError>> {
-        Box::pin(self.count_all(order))
+        Box::pin(self.in_time(self.count_all(order)))
     }
 
     fn next_step<'a>(
         &'a self,
         order: &'a Order,
     ) -> BoxFuture<'a, Result<Option<Step>, ModuleError>> {
-        Box::pin(self.choose(order))
+        Box::pin(self.in_time(self.choose(order)))
     }
 
     fn carry_out<'a>(
@@ -328,7 +300,7 @@ impl RecordModule for TableModule {
     ) -> BoxFuture<'a, Result<Moved, ModuleError>> {
         Box::pin(async move {
             self.key_of(to)?;
-            self.move_them(order, to, step).await
+            self.in_time(self.move_them(order, to, step)).await
         })
     }
 }
@@ -337,20 +309,15 @@ impl fmt::Debug for TableModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TableModule")
             .field("settings", &self.settings)
+            .field("database", &self.database.place())
             .finish_non_exhaustive()
     }
 }
 
-fn bind_records<'q>(
-    query: Query<'q, Any, AnyArguments>,
-    step: &Step,
-) -> Query<'q, Any, AnyArguments> {
-    step.records
-        .iter()
-        .fold(query, |query, record| match record {
-            RecordId::Number(number) => query.bind(*number),
-            RecordId::Text(text) => query.bind(text.clone()),
-        })
+/// How much of a step is with the receiver, and how much still with the owner.
+struct Done {
+    moved: u64,
+    left: u64,
 }
 
 fn well_formed(name: &str) -> Result<(), ModuleError> {
@@ -360,9 +327,4 @@ fn well_formed(name: &str) -> Result<(), ModuleError> {
         return Err(ModuleError::Misfit(what));
     }
     Ok(())
-}
-
-/// A name as SQL writes it, whatever is in it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -4,9 +4,10 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{ModuleSettings, ModuleSource, SecretSource};
+use super::{DatabaseSource, ModuleSettings, ModuleSource, SecretSource};
 use crate::admin::modules::{
-    BearerSecret, EndpointModule, EndpointSettings, ModuleError, Modules, TableModule,
+    BearerSecret, Database, DatabasePassword, EndpointModule, EndpointSettings, ModuleError,
+    Modules, PostgresDatabase, TableModule,
 };
 use crate::config::Environment;
 use crate::domain::transfer::ModuleName;
@@ -52,8 +53,9 @@ fn open(
 ) -> Result<Modules, ModuleError> {
     let (name, label) = (settings.name.clone(), settings.label.clone());
     match &settings.source {
-        ModuleSource::Table(table) => {
-            Ok(modules.with(name, label, TableModule::new(table.clone())?))
+        ModuleSource::Table { database, table } => {
+            let database = database_at(database, environment)?;
+            Ok(modules.with(name, label, TableModule::new(database, table.clone())?))
         }
         ModuleSource::Endpoint { url, secret, networks, timeout, fields } => {
             let endpoint = EndpointModule::new(EndpointSettings {
@@ -67,6 +69,19 @@ fn open(
             Ok(modules.with(name, label, endpoint))
         }
     }
+}
+
+fn database_at(
+    source: &DatabaseSource,
+    environment: &Environment,
+) -> Result<Database, ModuleError> {
+    let (address, secret) = match source {
+        DatabaseSource::File(file) => return Ok(Database::Sqlite(file.clone())),
+        DatabaseSource::Postgres { address, secret } => (address.clone(), secret),
+    };
+    let secret = secret.as_ref().map(|secret| secret_in(secret, environment));
+    let password = secret.transpose()?.map(|text| DatabasePassword::new(&text));
+    Ok(Database::Postgres(PostgresDatabase { address, password: password.transpose()? }))
 }
 
 fn secret_in(source: &SecretSource, environment: &Environment) -> Result<String, ModuleError> {

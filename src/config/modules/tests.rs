@@ -25,14 +25,28 @@ fn the_reference_shows_what_can_be_written() {
         .collect();
     let (modules, problems) = parse(&examples);
     assert_eq!(problems, [""; 0]);
-    let [contacts, invoices] = &modules[..] else { panic!("{modules:?}") };
-    let ModuleSource::Table(table) = &contacts.source else { panic!("{contacts:?}") };
+    let [contacts, tickets, invoices] = &modules[..] else { panic!("{modules:?}") };
+    let ModuleSource::Table { table, .. } = &contacts.source else { panic!("{contacts:?}") };
     assert_eq!((table.table.as_str(), table.holds), ("contacts", OwnerKey::Account));
     assert_eq!(table.fields.len(), 2);
+    let ModuleSource::Table { database, table } = &tickets.source else { panic!("{tickets:?}") };
+    assert_eq!((table.table.as_str(), table.holds), ("support.tickets", OwnerKey::Login));
+    let DatabaseSource::Postgres { address, secret } = database else { panic!("{database:?}") };
+    assert_eq!(address.to_string(), "postgres://portcullis@db.example:5432/helpdesk");
+    assert_eq!(*secret, Some(SecretSource::File("/run/secrets/helpdesk".into())));
     let ModuleSource::Endpoint { url, networks, .. } = &invoices.source else {
         panic!("{invoices:?}")
     };
     assert_eq!((url.host(), networks.len()), ("billing.example", 1));
+}
+
+const GOOD: &str = "postgres://a@h/x";
+
+fn on_server(address: &str) -> String {
+    format!(
+        "[[modules]]\nname = \"a\"\ndatabase = {address:?}\ntable = \"t\"\nowner = \"o\"\n\
+         owner_is = \"login\"\n"
+    )
 }
 
 #[test]
@@ -58,6 +72,16 @@ fn everything_that_is_wrong_is_said() {
                 .to_owned(),
             "PORTCULLIS_",
         ),
+        (on_server("postgres://a:b@h/x"), "it holds a password"),
+        (on_server("postgres://a@h/x?password=b"), "it holds a password"),
+        (on_server("postgres://a@h/x?sslmode=allow"), "`sslmode` is disable"),
+        (on_server("mysql://a@h/x"), "it is written postgres://USER@HOST"),
+        (
+            format!("{}secret_file = \"x\"\nsecret_variable = \"PORTCULLIS_X\"", on_server(GOOD)),
+            "either",
+        ),
+        (format!("{}secret_variable = \"PGPASSWORD\"", on_server(GOOD)), "PORTCULLIS_"),
+        (format!("{}networks = []", on_server(GOOD)), "no key `networks`"),
     ] {
         let (_, problems) = parse(&text);
         assert!(problems.iter().any(|what| what.contains(wrong)), "{text}: {problems:?}");
@@ -71,7 +95,26 @@ fn relative_paths_begin_at_the_files_folder() {
     let (mut modules, problems) = parse(text);
     assert_eq!(problems, [""; 0]);
     let module = modules.remove(0).in_folder(Path::new("/etc/portcullis"));
-    let ModuleSource::Table(table) = module.source else { panic!("a table") };
-    assert_eq!(table.database, Path::new("/etc/portcullis/a.db"));
+    let ModuleSource::Table { database, table } = module.source else { panic!("a table") };
+    assert_eq!(database, DatabaseSource::File("/etc/portcullis/a.db".into()));
     assert_eq!((module.label.as_str(), table.id.as_str()), ("a", "id"));
+}
+
+#[test]
+fn a_password_is_where_a_key_says() {
+    for (key, secret) in [
+        ("", None),
+        ("secret_file = \"p\"", Some(SecretSource::File("/etc/portcullis/p".into()))),
+        (
+            "secret_variable = \"PORTCULLIS_P\"",
+            Some(SecretSource::Variable("PORTCULLIS_P".to_owned())),
+        ),
+    ] {
+        let (mut modules, problems) = parse(&format!("{}{key}", on_server(GOOD)));
+        assert_eq!(problems, [""; 0]);
+        let module = modules.remove(0).in_folder(Path::new("/etc/portcullis"));
+        let ModuleSource::Table { database, .. } = module.source else { panic!("a table") };
+        let address = PostgresAddress::parse(GOOD).expect("an address");
+        assert_eq!(database, DatabaseSource::Postgres { address, secret });
+    }
 }

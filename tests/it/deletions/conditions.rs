@@ -1,16 +1,16 @@
 //! Conditions on a real table, against their plain meaning.
 
 use portcullis::admin::modules::{
-    Field, ModuleError, OwnerKey, RecordModule, TableModule, TableSettings,
+    Database, Field, ModuleError, Order, OwnerKey, RecordModule, TableModule, TableSettings,
 };
 use portcullis::domain::deletion::Party;
 use portcullis::domain::login::Login;
 use portcullis::domain::transfer::{Comparison, Condition};
 use proptest::prelude::*;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{Executor, SqlitePool};
+use sqlx::{AnyPool, Executor};
 
 use crate::deletions::App;
+use crate::deletions::app::settings;
 
 /// Columns that nobody should have; SQL takes them all.
 const COLUMNS: [&str; 4] = ["status", "a\"b", "x; DROP TABLE deals; --", "' OR 1=1"];
@@ -71,45 +71,48 @@ fn party(number: i64) -> Party {
 }
 
 /// A fresh table with these rows, numbered from 1.
-async fn table(folder: &std::path::Path, rows: &[Row]) -> (SqlitePool, TableModule) {
-    let file = folder.join("app.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&file)
-        .create_if_missing(true);
-    let pool = SqlitePool::connect_with(options).await.expect("opens");
-    pool.execute(
+async fn table(app: &App, rows: &[Row]) -> TableModule {
+    app.run("DROP TABLE IF EXISTS deals").await;
+    app.run(
         "CREATE TABLE deals (id INTEGER PRIMARY KEY, owner INTEGER, status TEXT, \"a\"\"b\" TEXT, \
          \"x; DROP TABLE deals; --\" TEXT, \"' OR 1=1\" TEXT)",
     )
-    .await
-    .expect("a table");
-    for row in rows {
-        let insert = sqlx::query("INSERT INTO deals VALUES (NULL, $1, $2, $3, $4, $5)");
+    .await;
+    for (at, row) in rows.iter().enumerate() {
+        let insert = sqlx::query("INSERT INTO deals VALUES ($1, $2, $3, $4, $5, $6)");
         let insert = row
             .values
             .iter()
-            .fold(insert.bind(row.owner), sqlx::query::Query::bind);
-        insert.execute(&pool).await.expect("a row");
+            .cloned()
+            .fold(insert.bind(at as i32 + 1).bind(row.owner as i32), sqlx::query::Query::bind);
+        insert
+            .persistent(false)
+            .execute(&app.pool)
+            .await
+            .expect("a row");
     }
-    let named = |name: &&str| Field { name: (*name).to_owned(), label: String::new() };
-    let module = TableModule::new(TableSettings {
-        database: file,
-        table: "deals".to_owned(),
-        id: "id".to_owned(),
-        owner: "owner".to_owned(),
-        holds: OwnerKey::Account,
-        fields: COLUMNS.iter().map(named).collect(),
-    });
-    (pool, module.expect("a module"))
+    let settings = settings("deals", "owner", OwnerKey::Account, &COLUMNS);
+    TableModule::new(app.database.clone(), settings).expect("a module")
+}
+
+fn order(conditions: &[Condition]) -> Order {
+    Order::new("deals".parse().expect("a name"), party(1), conditions.to_vec())
+}
+
+async fn owners(pool: &AnyPool) -> Vec<i64> {
+    let owners = sqlx::query_scalar("SELECT owner FROM deals ORDER BY id");
+    owners
+        .persistent(false)
+        .fetch_all(pool)
+        .await
+        .expect("owners")
 }
 
 /// Moves what is chosen and gives the owners as they are then.
-async fn moved(rows: &[Row], conditions: &[Condition]) -> (u64, Vec<i64>) {
-    let folder = crate::stores::folder();
-    let (pool, module) = table(folder.path(), rows).await;
+async fn moved(app: &App, rows: &[Row], conditions: &[Condition]) -> (u64, Vec<i64>) {
+    let module = table(app, rows).await;
     module.check().await.expect("it is as described");
-    let name = "deals".parse().expect("a name");
-    let order = portcullis::admin::modules::Order::new(name, party(1), conditions.to_vec());
+    let order = order(conditions);
     let counted = module.count(&order).await.expect("counts");
     let mut moved = 0;
     while let Some(step) = module.next_step(&order).await.expect("chooses") {
@@ -120,64 +123,103 @@ async fn moved(rows: &[Row], conditions: &[Condition]) -> (u64, Vec<i64>) {
             .records;
     }
     assert_eq!(counted, moved);
-    let owners = sqlx::query_scalar("SELECT owner FROM deals ORDER BY id");
-    (moved, owners.fetch_all(&pool).await.expect("owners"))
+    (moved, owners(&app.pool).await)
+}
+
+/// Exactly those of the owner's records went that fit every condition by its plain
+/// meaning.
+fn as_meant(rows: &[Row], conditions: &[Condition], moved: &(u64, Vec<i64>)) {
+    let fits = |row: &Row| {
+        let mut all = conditions.iter();
+        row.owner == 1
+            && all.all(|condition| {
+                let at = COLUMNS.iter().position(|name| *name == condition.field());
+                condition.fits(row.values[at.expect("a column")].as_deref())
+            })
+    };
+    let owners = rows.iter().map(|row| if fits(row) { 2 } else { row.owner });
+    assert_eq!(moved.1, owners.collect::<Vec<_>>());
+    assert_eq!(moved.0 as usize, rows.iter().filter(|row| fits(row)).count());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime")
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Property: exactly those of the owner's records go that fit every condition by
-    /// its plain meaning, whatever is in them.
+    /// Property: what goes is what fits, whatever is in it.
     #[test]
     fn what_goes_is_what_fits(rows in rows(), conditions in conditions()) {
-        let fits = |row: &Row| {
-            row.owner == 1 && conditions.iter().all(|condition| {
-                let at = COLUMNS.iter().position(|name| *name == condition.field());
-                condition.fits(row.values[at.expect("a column")].as_deref())
-            })
-        };
-        let expected: Vec<i64> =
-            rows.iter().map(|row| if fits(row) { 2 } else { row.owner }).collect();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let (count, owners) = runtime.expect("a runtime").block_on(moved(&rows, &conditions));
-        prop_assert_eq!(count as usize, rows.iter().filter(|row| fits(row)).count());
-        prop_assert_eq!(owners, expected);
+        let folder = crate::stores::folder();
+        let moved = runtime().block_on(async {
+            moved(&App::at(folder.path()).await, &rows, &conditions).await
+        });
+        as_meant(&rows, &conditions, &moved);
     }
 }
 
+/// The same in Postgres, where no text has the character 0.
+#[test]
+fn what_goes_in_postgres_is_what_fits() {
+    let runtime = runtime();
+    let app = runtime.block_on(App::in_postgres());
+    let cases = (rows(), conditions()).prop_filter("no 0", |(rows, conditions)| {
+        let mut values = rows.iter().flat_map(|row| row.values.iter().flatten());
+        !values.any(|value| value.contains('\0'))
+            && !conditions
+                .iter()
+                .any(|condition| condition.value().contains('\0'))
+    });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(64));
+    let ran = runner.run(&cases, |(rows, conditions)| {
+        let moved = runtime.block_on(moved(&app, &rows, &conditions));
+        as_meant(&rows, &conditions, &moved);
+        Ok(())
+    });
+    ran.expect("holds");
+}
+
 /// The fields that are configured, and no other text, whatever it would be as SQL.
-#[tokio::test]
-async fn no_other_field_can_be_named() {
-    let folder = crate::stores::folder();
-    let (pool, module) = table(folder.path(), &[Row { owner: 1, values: vec![None; 4] }]).await;
+async fn no_other_field_can_be_named(app: App) {
+    let module = table(&app, &[Row { owner: 1, values: vec![None; 4] }]).await;
     for field in ["owner", "id", "rowid", "Status", "status\" OR 1=1 --", "1=1) --", "*"] {
         let condition = Condition::new(field, Comparison::IsNot, "x").expect("a condition");
-        let name = "deals".parse().expect("a name");
-        let order = portcullis::admin::modules::Order::new(name, party(1), vec![condition]);
+        let order = order(&[condition]);
         let refused = module.count(&order).await;
         assert!(matches!(refused, Err(ModuleError::Misfit(_))), "{field}: {refused:?}");
         assert!(module.next_step(&order).await.is_err(), "{field}");
     }
-    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deals")
-        .fetch_one(&pool)
-        .await
-        .expect("a number");
-    assert_eq!(left, 1);
+    assert_eq!(owners(&app.pool).await, [1]);
+}
+
+#[tokio::test]
+async fn no_other_field_can_be_named_in_sqlite() {
+    let folder = crate::stores::folder();
+    no_other_field_can_be_named(App::at(folder.path()).await).await;
+}
+
+#[tokio::test]
+async fn no_other_field_can_be_named_in_postgres() {
+    no_other_field_can_be_named(App::in_postgres().await).await;
 }
 
 #[tokio::test]
 async fn numbers_are_compared_as_they_are_shown() {
     let folder = crate::stores::folder();
-    let (pool, module) = table(folder.path(), &[]).await;
-    pool.execute("INSERT INTO deals (owner, status) VALUES (1, 7), (1, 7.5), (1, x'37')")
+    let app = App::at(folder.path()).await;
+    let module = table(&app, &[]).await;
+    app.pool
+        .execute("INSERT INTO deals (owner, status) VALUES (1, 7), (1, 7.5), (1, x'37')")
         .await
         .expect("rows");
     for (value, count) in [("7", 2), ("7.5", 1), ("07", 0)] {
         let condition = Condition::new("status", Comparison::Is, value).expect("a condition");
-        let name = "deals".parse().expect("a name");
-        let order = portcullis::admin::modules::Order::new(name, party(1), vec![condition]);
-        assert_eq!(module.count(&order).await.expect("counts"), count, "{value}");
+        assert_eq!(module.count(&order(&[condition])).await.expect("counts"), count, "{value}");
     }
 }
 
@@ -188,25 +230,23 @@ async fn what_is_not_as_described_is_named() {
     let app = App::make(folder.path()).await;
     app.run("CREATE TABLE bare (id INTEGER, owner TEXT); CREATE VIEW seen AS SELECT * FROM deals")
         .await;
-    let settings = |table: &str, owner: &str| TableSettings {
-        database: app.file.clone(),
-        table: table.to_owned(),
-        id: "id".to_owned(),
-        owner: owner.to_owned(),
-        holds: OwnerKey::Account,
-        fields: Vec::new(),
-    };
+    let settings = |table: &str, owner: &str| settings(table, owner, OwnerKey::Account, &[]);
     let field = |name: &str| vec![Field { name: name.to_owned(), label: String::new() }];
     let gone = folder.path().join("gone.db");
-    for (wrong, what) in [
-        (settings("nowhere", "owner"), "has no table \"nowhere\""),
-        (settings("seen", "owner_id"), "has no table \"seen\""),
-        (settings("deals", "owner"), "has no column \"owner\""),
-        (settings("bare", "owner"), "does not tell records apart"),
-        (TableSettings { fields: field("colour"), ..settings("deals", "owner_id") }, "\"colour\""),
-        (TableSettings { database: gone.clone(), ..settings("deals", "owner_id") }, "no database"),
+    let here = &app.database;
+    for (database, wrong, what) in [
+        (here, settings("nowhere", "owner"), "has no table \"nowhere\""),
+        (here, settings("seen", "owner_id"), "has no table \"seen\""),
+        (here, settings("deals", "owner"), "has no column \"owner\""),
+        (here, settings("bare", "owner"), "does not tell records apart"),
+        (
+            here,
+            TableSettings { fields: field("colour"), ..settings("deals", "owner_id") },
+            "\"colour\"",
+        ),
+        (&Database::Sqlite(gone.clone()), settings("deals", "owner_id"), "no database"),
     ] {
-        let module = TableModule::new(wrong).expect("names");
+        let module = TableModule::new(database.clone(), wrong).expect("names");
         let error = module.check().await.expect_err(what);
         assert!(matches!(error, ModuleError::Misfit(_)), "{error:?}");
         assert!(error.to_string().contains(what), "{error}");
@@ -218,6 +258,6 @@ async fn what_is_not_as_described_is_named() {
         settings("deals", "id"),
         TableSettings { fields: field("owner_id"), ..settings("deals", "owner_id") },
     ] {
-        assert!(TableModule::new(wrong.clone()).is_err(), "{wrong:?}");
+        assert!(TableModule::new(here.clone(), wrong.clone()).is_err(), "{wrong:?}");
     }
 }

@@ -9,26 +9,29 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use portcullis::admin::Admin;
+use portcullis::admin::modules::{Database, PostgresDatabase};
 use portcullis::domain::deletion::DeletionState;
 use portcullis::domain::standing::{Lifecycle, Status};
 use portcullis::domain::transfer::Transfer;
 use portcullis::store::Directory;
 use portcullis::store::sql::SqlDirectory;
 use portcullis::{Clock, Timestamp};
+use tempfile::TempDir;
 
 use super::{App, LONG, NOON, add, cli, request};
 
 const PLACE: &str = "PORTCULLIS_TEST_PLACE";
 const INSTANT: &str = "PORTCULLIS_TEST_INSTANT";
 const SAYS: &str = "child: ";
-const TEST: &str = "deletions::crash::no_kill_moves_a_wrong_record_or_deletes_early";
+/// The file that says where an application in Postgres is.
+const SERVER: &str = "app.server";
 
 /// Open deals of bob's go, his others and those of others stay.
 const DEALS: &str = "
     INSERT INTO deals (owner_id, status)
     SELECT 2 + i % 2, CASE WHEN i % 3 = 0 THEN 'won' ELSE 'open' END
     FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)
-    SELECT i FROM n)";
+    SELECT i FROM n) AS many";
 
 const WRONG: &str = "SELECT COUNT(*) FROM deals WHERE moves > 1 OR (moves = 1 AND \
     (id % 2 = 1 OR status <> 'open' OR owner_id <> 4)) OR (moves = 0 AND owner_id <> 2 + id % 2)";
@@ -37,19 +40,16 @@ async fn admin_at(folder: &Path, now: Timestamp) -> (Admin, Arc<dyn Directory>) 
     let file = folder.join("accounts.db");
     let directory = SqlDirectory::open_with_clock(file, Clock::manual(now)).await;
     let directory: Arc<dyn Directory> = Arc::new(directory.expect("opens"));
-    let modules = reopened(folder).await.modules();
+    let modules = app_at(folder).await.modules();
     (Admin::new(Arc::clone(&directory)).with_modules(modules), directory)
 }
 
-async fn reopened(folder: &Path) -> App {
-    let file = folder.join("app.db");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
-    App {
-        pool: sqlx::SqlitePool::connect_with(options)
-            .await
-            .expect("opens"),
-        file,
-    }
+async fn app_at(folder: &Path) -> App {
+    let Ok(place) = std::fs::read_to_string(folder.join(SERVER)) else {
+        return App::at(folder).await;
+    };
+    let (port, name) = place.split_once(' ').expect("two words");
+    App::on(port.parse().expect("a port"), name).await
 }
 
 fn say(what: &str) {
@@ -86,9 +86,9 @@ async fn delete(folder: &Path, now: Timestamp) {
     say(done.expect("answers").state.as_str());
 }
 
-fn child(folder: &Path, now: Timestamp) -> Child {
+fn child(test: &str, folder: &Path, now: Timestamp) -> Child {
     Command::new(std::env::current_exe().expect("a path"))
-        .args([TEST, "--exact", "--nocapture"])
+        .args([test, "--exact", "--nocapture"])
         .env(PLACE, folder)
         .env(INSTANT, now.as_micros().to_string())
         .stdout(Stdio::piped())
@@ -102,17 +102,42 @@ fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     lines.filter_map(|line| line.split_once(SAYS).map(|(_, said)| said.to_owned()))
 }
 
+/// Whether this is a child, which then does its work.
+async fn was_child() -> bool {
+    let Some(place) = std::env::var_os(PLACE) else { return false };
+    let instant = std::env::var(INSTANT)
+        .expect("an instant")
+        .parse()
+        .expect("a number");
+    delete(place.as_ref(), Timestamp::from_micros(instant)).await;
+    true
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_kill_moves_a_wrong_record_or_deletes_early() {
-    if let Some(place) = std::env::var_os(PLACE) {
-        let instant = std::env::var(INSTANT)
-            .expect("an instant")
-            .parse()
-            .expect("a number");
-        return delete(place.as_ref(), Timestamp::from_micros(instant)).await;
+    if !was_child().await {
+        let folder = crate::stores::folder();
+        let app = App::make(folder.path()).await;
+        let test = "deletions::crash::no_kill_moves_a_wrong_record_or_deletes_early";
+        killed_again_and_again(test, folder, app).await;
     }
-    let folder = crate::stores::folder();
-    let app = App::make(folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_kill_does_in_postgres_either() {
+    if !was_child().await {
+        let (folder, app) = (crate::stores::folder(), App::in_postgres().await);
+        let Database::Postgres(PostgresDatabase { address, .. }) = &app.database else {
+            panic!("Postgres")
+        };
+        let place = format!("{} {}", address.port(), address.database());
+        std::fs::write(folder.path().join(SERVER), place).expect("writes");
+        killed_again_and_again("deletions::crash::no_kill_does_in_postgres_either", folder, app)
+            .await;
+    }
+}
+
+async fn killed_again_and_again(test: &str, folder: TempDir, app: App) {
     app.run(DEALS).await;
     let chosen = app
         .number("SELECT COUNT(*) FROM deals WHERE owner_id = 2 AND status = 'open'")
@@ -124,7 +149,7 @@ async fn no_kill_moves_a_wrong_record_or_deletes_early() {
     }
     let mut last = 0;
     for answers in [1, 2, 5, 9] {
-        let mut child = child(folder.path(), now);
+        let mut child = child(test, folder.path(), now);
         let said: Vec<String> = lines(&mut child).take(answers).collect();
         child.kill().expect("kills");
         child.wait().expect("is dead");
@@ -142,7 +167,7 @@ async fn no_kill_moves_a_wrong_record_or_deletes_early() {
         assert_eq!(bob.standing().status(now), Status::Locked);
     }
     assert!(last > 0, "it was killed before anything was moved");
-    let mut child = child(folder.path(), now);
+    let mut child = child(test, folder.path(), now);
     let said: Vec<String> = lines(&mut child).collect();
     assert!(child.wait().expect("ends").success(), "{said:?}");
     assert_eq!(said.last().map(String::as_str), Some("done"));

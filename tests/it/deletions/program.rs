@@ -1,12 +1,16 @@
 //! The real program, with a configuration that names a table.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
+use portcullis::admin::modules::Database;
+
 use super::App;
+use crate::servers::PASSWORD;
 
 const CONFIGURATION: &str = r#"
 [store]
@@ -17,6 +21,25 @@ name = "deals"
 label = "Deals"
 database = "app.db"
 table = "deals"
+owner = "owner_id"
+owner_is = "account"
+fields = { status = "Status" }
+"#;
+
+/// The same table in Postgres, at an address that is to be put in.
+const IN_POSTGRES: &str = r#"
+[store]
+directory = "people.db"
+
+[upstream]
+url = "http://127.0.0.1:9"
+
+[[modules]]
+name = "deals"
+label = "Deals"
+database = "ADDRESS"
+secret_file = "secret"
+table = "public.deals"
 owner = "owner_id"
 owner_is = "account"
 fields = { status = "Status" }
@@ -60,8 +83,20 @@ impl Ran {
 
 async fn host() -> (TempDir, App) {
     let folder = crate::stores::folder();
-    std::fs::write(folder.path().join("portcullis.toml"), CONFIGURATION).expect("writes");
     let app = App::make(folder.path()).await;
+    host_of(folder, app, CONFIGURATION).await
+}
+
+async fn host_with_postgres() -> (TempDir, App) {
+    let (folder, app) = (crate::stores::folder(), App::in_postgres().await);
+    let Database::Postgres(database) = &app.database else { panic!("Postgres") };
+    std::fs::write(folder.path().join("secret"), format!("{PASSWORD}\n")).expect("writes");
+    let configuration = IN_POSTGRES.replace("ADDRESS", &database.address.to_string());
+    host_of(folder, app, &configuration).await
+}
+
+async fn host_of(folder: TempDir, app: App, configuration: &str) -> (TempDir, App) {
+    std::fs::write(folder.path().join("portcullis.toml"), configuration).expect("writes");
     app.fill().await;
     run(folder.path(), &["user", "add", "alice", "--admin"]).done();
     for login in ["bob", "carol", "dora"] {
@@ -91,6 +126,16 @@ const SOME: [&str; 8] = [
     "carol",
     "--module",
     "deals=status is open",
+];
+
+const SERVE: [&str; 7] = [
+    "serve",
+    "--upstream",
+    "http://127.0.0.1:9",
+    "--listen",
+    "127.0.0.1:0",
+    "--admin-listen",
+    "off",
 ];
 
 #[tokio::test]
@@ -172,16 +217,7 @@ async fn modules_are_listed_and_checked() {
     assert!(wrong.out.contains("has no column \"status\""), "{}", wrong.out);
     wrong.refused(1, "not as configured: 1 of 1 modules");
     // A gateway does not start with it.
-    let serve = [
-        "serve",
-        "--upstream",
-        "http://127.0.0.1:9",
-        "--listen",
-        "127.0.0.1:0",
-        "--admin-listen",
-        "off",
-    ];
-    run(at, &serve).refused(2, "the module deals");
+    run(at, &SERVE).refused(2, "the module deals");
     let without = [
         "--directory",
         "people.db",
@@ -202,4 +238,134 @@ async fn modules_are_listed_and_checked() {
         .expect("the program");
     let err = String::from_utf8_lossy(&bare.stderr).into_owned();
     assert!(bare.status.code() == Some(4) && err.contains("no modules are configured"), "{err}");
+}
+
+/// Everything that is printed is looked through for the password.
+#[tokio::test]
+async fn records_in_postgres_go_from_the_command_line() {
+    let (folder, app) = host_with_postgres().await;
+    let at = folder.path();
+    let shown = |args: &[&str]| {
+        let ran = run(at, args);
+        assert!(!format!("{}{}", ran.out, ran.err).contains(PASSWORD), "{args:?}");
+        ran
+    };
+    activate(at, "carol").await;
+    activate(at, "bob").await;
+    let listed = shown(&["module", "list", "--json"]).json();
+    let place = listed["modules"][0]["where"]
+        .as_str()
+        .expect("a place")
+        .to_owned();
+    assert!(place.starts_with("public.deals in postgres://tester@127.0.0.1:"), "{place}");
+    assert_eq!(shown(&["module", "check", "--json"]).json()["modules"][0]["ok"], true);
+    shown(&["check"]).done();
+    let gateway = Gateway::start(at);
+    drop(gateway);
+    let words: Vec<&str> = SOME.iter().copied().chain(["--yes"]).collect();
+    let words = shown(&words).done();
+    assert!(words.contains("bob is deleted; 2 records went to carol."), "{words}");
+    assert_eq!(
+        app.number("SELECT COUNT(*) FROM deals WHERE owner_id = 3")
+            .await,
+        3
+    );
+    assert_eq!(app.number("SELECT SUM(moves) FROM deals").await, 2);
+
+    app.run("ALTER TABLE deals RENAME COLUMN status TO state")
+        .await;
+    let wrong = shown(&["module", "check"]);
+    assert!(wrong.out.contains("has no column \"status\""), "{}", wrong.out);
+    wrong.refused(1, "not as configured: 1 of 1 modules");
+    shown(&SERVE).refused(2, "has no column \"status\"");
+    std::fs::write(at.join("secret"), "wrong").expect("writes");
+    shown(&SERVE).refused(2, "does not let us in: password authentication failed");
+    let wrong = shown(&["module", "check"]);
+    assert!(wrong.out.contains("does not let us in"), "{}", wrong.out);
+    std::fs::remove_file(at.join("secret")).expect("removes");
+    shown(&["module", "check"]).refused(2, "the secret in");
+}
+
+/// The places that a password may come from, and what is said where it is in none.
+#[tokio::test]
+async fn a_password_may_come_from_the_environment() {
+    let (folder, _app) = host_with_postgres().await;
+    let file = folder.path().join("portcullis.toml");
+    let written = std::fs::read_to_string(&file).expect("reads");
+    let without = written.replace("secret_file = \"secret\"\n", "");
+    let named = written.replace("secret_file = \"secret\"", "secret_variable = \"PORTCULLIS_P\"");
+    for (configuration, variable, code) in [
+        (&named, "PORTCULLIS_P", 0),
+        (&named, "PGPASSWORD", 2),
+        (&without, "PGPASSWORD", 0),
+        (&without, "PORTCULLIS_P", 1),
+        // What is named is used, whatever else there is.
+        (&written, "PGHOST", 0),
+    ] {
+        std::fs::write(&file, configuration).expect("writes");
+        let ran = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+            .args(["module", "check"])
+            .env_clear()
+            .env("PORTCULLIS_CONFIG", &file)
+            .env(variable, PASSWORD)
+            .output()
+            .expect("the program");
+        let said = [ran.stdout, ran.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(ran.status.code(), Some(code), "{variable}: {said}");
+        assert!(!said.contains(PASSWORD), "{said}");
+    }
+}
+
+/// A password in the address is refused, and not shown with the line that it is in.
+#[test]
+fn a_password_in_an_address_is_refused_and_not_shown() {
+    let folder = crate::stores::folder();
+    let at = folder.path();
+    for address in [
+        "postgres://a:hunter2hunter2@h/x",
+        "postgres://a@h/x?sslmode=disable&password=hunter2hunter2",
+    ] {
+        let configuration = IN_POSTGRES.replace("ADDRESS", address);
+        std::fs::write(at.join("portcullis.toml"), configuration).expect("writes");
+        for args in [&["check"][..], &["module", "check"], &SERVE] {
+            let ran = run(at, args);
+            assert!(!format!("{}{}", ran.out, ran.err).contains("hunter2"), "{}", ran.err);
+            ran.refused(2, "it holds a password");
+        }
+    }
+}
+
+/// A gateway, ended when it is dropped.
+struct Gateway(std::process::Child);
+
+impl Gateway {
+    /// Starts one, and waits until it serves.
+    fn start(folder: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
+            .args(SERVE)
+            .env_clear()
+            .env("TZ", "UTC")
+            .current_dir(folder);
+        command.env("PORTCULLIS_CONFIG", folder.join("portcullis.toml"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program");
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        let gateway = Self(child);
+        let mut lines = out.lines().map_while(Result::ok);
+        let serves = lines.any(|line| line.contains("http://127.0.0.1:"));
+        assert!(serves, "it ended before it served");
+        gateway
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -14,9 +14,9 @@ use portcullis::domain::standing::{Lifecycle, Status};
 use portcullis::domain::transfer::Transfer;
 use portcullis::store::BoxFuture;
 
-use super::{LONG, NOON, World, both, cli};
+use super::{LONG, NOON, World, cli, each};
 
-both! {
+each! {
     a_receiver_who_is_locked_in_the_middle_stops_it
     a_receiver_who_is_locked_at_the_end_stops_it
     whoever_unlocks_calls_it_off
@@ -102,7 +102,7 @@ async fn trapped(world: &World) -> (Admin, Shared) {
         .app
         .run(
             "INSERT INTO deals (owner_id) SELECT 2 FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION \
-             ALL SELECT i + 1 FROM n WHERE i < 1200) SELECT i FROM n)",
+             ALL SELECT i + 1 FROM n WHERE i < 1200) SELECT i FROM n) AS many",
         )
         .await;
     let inner = world.app.table("deals", "owner_id", OwnerKey::Account);
@@ -363,13 +363,7 @@ async fn a_zombie_writes_nothing(world: World) {
 
 async fn records_that_stay_are_told(world: World) {
     let (admin, _) = trapped(&world).await;
-    world
-        .app
-        .run(
-            "CREATE TRIGGER held BEFORE UPDATE OF owner_id ON deals WHEN old.status = 'won' \
-             BEGIN SELECT RAISE(IGNORE); END",
-        )
-        .await;
+    world.app.hold_won_deals().await;
     let stopped = delete_bob(&admin, world.all_to("carol").await).await;
     assert_eq!((stopped.state, stopped.moved()), (DeletionState::Failed, 1203));
     let error = stopped.error.expect("a reason");

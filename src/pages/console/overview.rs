@@ -1,0 +1,134 @@
+//! The first page: how many are what, who is locked out now, and whether all is well.
+
+use askama::Template;
+use axum::extract::Request;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::Here;
+use crate::admin::Licences;
+use crate::domain::permission::Permission;
+use crate::pages::answer;
+use crate::pages::console::answer::Trouble;
+use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::nav::{Nav, Section};
+use crate::pages::console::people::{self, Person, Reason};
+use crate::pages::console::staff::Staff;
+use crate::store::{AccountFilter, AccountOrder, AccountSearch, Direction};
+
+/// How many people who can't come in are named here.
+const NAMED: u32 = 8;
+
+#[derive(Template)]
+#[template(path = "console/overview.html")]
+struct OverviewPage {
+    shell: Shell,
+    tiles: Vec<Tile>,
+    licences: Option<Licences>,
+    locked_out: Vec<(Person, Vec<Reason>)>,
+    health: Vec<String>,
+}
+
+/// A number that leads to those whom it counts.
+struct Tile {
+    count: String,
+    name: &'static str,
+    status: &'static str,
+}
+
+/// The overview; whoever may not see it goes on to what they may.
+pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if !staff.rights.allow(Permission::ViewUsers) {
+        let first = Nav::of(&staff.rights, Section::None).first();
+        return match first {
+            Some(path) => answer::see_other(&desk.path(path)),
+            None => Trouble::NotFound.answer(&desk, Some(&staff), &head),
+        };
+    }
+    match show(&desk, &staff).await {
+        Ok(page) => answer::page(StatusCode::OK, &page),
+        Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
+    }
+}
+
+async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
+    let licences = desk.admin.licences(&staff.actor).await?;
+    let counts = &licences.by_status;
+    let tile = |count: u64, name, status| Tile { count: spaced(count), name, status };
+    let tiles = vec![
+        tile(counts.active, "active", "active"),
+        tile(counts.locked, "locked", "locked"),
+        tile(counts.disabled, "disabled", "disabled"),
+        tile(counts.invited, "invited", "invited"),
+    ];
+    let locked_out = locked_out(desk, staff).await?;
+    let limited = licences.limit.is_some();
+    Ok(OverviewPage {
+        shell: desk.shell(staff, Section::Overview),
+        tiles,
+        licences: Some(licences).filter(|_| limited),
+        locked_out,
+        health: trouble(desk),
+    })
+}
+
+/// Those whom failed sign-ins keep out now.
+async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reason>)>, Trouble> {
+    let search = AccountSearch {
+        filters: vec![AccountFilter::LockedOut(true)],
+        order: vec![(AccountOrder::UpdatedAt, Direction::Descending)],
+        limit: NAMED,
+        uncounted: true,
+        ..AccountSearch::default()
+    };
+    let found = desk.admin.search(&staff.actor, search).await?;
+    let now = desk.now();
+    let people = found.accounts.iter();
+    Ok(people
+        .map(|one| (Person::of(one, now), people::reasons(one, now)))
+        .collect())
+}
+
+/// What is not well with this gateway, in sentences.
+fn trouble(desk: &Desk) -> Vec<String> {
+    let health = desk.gate.health();
+    let lost = health.directory_lost_for.map(|lost| {
+        format!(
+            "The directory was not heard of for {} s: locks of other gateways do not take hold \
+             here until it is back.",
+            lost.as_secs()
+        )
+    });
+    let attempts = health
+        .attempts_failing
+        .then(|| "The store that counts attempts does not answer: nobody can sign in.".to_owned());
+    lost.into_iter().chain(attempts).collect()
+}
+
+/// A number with thin spaces between its thousands.
+pub(super) fn spaced(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(spaced(0), "0");
+        assert_eq!(spaced(999), "999");
+        assert_eq!(spaced(1_000), "1\u{202f}000");
+        assert_eq!(spaced(12_345_678), "12\u{202f}345\u{202f}678");
+    }
+}

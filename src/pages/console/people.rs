@@ -1,0 +1,158 @@
+//! People, as every page of the console shows them: who they are, what their status is,
+//! and why, in words.
+
+use crate::domain::account::{Account, AccountId};
+use crate::domain::lock::{AdminLock, Disablement, End, Lockout};
+use crate::domain::standing::Status;
+use crate::domain::time::Timestamp;
+use crate::pages::account;
+use crate::pages::when::Moment;
+
+/// A person in a list.
+#[derive(Clone, Debug)]
+pub(super) struct Person {
+    pub(super) id: AccountId,
+    pub(super) initials: String,
+    /// The name; the login where there is none.
+    pub(super) name: String,
+    pub(super) login: String,
+    pub(super) email: Option<String>,
+    pub(super) admin: bool,
+    pub(super) status: Badge,
+    pub(super) last_sign_in: Option<Moment>,
+}
+
+/// A status: a colour, a shape and a word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Badge {
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+}
+
+/// One thing that stands against an account, as a sentence with an instant in it.
+#[derive(Clone, Debug)]
+pub(super) struct Reason {
+    /// "Locked by an administrator (anna)".
+    pub(super) what: String,
+    pub(super) since: Moment,
+    /// Why, in the words of whoever laid it.
+    pub(super) why: Option<String>,
+    /// When it ends; `None` where it does not by itself.
+    pub(super) until: Option<Moment>,
+    pub(super) kind: Against,
+}
+
+/// What kind of thing stands against an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Against {
+    AdminLock,
+    Lockout,
+    Disablement,
+}
+
+impl Person {
+    pub(super) fn of(account: &Account, now: Timestamp) -> Self {
+        let account::Person { initials, name, login, email } = account::Person::of(account);
+        let last_sign_in = account.last_sign_in_at.map(|at| Moment::past(at, now));
+        let (id, admin, status) = (account.id, account.admin, Badge::of(account, now));
+        Self { id, initials, name, login, email, admin, status, last_sign_in }
+    }
+}
+
+impl Badge {
+    pub(super) fn of(account: &Account, now: Timestamp) -> Self {
+        let lockout = account.locks.lockout_at(now).is_some();
+        match account.standing().status(now) {
+            Status::Active => Self { class: "done", word: "Active" },
+            Status::Deleted => Self { class: "off gone", word: "Deleted" },
+            Status::Disabled => Self { class: "off", word: "Disabled" },
+            Status::Invited => Self { class: "hint", word: "Invited" },
+            Status::Locked if account.locks.admin_lock_at(now).is_some() => {
+                Self { class: "locked", word: "Locked" }
+            }
+            Status::Locked if lockout => Self { class: "locked", word: "Locked out" },
+            Status::Locked => Self { class: "locked", word: "Locked" },
+            Status::Registered => Self { class: "hint", word: "Registered" },
+        }
+    }
+}
+
+/// Everything that stands against an account now, what lasts longest first.
+pub(super) fn reasons(account: &Account, now: Timestamp) -> Vec<Reason> {
+    let locks = &account.locks;
+    let disablement = locks
+        .disablement
+        .as_ref()
+        .map(|found| Reason::of_disablement(found, now));
+    let lock = locks
+        .admin_lock_at(now)
+        .map(|found| Reason::of_lock(found, now));
+    let lockout = locks
+        .lockout_at(now)
+        .map(|found| Reason::of_lockout(found, now));
+    [disablement, lock, lockout].into_iter().flatten().collect()
+}
+
+impl Reason {
+    fn of_disablement(found: &Disablement, now: Timestamp) -> Self {
+        Self {
+            what: format!("Disabled by {}", author(&found.author)),
+            since: Moment::past(found.at, now),
+            why: Some(found.reason.as_str().to_owned()),
+            until: None,
+            kind: Against::Disablement,
+        }
+    }
+
+    fn of_lock(found: &AdminLock, now: Timestamp) -> Self {
+        Self {
+            what: format!("Locked by {}", author(&found.author)),
+            since: Moment::past(found.laid_at, now),
+            why: found
+                .reason
+                .as_ref()
+                .map(|reason| reason.as_str().to_owned()),
+            until: to_come(found.end, now),
+            kind: Against::AdminLock,
+        }
+    }
+
+    fn of_lockout(found: &Lockout, now: Timestamp) -> Self {
+        let plural = if found.failures == 1 { "" } else { "s" };
+        Self {
+            what: format!("Locked by {} failed sign-in{plural}", found.failures),
+            since: Moment::past(found.laid_at, now),
+            why: None,
+            until: to_come(found.end_at(now), now),
+            kind: Against::Lockout,
+        }
+    }
+}
+
+fn to_come(end: End, now: Timestamp) -> Option<Moment> {
+    end.instant().and_then(|at| Moment::to_come(at, now))
+}
+
+/// Whoever did something, as people say it.
+pub(super) fn author(name: &str) -> String {
+    match name.split_once(':') {
+        Some(("user", id)) => format!("an administrator (number {id})"),
+        Some(("cli", user)) => format!("the host's command line ({user})"),
+        Some(("app", id)) => format!("an application ({id})"),
+        _ if name == "system" => "Portcullis itself".to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_told_in_words() {
+        assert_eq!(author("user:7"), "an administrator (number 7)");
+        assert_eq!(author("cli:root"), "the host's command line (root)");
+        assert_eq!(author("system"), "Portcullis itself");
+        assert_eq!(author("odd"), "odd");
+    }
+}

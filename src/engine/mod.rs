@@ -9,7 +9,7 @@ mod admit;
 mod attempts;
 mod builder;
 mod cell;
-#[cfg(feature = "pages")]
+#[cfg_attr(not(feature = "pages"), allow(dead_code, reason = "pages ask for it"))]
 pub(crate) mod console;
 mod credential;
 mod devices;

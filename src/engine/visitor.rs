@@ -51,6 +51,7 @@ pub(super) enum Door {
     #[default]
     Service,
     /// The console, reached over https or not.
+    #[cfg_attr(not(feature = "pages"), allow(dead_code, reason = "pages ask for it"))]
     Console { https: bool },
 }
 
@@ -91,6 +92,7 @@ impl Visitor {
 
     /// The same at the door of the console: the session that comes of it is worth
     /// nothing elsewhere, and its cookie is the console's.
+    #[cfg(feature = "pages")]
     #[must_use]
     pub(crate) const fn at_the_console(mut self, https: bool) -> Self {
         self.door = Door::Console { https };

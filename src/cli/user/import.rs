@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::row::Columns;
 use crate::admin::Import as Done;
-use crate::cli::csv::Records;
+use crate::domain::csv::Records;
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::clean;

@@ -53,6 +53,9 @@ mod token;
 #[cfg(feature = "http-client")]
 pub mod webhooks;
 
+#[cfg(feature = "gateway")]
+pub(crate) use self::own::may_read_figures;
+
 use axum::Router;
 
 use crate::admin::Admin;

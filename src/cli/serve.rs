@@ -172,12 +172,17 @@ pub(super) async fn start(
         .brand(brand.clone())
         .program(program)
         .https(crate::gateway::is_https);
+    let figures_for = config.gateway.metrics_token.then(|| admin.clone());
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
         .with_admin_routes(Api::new(admin.clone()).into_router())
         .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
         .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));
+    let gateway = match figures_for {
+        Some(admin) => gateway.with_figures_by_token(admin),
+        None => gateway,
+    };
     // It ends with the process, in the middle of a message, perhaps: the next goes on.
     tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;

@@ -159,6 +159,8 @@ sections! {
         /// Whether it may listen beyond this machine, although it speaks plain http: only where
         /// something before it ends TLS, or the network is trusted.
         allow_plain: bool = false, "true";
+        /// Whether `/metrics` is for those alone who bring a token with the scope metrics.read.
+        metrics_token: bool = false, "true";
     }
 
     /// Where accounts live.

@@ -362,6 +362,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.public = public.listen;
     settings.public_url = public.url.clone();
     settings.admin = admin.listen.0;
+    settings.metrics_token = admin.metrics_token;
     settings.admin_hosts = admin.hosts.iter().map(|host| host.0.clone()).collect();
     settings.upstream.own_host = upstream.host == HostTold::Upstream;
     settings.upstream.http2 = upstream.http2;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/livez` | 200 as long as the process answers |
 //! | `/readyz` | 200, or 503 with what is wrong |
-//! | `/metrics` | the figures, for Prometheus |
+//! | `/metrics` | the figures, for Prometheus; by a token where the settings say so |
 //!
 //! A probe asks nobody: it tells what the last request met. What was broken then
 //! is tried again beside it, at most once a second, since nobody else may come to
@@ -17,6 +17,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -24,6 +25,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use crate::admin::Admin;
+use crate::api::may_read_figures;
 use crate::engine::Portcullis;
 use crate::engine::metrics::{self, Page};
 use crate::gateway::figures::Figures;
@@ -67,11 +70,16 @@ impl Health {
     }
 
     /// The probes and the figures.
-    pub(crate) fn router(&self) -> Router {
+    pub(crate) fn router(&self, figures_for: Option<Admin>) -> Router {
+        let open = get(figures);
+        let figures = match figures_for {
+            Some(admin) => open.layer(from_fn_with_state(admin, may_read_figures)),
+            None => open,
+        };
         Router::new()
             .route("/livez", get(live))
             .route("/readyz", get(ready))
-            .route("/metrics", get(figures))
+            .route("/metrics", figures)
             .with_state(self.clone())
     }
 

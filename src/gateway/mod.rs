@@ -65,6 +65,7 @@ pub struct Gateway {
     public: TcpListener,
     admin: Option<TcpListener>,
     admin_routes: Router,
+    figures_for: Option<crate::admin::Admin>,
 }
 
 /// Why a gateway can't listen.
@@ -98,7 +99,8 @@ impl Gateway {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
-        Ok(Self { gate, settings, pages, public, admin, admin_routes: Router::new() })
+        let (admin_routes, figures_for) = (Router::new(), None);
+        Ok(Self { gate, settings, pages, public, admin, admin_routes, figures_for })
     }
 
     /// The same, with these served by the admin listener beside `/livez`, `/readyz`
@@ -109,6 +111,13 @@ impl Gateway {
     #[must_use]
     pub fn with_admin_routes(self, routes: Router) -> Self {
         Self { admin_routes: self.admin_routes.merge(routes), ..self }
+    }
+
+    /// The same, with `/metrics` for those alone who bring a token of this directory that
+    /// may be used to read the figures. The probes stay open.
+    #[must_use]
+    pub fn with_figures_by_token(self, admin: crate::admin::Admin) -> Self {
+        Self { figures_for: Some(admin), ..self }
     }
 
     /// Where people come in: the port that was given, where any was asked for.
@@ -149,7 +158,7 @@ impl Gateway {
         let admin = administer(
             self.admin,
             &self.settings,
-            health.router().merge(self.admin_routes),
+            health.router(self.figures_for).merge(self.admin_routes),
             &figures,
             stop_admin,
         );

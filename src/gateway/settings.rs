@@ -21,6 +21,8 @@ pub struct Settings {
     /// Host names that the admin listener answers to, beside its own address and
     /// `localhost`.
     pub admin_hosts: Vec<String>,
+    /// Whether the figures are for those alone who bring a token for them.
+    pub metrics_token: bool,
     /// The origin that people see, where it is known: `https://app.example`.
     pub public_url: Option<Origin>,
     /// The application that is guarded.
@@ -196,6 +198,7 @@ impl Settings {
             public: (Ipv4Addr::LOCALHOST, 8080).into(),
             admin: Some((Ipv4Addr::LOCALHOST, 8081).into()),
             admin_hosts: Vec::new(),
+            metrics_token: false,
             public_url: None,
             upstream: Upstream::new(origin),
             client_address: ClientAddress::default(),

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::account::AccountId;
 use crate::domain::event::Note;
+use crate::domain::group::GroupId;
 use crate::domain::standing::Version;
 use crate::domain::time::Timestamp;
 use crate::store::{BoxFuture, Changed, Edit, Facts, StoreError};
@@ -338,8 +339,9 @@ pub enum Decision {
 }
 
 /// Decides on an item by the facts inside the transaction. Of accounts that are not
-/// there it is not asked; of the devices of an account it is told nothing.
-pub type DecideItem<'a> = Box<dyn FnMut(&StepItem, Facts<'_>) -> Decision + Send + 'a>;
+/// there it is not asked; of the devices of an account it is told nothing, but in which
+/// groups it is.
+pub type DecideItem<'a> = Box<dyn FnMut(&StepItem, Facts<'_>, &[GroupId]) -> Decision + Send + 'a>;
 
 /// What a step did.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
+use crate::domain::group::GroupId;
 use crate::domain::login::folded;
 use crate::domain::standing::Status;
 use crate::domain::time::{Timestamp, rfc3339};
@@ -33,7 +34,7 @@ pub struct AccountSearch {
 
 /// Takes some accounts and leaves others.
 ///
-/// In JSON: `{"admin": false}`, `{"not": {"ids": [1, 7]}}`,
+/// In JSON: `{"admin": false}`, `{"not": {"ids": [1, 7]}}`, `{"in_groups": [3]}`,
 /// `{"status": {"any_of": ["active"]}}`,
 /// `{"text": {"field": "any", "fit": "part", "any_of": ["smith"]}}`,
 /// `{"time": {"field": "last_sign_in_at", "before": "2030-01-31T12:00:00Z"}}`.
@@ -53,6 +54,10 @@ pub enum AccountFilter {
     Disabled(bool),
     /// Those with one of these numbers. Some thousand at most: they are written out.
     Ids(Vec<AccountId>),
+    /// Those who are in a group, or in none.
+    InAnyGroup(bool),
+    /// Those who are in one of these groups. Nobody is in a group that there is not.
+    InGroups(Vec<GroupId>),
     /// Whether failed sign-ins lock the account out now.
     LockedOut(bool),
     /// Those in whose details this stands somewhere, whatever it means there; ignoring
@@ -202,19 +207,25 @@ impl AccountFilter {
         ((1..=254).contains(&text.len()) && text.bytes().all(plain)).then_some(Self::Mentions(text))
     }
 
-    /// Whether this account is taken at this instant.
-    pub fn takes(&self, account: &Account, now: Timestamp) -> bool {
+    /// Whether this account is taken at this instant, being in these groups.
+    pub fn takes(&self, account: &Account, groups: &[GroupId], now: Timestamp) -> bool {
         match self {
             Self::Admin(wanted) => account.admin == *wanted,
             Self::AdminLocked(wanted) => account.locks.admin_lock_at(now).is_some() == *wanted,
-            Self::All(filters) => filters.iter().all(|filter| filter.takes(account, now)),
-            Self::Any(filters) => filters.iter().any(|filter| filter.takes(account, now)),
+            Self::All(filters) => filters
+                .iter()
+                .all(|filter| filter.takes(account, groups, now)),
+            Self::Any(filters) => filters
+                .iter()
+                .any(|filter| filter.takes(account, groups, now)),
             Self::Disabled(wanted) => account.locks.disablement.is_some() == *wanted,
             Self::Ids(ids) => ids.contains(&account.id),
+            Self::InAnyGroup(wanted) => groups.is_empty() != *wanted,
+            Self::InGroups(any_of) => any_of.iter().any(|group| groups.contains(group)),
             Self::LockedOut(wanted) => account.locks.lockout_at(now).is_some() == *wanted,
             Self::Mentions(text) => serde_json::to_string(&account.details)
                 .is_ok_and(|details| details.to_ascii_lowercase().contains(text)),
-            Self::Not(filter) => !filter.takes(account, now),
+            Self::Not(filter) => !filter.takes(account, groups, now),
             Self::Status { any_of, negated } => {
                 any_of.contains(&account.standing().status(now)) != *negated
             }

@@ -79,7 +79,9 @@ impl Stand {
         let gateway = Gateway::bind(test.gate(), settings, pages).await;
         let admin = test.admin().clone().with_passwords(test.gate().passwords());
         let gateway = gateway.expect("free ports");
-        let gateway = gateway.with_admin_routes(Api::new(admin).into_router());
+        let gateway = gateway
+            .with_figures_by_token(admin.clone())
+            .with_admin_routes(Api::new(admin).into_router());
         let public = Browser::at(gateway.public_address().expect("an address"));
         let address = gateway.admin_address().expect("an address").expect("one");
         tokio::spawn(gateway.run(std::future::pending()));

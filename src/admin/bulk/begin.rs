@@ -242,6 +242,7 @@ fn size(filter: &AccountFilter) -> (usize, usize) {
         }
         AccountFilter::Not(filter) => add((1, 0), size(filter)),
         AccountFilter::Ids(ids) => (1, ids.len()),
+        AccountFilter::InGroups(groups) => (1, groups.len()),
         AccountFilter::Text { any_of, .. } => (1, any_of.len() * 100),
         AccountFilter::Status { any_of, .. } => (1, any_of.len() * 100),
         _ => (1, 0),

@@ -322,7 +322,7 @@ async fn two_never_work_on_one_run() {
     let budget = std::time::Duration::from_secs(1);
     let step = RunStep { run: run.id, holder: 1, hold_until: until, items, is_last: true, budget };
     let late = runs
-        .step_run(step, Box::new(|_, _| unreachable!("it is not asked")))
+        .step_run(step, Box::new(|_, _, _| unreachable!("it is not asked")))
         .await;
     assert!(late.expect("answers").is_none(), "whoever was first comes too late");
 }

@@ -9,6 +9,7 @@ use crate::admin::bulk::plan::Plan;
 use crate::admin::bulk::undo::put_back;
 use crate::admin::bulk::{BulkRun, Chosen};
 use crate::admin::{Actor, Admin, AdminError};
+use crate::domain::group::GroupId;
 use crate::store::{DecideItem, Decision, Facts, Run, RunId, RunState, RunStep, StepItem, Stepped};
 
 /// How long a run that is worked on is held after each step.
@@ -158,7 +159,7 @@ impl Admin {
 
 /// Decides on the items of a step, by the facts inside its transaction.
 fn decide<'a>(plan: &'a Plan, rules: &'a Rules, next: &'a Next) -> DecideItem<'a> {
-    Box::new(move |item: &StepItem, facts: Facts<'_>| match &plan.chosen {
+    Box::new(move |item: &StepItem, facts: Facts<'_>, groups: &[GroupId]| match &plan.chosen {
         Chosen::Undo(_) => {
             let decision = put_back(&facts, &rules.actor, next.done.get(&item.position), rules.run);
             rules.licensed(&facts, decision)
@@ -167,7 +168,7 @@ fn decide<'a>(plan: &'a Plan, rules: &'a Rules, next: &'a Next) -> DecideItem<'a
         Chosen::Search(filters)
             if !filters
                 .iter()
-                .all(|filter| filter.takes(facts.account, facts.now)) =>
+                .all(|filter| filter.takes(facts.account, groups, facts.now)) =>
         {
             Decision::Pass
         }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::group::GroupId;
 use crate::domain::standing::Status;
 use crate::store::{AccountFilter, TextField, TextFit};
 
@@ -27,10 +28,14 @@ fn filter(object: &Map<String, Value>) -> Result<AccountFilter, String> {
     let (Some((name, of)), None) = (entries.next(), entries.next()) else {
         return Err("each filter is an object with one name".to_owned());
     };
+    if let Some(in_any) = in_any_group(name, of) {
+        return Ok(AccountFilter::InAnyGroup(in_any));
+    }
     let (operator, values) = condition(name, of)?;
     match name.as_str() {
         "any_name_attribute" | "anyNameAttribute" => text(name, TextField::Any, operator, values),
         "blocked" => blocked(operator, &values),
+        "group" => group(operator, &values),
         "login" => text(name, TextField::Login, operator, values),
         "name" => text(name, TextField::Name, operator, values),
         "status" => status(operator, &values),
@@ -96,6 +101,30 @@ fn blocked(operator: &str, values: &[String]) -> Result<AccountFilter, String> {
         return Err("the filter blocked takes the value blocked".to_owned());
     }
     Ok(AccountFilter::LockedOut(!negated))
+}
+
+/// Whether somebody is in any group at all: the operators that take no values.
+fn in_any_group(name: &str, of: &Value) -> Option<bool> {
+    let operator = of.get("operator").and_then(Value::as_str);
+    match operator.filter(|_| name == "group")? {
+        "*" => Some(true),
+        "!*" => Some(false),
+        _ => None,
+    }
+}
+
+/// Groups by their numbers. Nobody is in one that there is not.
+fn group(operator: &str, values: &[String]) -> Result<AccountFilter, String> {
+    let negated = negated(operator).ok_or_else(|| unknown(operator, "group"))?;
+    let number = |value: &String| {
+        let number = value
+            .parse::<i64>()
+            .ok()
+            .and_then(|number| GroupId::try_from(number).ok());
+        number.ok_or_else(|| format!("{value:?} is not the number of a group"))
+    };
+    let within = AccountFilter::InGroups(values.iter().map(number).collect::<Result<_, _>>()?);
+    Ok(if negated { AccountFilter::Not(Box::new(within)) } else { within })
 }
 
 fn negated(operator: &str) -> Option<bool> {
@@ -178,7 +207,7 @@ mod tests {
             let filters = read(&text).expect("filters");
             prop_assert_eq!(filters.len(), 1);
             let expected = fits(&account, name, &values) == (operator == "=");
-            prop_assert_eq!(filters[0].takes(&account, NOW), expected, "{}", text);
+            prop_assert_eq!(filters[0].takes(&account, &[], NOW), expected, "{}", text);
         }
 
         /// Property: a filter by text takes those that are called so ignoring case,
@@ -205,7 +234,7 @@ mod tests {
                 if operator.contains('~') { called.contains(&value) } else { called == value }
             }));
             let expected = fits != operator.starts_with('!');
-            prop_assert_eq!(filters[0].takes(&account, NOW), expected, "{}", text);
+            prop_assert_eq!(filters[0].takes(&account, &[], NOW), expected, "{}", text);
         }
 
         /// Property: whatever was read is one filter for each object, and what is

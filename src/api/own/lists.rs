@@ -9,6 +9,7 @@ use super::read::Asked;
 use super::view::{AccountView, Instant};
 use crate::admin::{Admin, Caller};
 use crate::domain::account::{Account, AccountId};
+use crate::domain::group::GroupId;
 use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::store::{
@@ -30,6 +31,8 @@ pub(super) struct AccountQuery {
     external_id: Option<String>,
     status: Option<Status>,
     admin: Option<bool>,
+    /// The number of a group that they are in.
+    group: Option<GroupId>,
     last_sign_in_before: Option<Instant>,
     last_sign_in_since: Option<Instant>,
     never_signed_in: Option<bool>,
@@ -139,6 +142,7 @@ impl AccountQuery {
         texts
             .chain(status)
             .chain(self.admin.map(AccountFilter::Admin))
+            .chain(self.group.map(|group| AccountFilter::InGroups(vec![group])))
             .chain(self.times())
             .collect()
     }

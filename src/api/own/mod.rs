@@ -33,6 +33,8 @@ use self::problem::Problem;
 pub(crate) use self::problem::TYPE_PREFIX;
 use crate::admin::Admin;
 use crate::api::token;
+#[cfg(feature = "gateway")]
+use crate::domain::permission::Permission;
 
 /// What is said of every answer: it is about people, and for whoever asked.
 const HEADERS: [(HeaderName, &str); 2] =
@@ -156,6 +158,27 @@ async fn admitted(State(admin): State<Admin>, request: Request, next: Next) -> R
         answer.headers_mut().entry(name).or_insert(value);
     }
     answer
+}
+
+/// Lets those through who bring a token for the figures, whatever router they are in.
+#[cfg(feature = "gateway")]
+pub(crate) async fn may_read_figures(
+    State(admin): State<Admin>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let caller = token::caller(&admin, &head).await.map_err(Problem::from);
+    let may = caller.and_then(|caller| {
+        caller
+            .rights
+            .require(Permission::ReadMetrics)
+            .map_err(Problem::from)
+    });
+    match may {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 async fn nothing() -> Problem {

@@ -207,7 +207,7 @@ prop_compose! {
         written.upstream.http2 = switches[1];
         written.upstream.host = if switches[2] { HostTold::Client } else { HostTold::Upstream };
         let hosts = std::mem::take(&mut written.admin.hosts);
-        written.admin = Admin { listen: MaybeListen(admin), hosts, allow_plain: switches[3] };
+        written.admin = Admin { listen: MaybeListen(admin), hosts, allow_plain: switches[3], metrics_token: switches[0] };
         written.store.directory = directory.map(PathBuf::from);
         written.log.format = if switches[4] { LogFormat::Json } else { LogFormat::Text };
         written.log.level = LogLevel(level.to_owned());

@@ -33,6 +33,15 @@ struct Held {
 }
 
 impl Groups {
+    /// The groups that an account is in.
+    pub(super) fn of(&self, account: AccountId) -> Vec<GroupId> {
+        let of = self
+            .held
+            .values()
+            .filter(|held| held.members.contains(&account));
+        of.map(|held| held.group.id).collect()
+    }
+
     /// Takes an account that is deleted out of every group.
     pub(super) fn forget(&mut self, account: AccountId, at: Timestamp) {
         for held in self.held.values_mut() {

@@ -152,7 +152,11 @@ impl RunStore for SingleProcessDirectory {
             let mut settled = Vec::new();
             for item in &step.items {
                 let account = item.account.and_then(|id| live(state, id));
-                let decision = tally.decide(item, account.as_ref(), &mut decide);
+                let groups = item
+                    .account
+                    .map(|id| state.groups.of(id))
+                    .unwrap_or_default();
+                let decision = tally.decide(item, account.as_ref(), &groups, &mut decide);
                 if let (Some(before), Decision::Write { edit, .. }) = (&account, &decision) {
                     let Edit { account: edit, note, .. } = Edit::clone(edit);
                     let account = Tally::kept_to_runs(before, edit);

@@ -313,10 +313,9 @@ impl State {
         let mut found: Vec<&Account> = accounts
             .filter(|account| account.lifecycle != Lifecycle::Deleted)
             .filter(|account| {
-                search
-                    .filters
-                    .iter()
-                    .all(|filter| filter.takes(account, at))
+                let groups = self.groups.of(account.id);
+                let filters = &mut search.filters.iter();
+                filters.all(|filter| filter.takes(account, &groups, at))
             })
             .collect();
         found.sort_by(|a, b| search.compare(a, b));

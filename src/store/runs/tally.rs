@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::account::Account;
+use crate::domain::group::GroupId;
 use crate::domain::time::Timestamp;
 use crate::store::{
     Changed, DecideItem, Decision, Facts, ItemOutcome, Run, RunItem, RunState, RunStep, StepItem,
@@ -45,6 +46,7 @@ impl Tally {
         &self,
         item: &StepItem,
         account: Option<&Account>,
+        groups: &[GroupId],
         decide: &mut DecideItem<'_>,
     ) -> Decision {
         let Some(account) = account else { return Decision::Leave(ItemOutcome::NotFound, None) };
@@ -59,6 +61,7 @@ impl Tally {
                 licences_used: self.licences,
                 now: self.now,
             },
+            groups,
         )
     }
 

@@ -1,6 +1,6 @@
 //! Who is in which group.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{AnyPool, AssertSqlSafe, Row};
 
@@ -8,7 +8,7 @@ use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::rows::Columns;
 use crate::domain::account::AccountId;
-use crate::domain::group::GroupId;
+use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::time::Timestamp;
 use crate::store::{Member, MemberChange, Membership, NoMember};
 
@@ -162,8 +162,6 @@ pub(super) async fn of_accounts(
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(from).await?;
         for row in &rows {
             let mut columns = Columns::of(row);
-            let damage =
-                |error: crate::domain::group::InvalidGroup| Fault::damaged(error.to_string());
             found.push(Membership {
                 account: columns.account()?,
                 group: columns.get::<i64>()?.try_into().map_err(damage)?,
@@ -174,6 +172,33 @@ pub(super) async fn of_accounts(
     }
     found.sort_by_key(|one| (one.account, one.group));
     Ok(found)
+}
+
+/// The groups that each of these accounts is in, as they are inside the transaction;
+/// who is in none is not named.
+pub(super) async fn groups_of(
+    tx: &mut Tx,
+    accounts: Vec<AccountId>,
+) -> Fallible<HashMap<AccountId, Vec<GroupId>>> {
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    for some in accounts.chunks(AT_ONCE) {
+        let sql = format!(
+            "SELECT account, group_id FROM group_members WHERE account IN ({})",
+            listed(some)
+        );
+        let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for row in &query.fetch_all(&mut **tx).await? {
+            let mut columns = Columns::of(row);
+            let (account, group) = (columns.account()?, columns.get::<i64>()?);
+            let group = group.try_into().map_err(damage)?;
+            found.entry(account).or_default().push(group);
+        }
+    }
+    Ok(found)
+}
+
+fn damage(error: InvalidGroup) -> Fault {
+    Fault::damaged(error.to_string())
 }
 
 fn listed(accounts: &[AccountId]) -> String {

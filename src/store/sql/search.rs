@@ -26,6 +26,12 @@ const NOW: &str = "$1";
 const LOCKED: &str = "(SELECT id FROM accounts WHERE admin_lock_until > $1 \
      UNION SELECT id FROM accounts WHERE lockout_until > $1)";
 
+/// Whether somebody is in a group, whichever it is.
+const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = accounts.id)";
+
+/// The numbers of those who are in these groups, by the table's own key.
+const OF_GROUPS: &str = "SELECT account FROM group_members WHERE group_id IN";
+
 /// A condition on accounts. Texts go into places of their own, never into the SQL.
 struct Condition {
     sql: String,
@@ -88,6 +94,14 @@ impl Condition {
             AccountFilter::Ids(ids) => {
                 let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
                 let _ = write!(self.sql, "id IN ({})", ids.join(", "));
+            }
+            AccountFilter::InAnyGroup(wanted) => {
+                let not = if *wanted { "" } else { "NOT " };
+                let _ = write!(self.sql, "{not}{IN_A_GROUP}");
+            }
+            AccountFilter::InGroups(groups) => {
+                let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
+                let _ = write!(self.sql, "id IN ({OF_GROUPS} ({}))", groups.join(", "));
             }
             AccountFilter::LockedOut(wanted) => self.add_until("lockout_until", *wanted),
             AccountFilter::Mentions(text) => {
@@ -363,6 +377,9 @@ mod tests {
         let filters = vec![AccountFilter::Text { field, fit, any_of, negated: false }];
         let found = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
         assert!(found.contains("accounts_external_id"), "{found}");
+        let filters = vec![AccountFilter::InGroups(vec![7.try_into().expect("a number")])];
+        let members = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
+        assert!(!members.contains("SCAN group_members"), "{members}");
         let any_of = vec![Status::Locked];
         let filters = vec![AccountFilter::Status { any_of, negated: false }];
         let locked = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;

@@ -232,3 +232,43 @@ async fn no_answer_and_no_log_has_the_token() {
         .await;
     assert!(!refused.text.contains(secret) && !challenge(&refused).contains(secret));
 }
+
+#[tokio::test]
+async fn figures_are_for_who_brings_a_token_for_them() {
+    let stand = Stand::new().await;
+    let figures = async |token: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers: &[(&str, &str)] =
+            if token.is_empty() { &[] } else { &[("authorization", &bearer)] };
+        stand.api.send("GET", "/metrics", headers, "").await
+    };
+    let silent = figures("").await;
+    assert_eq!(silent.status, 401);
+    assert!(
+        silent.headers["www-authenticate"]
+            .to_str()
+            .is_ok_and(|said| said.contains("Bearer"))
+    );
+    assert_eq!(figures(&format!("pct_{}", "A".repeat(43))).await.status, 401);
+    let narrow = token(&stand.test, &stand.root, &["users.view", "settings.manage"]).await;
+    let refused = figures(&narrow).await;
+    assert_eq!(refused.status, 403);
+    assert!(!refused.body.contains("portcullis_requests_total"), "{}", refused.body);
+    let meant = token(&stand.test, &stand.root, &["metrics.read"]).await;
+    let told = figures(&meant).await;
+    assert_eq!(told.status, 200, "{}", told.body);
+    assert!(told.body.contains("portcullis_requests_total"), "{}", told.body);
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(stand.api.send("GET", path, &[], "").await.status, 200, "{path}");
+    }
+    // Who is locked reads no more figures.
+    let teller = stand.person("teller").await;
+    stand
+        .test
+        .edit(&teller, |account| account.admin = true)
+        .await;
+    let own = token(&stand.test, &teller, &["metrics.read"]).await;
+    assert_eq!(figures(&own).await.status, 200);
+    stand.test.lock(&teller).await;
+    assert_eq!(figures(&own).await.status, 401);
+}

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{World, add, edit, note, person};
 
-fn new_group(name: &str, members: &[&Account]) -> NewGroup {
+pub(super) fn new_group(name: &str, members: &[&Account]) -> NewGroup {
     NewGroup {
         name: GroupName::new(name).expect("a name"),
         external_id: None,
@@ -24,7 +24,7 @@ fn new_group(name: &str, members: &[&Account]) -> NewGroup {
     }
 }
 
-async fn made(directory: &dyn Directory, new: NewGroup) -> Group {
+pub(super) async fn made(directory: &dyn Directory, new: NewGroup) -> Group {
     let made = directory
         .groups()
         .create_group(new, note(Action::GroupCreated))

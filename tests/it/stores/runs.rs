@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use portcullis::domain::event::Action;
+use portcullis::domain::group::GroupId;
 use portcullis::domain::lock::End;
 use portcullis::domain::standing::Lifecycle;
 use portcullis::store::{
@@ -65,7 +66,7 @@ async fn step(
     is_last: bool,
 ) -> Option<Stepped> {
     let step = RunStep { is_last, ..whole(run, items) };
-    let decide = |_: &StepItem, facts: Facts<'_>| {
+    let decide = |_: &StepItem, facts: Facts<'_>, _: &[GroupId]| {
         if facts.account.is_active_admin(facts.now) && facts.other_active_admins == 0 {
             return Decision::Leave(ItemOutcome::Refused, Some("last".to_owned()));
         }
@@ -198,7 +199,7 @@ pub(super) async fn licences_are_counted_as_a_step_goes_on(world: World) {
     let run = begin(directory, new_run(false, 3)).await;
     assert!(claimed(directory, run.id).await);
     let mut used = Vec::new();
-    let decide = |_: &StepItem, facts: Facts<'_>| {
+    let decide = |_: &StepItem, facts: Facts<'_>, _: &[GroupId]| {
         used.push(facts.licences_used);
         if facts.licences_used >= LICENCES {
             return Decision::Leave(ItemOutcome::Refused, None);
@@ -238,7 +239,7 @@ pub(super) async fn who_is_named_twice_in_a_step_is_judged_as_they_are_by_then(w
     let run = begin(directory, new_run(false, 43)).await;
     assert!(claimed(directory, run.id).await);
     let head = directory.feed_head().await.expect("answers");
-    let sign_out = |_: &StepItem, facts: Facts<'_>| {
+    let sign_out = |_: &StepItem, facts: Facts<'_>, _: &[GroupId]| {
         let mut account = facts.account.clone();
         account.generation = account.generation.next();
         // What is not for runs is not written.

@@ -1,14 +1,16 @@
 //! Searches of accounts: what a filter takes is found, in the order that was asked for.
 
 use portcullis::domain::account::{Account, AccountId, Details};
+use portcullis::domain::group::GroupId;
 use portcullis::domain::lock::End;
 use portcullis::domain::standing::{Lifecycle, Status};
 use portcullis::store::{
-    AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, Directory, NewAccount,
-    TextField, TextFit, TimeField,
+    AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, Directory, Membership,
+    NewAccount, TextField, TextFit, TimeField,
 };
 
 use super::accounts::{disablement, lockout};
+use super::groups::{made, new_group};
 use super::{World, add, admin_lock, edit, minutes, new_session, noon, person};
 
 const ORDERS: [AccountOrder; 9] = [
@@ -143,6 +145,15 @@ fn filters() -> Vec<AccountFilter> {
         ]);
     }
     all.extend([ids(&[]), ids(&[1, 5, 5, 9_999])]);
+    let group = |number: i64| GroupId::try_from(number).expect("a number");
+    all.extend([
+        AccountFilter::InAnyGroup(true),
+        AccountFilter::InAnyGroup(false),
+        AccountFilter::InGroups(vec![]),
+        AccountFilter::InGroups(vec![group(1)]),
+        AccountFilter::InGroups(vec![group(1), group(2)]),
+        AccountFilter::InGroups(vec![group(3), group(9_999)]),
+    ]);
     let negations = all
         .iter()
         .map(|filter| AccountFilter::Not(Box::new(filter.clone())));
@@ -167,10 +178,27 @@ async fn found(directory: &dyn Directory, search: AccountSearch) -> AccountPage 
     directory.search(search).await.expect("answers")
 }
 
+/// Three groups: with every fourth in it, every third, and nobody.
+async fn in_groups(directory: &dyn Directory, people: &[Account]) -> Vec<Membership> {
+    let some: Vec<&Account> = people.iter().step_by(4).collect();
+    let third: Vec<&Account> = people.iter().filter(|one| one.id.get() % 3 == 0).collect();
+    for (name, members) in [("some", some), ("third", third), ("nobody", Vec::new())] {
+        made(directory, new_group(name, &members)).await;
+    }
+    let all = people.iter().map(|one| one.id).collect();
+    directory.groups().memberships(all).await.expect("answers")
+}
+
+fn groups_of(memberships: &[Membership], account: AccountId) -> Vec<GroupId> {
+    let own = memberships.iter().filter(|one| one.account == account);
+    own.map(|one| one.group).collect()
+}
+
 /// Before, at and after the instant at which locks end by themselves.
 pub(super) async fn every_filter_finds_what_it_takes(world: World) {
     let directory = &*world.directory;
     let people = crowd(&world).await;
+    let memberships = in_groups(directory, &people).await;
     let filters = filters();
     for step in [minutes(0), minutes(5), minutes(1)] {
         world.clock.advance(step);
@@ -185,7 +213,10 @@ pub(super) async fn every_filter_finds_what_it_takes(world: World) {
                     .collect();
                 let expected: Vec<i64> = people
                     .iter()
-                    .filter(|account| both.iter().all(|filter| filter.takes(account, now)))
+                    .filter(|one| {
+                        let groups = groups_of(&memberships, one.id);
+                        both.iter().all(|filter| filter.takes(one, &groups, now))
+                    })
                     .map(|account| account.id.get())
                     .collect();
                 let search = AccountSearch { filters: both, limit: 1_000, ..Default::default() };

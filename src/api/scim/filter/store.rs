@@ -412,10 +412,10 @@ mod tests {
             match filter {
                 None => prop_assert!(!exact, "{}", text),
                 Some(stored) if exact => {
-                    prop_assert_eq!(stored.takes(&somebody, NOW), taken, "{} {}", text, user);
+                    prop_assert_eq!(stored.takes(&somebody, &[], NOW), taken, "{} {}", text, user);
                 }
                 Some(stored) => {
-                    prop_assert!(!taken || stored.takes(&somebody, NOW), "{} {}", text, user);
+                    prop_assert!(!taken || stored.takes(&somebody, &[], NOW), "{} {}", text, user);
                 }
             }
         }

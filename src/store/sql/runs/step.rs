@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::rows::{put, run, run_columns, update};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::event::Note;
+use crate::domain::group::GroupId;
 use crate::domain::standing::Lifecycle;
 use crate::domain::time::Timestamp;
 use crate::store::runs::Tally;
@@ -21,6 +22,7 @@ use crate::store::sql::audit::{self, Entry, Sealed};
 use crate::store::sql::db::Tx;
 use crate::store::sql::errors::Fallible;
 use crate::store::sql::heads::{self, Head};
+use crate::store::sql::members;
 use crate::store::sql::rows::{self, account_columns, json};
 use crate::store::sql::values::MOST;
 use crate::store::{
@@ -37,6 +39,8 @@ const HELD: &str = concat!(
 struct Scene {
     head: Head,
     accounts: HashMap<AccountId, Account>,
+    /// The groups that they are in, which no step changes.
+    groups: HashMap<AccountId, Vec<GroupId>>,
     tally: Tally,
     now: Timestamp,
 }
@@ -65,9 +69,10 @@ impl SqlDirectory {
         let Some(found) = held(&mut tx, &step).await? else { return Ok(None) };
         let now = self.clock.wall();
         let accounts = accounts_of(&mut tx, &step.items).await?;
+        let groups = members::groups_of(&mut tx, accounts.keys().copied().collect()).await?;
         let counted = (active_admins(&mut tx, now).await?, head.licences);
         let tally = Tally::new(found, &step, counted, now);
-        let mut scene = Scene { head, accounts, tally, now };
+        let mut scene = Scene { head, accounts, groups, tally, now };
         for items in step.items.chunks(MOST) {
             let unwritten = self.decide_on(&mut scene, items, &mut decide)?;
             scene.write(&mut tx, step.run, unwritten).await?;
@@ -97,7 +102,9 @@ impl SqlDirectory {
             let account = item.account.and_then(|id| scene.accounts.get(&id));
             let account = account.filter(|account| account.lifecycle != Lifecycle::Deleted);
             let account = account.cloned();
-            let decision = scene.tally.decide(item, account.as_ref(), decide);
+            let groups = item.account.and_then(|id| scene.groups.get(&id));
+            let groups = groups.map_or(&[][..], Vec::as_slice);
+            let decision = scene.tally.decide(item, account.as_ref(), groups, decide);
             if let (Some(before), Decision::Write { edit, .. }) = (account, &decision) {
                 let Edit { account, note, .. } = Edit::clone(edit);
                 let account = Tally::kept_to_runs(&before, account);

@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use crate::admin::{
     AdminWish, BulkChange, BulkPreview, BulkRequest, DisableWish, LockWish, Selection,
 };
-use crate::domain::csv::column;
 use crate::cli::desk::{Desk, account_number};
 use crate::cli::exit::Failure;
 use crate::cli::output::Page;
@@ -18,6 +17,7 @@ use crate::cli::user::change::reason;
 use crate::cli::user::filters::Filters;
 use crate::cli::when::When;
 use crate::domain::account::AccountId;
+use crate::domain::csv::column;
 use crate::domain::lock::Reason;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::admin::export::{HEAD, values};
 use crate::api::own::view as own;
-use crate::domain::csv;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
 use crate::cli::user::filters::Filters;
 use crate::cli::view::AccountView;
 use crate::domain::account::Account;
+use crate::domain::csv;
 use crate::domain::time::Timestamp;
 use crate::store::AccountSearch;
 

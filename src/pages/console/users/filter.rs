@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::domain::group::GroupId;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::pages::form::{BadForm, Fields};
@@ -83,7 +84,9 @@ impl Filter {
             ("admins", yes(self.admins)),
         ];
         let asked = all.into_iter().filter(|(_, value)| !value.is_empty());
-        asked.map(|(name, value)| (name, value.to_owned())).collect()
+        asked
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect()
     }
 
     /// Whether everybody is meant.
@@ -105,6 +108,7 @@ impl Filter {
         let parts = [
             self.text()?,
             self.status()?,
+            self.group()?,
             self.before()?,
             self.within(now)?,
             self.never.then(never),
@@ -133,6 +137,18 @@ impl Filter {
             Wrong::new("status", "There is no such status: choose one from the list.")
         })?];
         Ok(Some(AccountFilter::Status { any_of, negated: false }))
+    }
+
+    fn group(&self) -> Result<Option<AccountFilter>, Wrong> {
+        if self.group.is_empty() {
+            return Ok(None);
+        }
+        let number = self.group.parse::<i64>().ok();
+        let group = number.and_then(|number| GroupId::try_from(number).ok());
+        let group = group.ok_or_else(|| {
+            Wrong::new("group", "There is no such group: choose one from the list.")
+        })?;
+        Ok(Some(AccountFilter::InGroups(vec![group])))
     }
 
     /// Who never came did not come since, either.
@@ -177,7 +193,9 @@ pub(in crate::pages::console) fn day(text: &str) -> Option<Timestamp> {
 /// Names and values as an address has them behind its `?`.
 pub(in crate::pages::console) fn query(pairs: &[(&'static str, String)]) -> String {
     let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let parts = pairs.iter().map(|(name, value)| format!("{name}={}", encoded(value)));
+    let parts = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encoded(value)));
     parts.collect::<Vec<_>>().join("&")
 }
 
@@ -198,8 +216,10 @@ mod tests {
     fn what_is_asked_for_is_what_is_found() {
         assert_eq!(of("").filters(NOW), Ok(Vec::new()));
         assert!(of("q=&status=&never=").is_none(), "an empty form asks for nothing");
-        let found = of("q=an&status=locked&within=30&admins=yes").filters(NOW).expect("good");
-        assert_eq!(found.len(), 4);
+        let found = of("q=an&status=locked&within=30&admins=yes&group=3")
+            .filters(NOW)
+            .expect("good");
+        assert_eq!(found.len(), 5);
         let from = Some(Timestamp::from_secs(1_800_000_000 - 30 * 86_400));
         let recently = AccountFilter::Time { field: TimeField::LastSignInAt, from, before: None };
         assert!(found.contains(&recently), "{found:?}");
@@ -211,6 +231,8 @@ mod tests {
         for (text, field) in [
             ("status=deleted", "status"),
             ("status=x", "status"),
+            ("group=staff", "group"),
+            ("group=0", "group"),
             ("before=yesterday", "before"),
             ("before=2026-13-01", "before"),
             ("within=0", "within"),

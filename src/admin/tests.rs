@@ -180,6 +180,7 @@ mod operations {
             opened_from: None,
             user_agent: None,
             device: None,
+            console: false,
         };
         let opened = directory.open_session(new).await.expect("a store");
         opened.expect("signed in")

@@ -190,6 +190,8 @@ pub struct Session {
     pub user_agent: Option<String>,
     /// The known device that it was signed in on, if it was one.
     pub device: Option<DeviceId>,
+    /// Whether it was opened in the console, and is worth nothing elsewhere.
+    pub console: bool,
 }
 
 #[cfg(test)]

@@ -182,6 +182,7 @@ impl Reader {
             opened_from: None,
             user_agent: None,
             device: None,
+            console: false,
         }
     }
 

@@ -35,6 +35,7 @@ fn as_session(token: ApiToken) -> Option<Stored> {
         opened_from: None,
         user_agent: None,
         device: None,
+        console: false,
     };
     Some((session, Some(Box::new(Scopes(token.scopes)))))
 }
@@ -148,7 +149,8 @@ impl Gate {
         match (bearer, &self.directory) {
             (Bearer::Session | Bearer::Console, _) => {
                 let session = self.ask(self.session_store.session(key)).await?;
-                Ok(session.map(|session| (session, None)))
+                let own = session.filter(|one| one.console == (bearer == Bearer::Console));
+                Ok(own.map(|session| (session, None)))
             }
             (Bearer::Token, Some(directory)) => {
                 Ok(self.ask(directory.token(key)).await?.and_then(as_session))
@@ -253,6 +255,7 @@ impl Gate {
             opened_from: None,
             user_agent: None,
             device: None,
+            console: false,
         };
         let bearer = Bearer::Session;
         let live = Live::new(self.tokens.hash(&[], bearer), &session, bearer, cell)

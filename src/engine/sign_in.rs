@@ -249,6 +249,7 @@ impl Portcullis {
             opened_from: from.map(|from| from.to_string()),
             user_agent,
             device,
+            console: door != Door::Service,
         };
         match gate.ask(gate.session_store.open_session(new)).await? {
             Ok(session) => Ok(SignedIn::new(self, token, session, secret, door)),

@@ -46,6 +46,8 @@ struct Row {
     signed_in: Moment,
     last_used: Moment,
     is_this: bool,
+    /// Whether it is in the console.
+    console: bool,
 }
 
 #[derive(Template)]
@@ -154,6 +156,7 @@ impl Row {
             signed_in: Moment::past(session.created_at, now),
             last_used: Moment::past(last_seen, now),
             is_this,
+            console: session.console,
         }
     }
 }

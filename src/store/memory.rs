@@ -51,5 +51,6 @@ fn born(
         opened_from: new.opened_from,
         user_agent: new.user_agent,
         device,
+        console: new.console,
     }
 }

@@ -35,6 +35,8 @@ pub struct NewSession {
     pub user_agent: Option<String>,
     /// The device that it is opened on, where the client keeps device cookies.
     pub device: Option<NewDevice>,
+    /// Whether it is opened in the console.
+    pub console: bool,
 }
 
 /// The device that a session is opened on: one that is known already, or else one

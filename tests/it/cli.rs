@@ -149,6 +149,7 @@ async fn sign_in(directory: &SqlDirectory, login: &str, byte: u8) -> String {
         opened_from: Some("192.0.2.1".to_owned()),
         user_agent: Some("Browser\u{1b}[2J".to_owned()),
         device: None,
+        console: false,
     };
     directory
         .open_session(new)

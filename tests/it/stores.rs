@@ -292,5 +292,6 @@ pub(crate) fn new_session(account: AccountId, number: u64) -> NewSession {
         opened_from: Some("192.0.2.7".to_owned()),
         user_agent: None,
         device: None,
+        console: false,
     }
 }

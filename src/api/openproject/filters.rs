@@ -260,7 +260,7 @@ mod tests {
             "[[]]".to_owned(),
             "[{}]".to_owned(),
             json!([{ "name": {}, "login": {} }]).to_string(),
-            one("group", json!({ "operator": "=", "values": ["1"] })),
+            one("group", json!({ "operator": "~", "values": ["1"] })),
             one("name", json!({ "operator": "a", "values": ["x"] })),
             one("name", json!({ "values": ["x"] })),
             one("name", json!({ "operator": "=", "values": "x" })),

@@ -109,6 +109,7 @@ impl Backstage for InDirectory {
                 opened_from: None,
                 user_agent: Some("portcullis bench".to_owned()),
                 device: None,
+                console: false,
             };
             match self.directory.open_session(new).await? {
                 Ok(_) => Ok(token),

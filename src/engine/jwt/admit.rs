@@ -308,6 +308,7 @@ impl Verified {
             opened_from: None,
             user_agent: None,
             device: None,
+            console: false,
         }
     }
 }

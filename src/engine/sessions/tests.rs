@@ -28,6 +28,7 @@ fn session(number: u8) -> Session {
         opened_from: None,
         user_agent: None,
         device: None,
+        console: false,
     }
 }
 

@@ -18,7 +18,7 @@ const ALL: &str = concat!(
      CAST(NULL AS BIGINT) AS ended_at \
      FROM sessions JOIN accounts ON accounts.id = sessions.account \
      UNION ALL SELECT id, key, account, generation, created_at, expires_at, last_seen_at, \
-     opened_from, user_agent, device, state, ended_at FROM ended_sessions) AS sessions"
+     opened_from, user_agent, device, console, state, ended_at FROM ended_sessions) AS sessions"
 );
 
 impl SqlDirectory {

@@ -32,7 +32,7 @@ macro_rules! session_columns {
     () => {
         "sessions.key, sessions.account, sessions.generation, sessions.created_at, \
          sessions.expires_at, sessions.last_seen_at, sessions.opened_from, sessions.user_agent, \
-         sessions.device"
+         sessions.device, sessions.console"
     };
 }
 pub(super) use session_columns;
@@ -118,6 +118,7 @@ pub(super) fn session(row: &AnyRow) -> Fallible<Session> {
         opened_from: columns.get()?,
         user_agent: columns.get()?,
         device: columns.word_if_any(device_id)?,
+        console: columns.flag()?,
     })
 }
 

@@ -24,6 +24,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (10, include_str!("migrations/directory/0010_audit.sql")),
     (11, include_str!("migrations/directory/0011_webhooks.sql")),
     (12, include_str!("migrations/directory/0012_invitations.sql")),
+    (13, include_str!("migrations/directory/0013_console_sessions.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

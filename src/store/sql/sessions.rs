@@ -153,6 +153,7 @@ fn born(new: NewSession, account: &Account, device: Option<DeviceId>, now: Times
         opened_from: new.opened_from,
         user_agent: new.user_agent,
         device,
+        console: new.console,
     }
 }
 
@@ -170,8 +171,8 @@ async fn signed_in(tx: &mut Tx, id: AccountId, now: Timestamp) -> Fallible<Optio
 async fn insert(tx: &mut Tx, session: &Session, account: AccountId) -> Fallible<()> {
     sqlx::query(
         "INSERT INTO sessions (id, key, account, generation, created_at, expires_at, \
-         last_seen_at, opened_from, user_agent, device) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         last_seen_at, opened_from, user_agent, device, console) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(session.key.id().to_string())
     .bind(session.key.to_hex())
@@ -183,6 +184,7 @@ async fn insert(tx: &mut Tx, session: &Session, account: AccountId) -> Fallible<
     .bind(session.opened_from.as_deref())
     .bind(session.user_agent.as_deref())
     .bind(session.device.map(|device| device.to_string()))
+    .bind(i32::from(session.console))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -206,9 +208,9 @@ async fn keep_ended(
 ) -> Fallible<()> {
     sqlx::query(
         "INSERT INTO ended_sessions (id, key, account, generation, created_at, expires_at, \
-         last_seen_at, opened_from, user_agent, device, ended_at, state) \
+         last_seen_at, opened_from, user_agent, device, console, ended_at, state) \
          SELECT id, key, account, generation, created_at, expires_at, last_seen_at, \
-         opened_from, user_agent, device, CAST($2 AS BIGINT), CAST($3 AS TEXT) \
+         opened_from, user_agent, device, console, CAST($2 AS BIGINT), CAST($3 AS TEXT) \
          FROM sessions WHERE id = $1",
     )
     .bind(id.to_string())

@@ -31,6 +31,7 @@ fn sign_in(account: &Account, number: u64, known: Option<DeviceId>) -> NewSessio
     NewSession {
         user_agent: Some(format!("browser {number}")),
         device: Some(device),
+        console: false,
         ..new_session(account.id, number)
     }
 }

@@ -39,6 +39,7 @@ pub(super) async fn a_session_is_opened_found_and_ended(world: World) {
             opened_from: new.opened_from,
             user_agent: new.user_agent,
             device: None,
+            console: false,
         }
     );
     assert_eq!(directory.session(key(1)).await.expect("answers").as_ref(), Some(&opened));

@@ -136,6 +136,7 @@ async fn devices_are_forgotten_by_their_owner_and_who_manages_people() {
             opened_from: None,
             user_agent: None,
             device: Some(device),
+            console: false,
         };
         directory
             .open_session(new)

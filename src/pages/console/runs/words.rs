@@ -79,7 +79,7 @@ pub(super) fn effects(change: &BulkChange, now: Timestamp) -> Vec<Effect> {
                 None => {
                     "They are signed out everywhere and can't sign in until somebody unlocks them."
                 }
-                Some(_) => "They are signed out everywhere and can't sign in until then:",
+                Some(_) => "They are signed out everywhere and can't sign in until",
             },
             until: until.and_then(|until| Moment::to_come(until, now)),
             reason: reason.as_ref().map(|reason| reason.as_str().to_owned()),

@@ -225,6 +225,13 @@ fn named(groups: &[String]) -> String {
     }
 }
 
+impl Row {
+    /// Whether there is something to say of them beside who they are.
+    fn has_part(&self) -> bool {
+        self.is_me || self.person.admin || !self.groups.is_empty()
+    }
+}
+
 impl Why {
     fn of(account: &Account, now: Timestamp) -> Option<Self> {
         let reason = people::reasons(account, now).into_iter().next()?;

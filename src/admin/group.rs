@@ -204,6 +204,20 @@ impl Admin {
         Ok(self.directory.groups().memberships(accounts).await?)
     }
 
+    /// Which groups somebody is in, for whoever may see people.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not, or the store can't answer.
+    pub async fn memberships_of(
+        &self,
+        actor: &Actor,
+        account: AccountId,
+    ) -> Result<Vec<Membership>, AdminError> {
+        actor.require(Operation::ViewUser)?;
+        self.memberships(vec![account]).await
+    }
+
     /// Those of these who are accounts that are not deleted.
     #[cfg(feature = "api")]
     pub(crate) async fn living(

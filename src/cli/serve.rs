@@ -171,6 +171,7 @@ pub(super) async fn start(
         .at(CONSOLE)
         .brand(brand.clone())
         .program(program)
+        .public_url(config.gateway.public_url.as_ref().map(ToString::to_string))
         .https(crate::gateway::is_https);
     let figures_for = config.gateway.metrics_token.then(|| admin.clone());
     let gateway = Gateway::bind(gate, config.gateway, pages)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 
+use crate::domain::account::AccountId;
 use crate::domain::denial::DenialReason;
 use crate::domain::standing::Bearer;
 use crate::domain::time::Timestamp;
@@ -28,6 +29,11 @@ impl Portcullis {
 }
 
 impl CurrentAccount {
+    /// Whether this is the account with this number.
+    pub(crate) fn is_account(&self, id: AccountId) -> bool {
+        self.id() == Some(id)
+    }
+
     /// When the session was opened, where that is known.
     pub(crate) fn opened_at(&self) -> Option<Timestamp> {
         self.0.created_at()

@@ -209,6 +209,11 @@ impl<'de> Visitor<'de> for Pairs {
     }
 }
 
+/// A text as a part of an address.
+pub(super) fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 /// The first value of a parameter of an address, if it can be read. What a link
 /// says is never an error: whoever follows it did not write it.
 pub(super) fn parameter(request: &Parts, name: &'static str) -> Option<String> {

@@ -52,6 +52,11 @@ impl Admin {
         self.modules.descriptions()
     }
 
+    /// Looks whether each module is there and as it is described.
+    pub async fn check_modules(&self) -> Vec<(ModuleName, Result<(), ModuleError>)> {
+        self.modules.check().await
+    }
+
     /// What a choice would move if it were made now. Changes nothing.
     ///
     /// # Errors

@@ -162,7 +162,8 @@ pub(super) fn sentence(message: &str) -> String {
     text
 }
 
-fn status_of(error: &AdminError) -> StatusCode {
+/// What kind of refusal an operation's is.
+pub(super) fn status_of(error: &AdminError) -> StatusCode {
     match error {
         AdminError::Forbidden { .. }
         | AdminError::OutOfScope { .. }

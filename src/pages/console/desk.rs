@@ -31,6 +31,8 @@ pub(super) struct Desk {
     pub(super) at: String,
     /// How the program is called on the host.
     pub(super) program: String,
+    /// Where people reach the service, for links that are sent to them.
+    pub(super) public_url: Option<String>,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
 }

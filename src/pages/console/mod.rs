@@ -10,6 +10,7 @@ mod applications;
 mod audit;
 mod deletions;
 mod desk;
+mod entries;
 mod groups;
 mod licences;
 mod modules;
@@ -20,6 +21,7 @@ mod people;
 mod person;
 mod protection;
 mod runs;
+mod secrets;
 mod sign_in;
 mod staff;
 mod tokens;
@@ -76,6 +78,7 @@ impl Console {
             brand: SharedBranding::default(),
             at: "/console".to_owned(),
             program: "portcullis".to_owned(),
+            public_url: None,
             https: |_| false,
             client_address: site::client_address,
         })
@@ -104,6 +107,12 @@ impl Console {
     /// `portcullis`.
     pub fn program(self, program: impl Into<String>) -> Self {
         Self(Desk { program: program.into(), ..self.0 })
+    }
+
+    /// Where people reach the service, such as `https://app.example`, for the links that
+    /// let them choose a password. Default: links are paths.
+    pub fn public_url(self, url: Option<String>) -> Self {
+        Self(Desk { public_url: url, ..self.0 })
     }
 
     /// Whether a browser reached the console over https, which decides about its cookie.

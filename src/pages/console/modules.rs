@@ -1,10 +1,73 @@
-//! PLACE
+//! The modules of the application: what there is to be given to somebody else.
+
 use std::sync::Arc;
+use std::time::Duration;
 
+use askama::Template;
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::routing::get;
+use http::StatusCode;
 
-use crate::pages::console::desk::Desk;
+use super::Here;
+use crate::domain::operation::Operation;
+use crate::pages::answer;
+use crate::pages::console::answer::{Trouble, sentence};
+use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::nav::Section;
+use crate::pages::console::staff::Staff;
+
+/// How long the page waits for modules to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn routes() -> Router<Arc<Desk>> {
-    Router::new()
+    Router::new().route("/modules", get(page))
+}
+
+#[derive(Template)]
+#[template(path = "console/modules.html")]
+struct ModulesPage {
+    shell: Shell,
+    modules: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    label: String,
+    fields: String,
+    /// What is wrong with it.
+    trouble: Option<String>,
+}
+
+async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    match show(&desk, &staff).await {
+        Ok(page) => answer::page(StatusCode::OK, &page),
+        Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
+    }
+}
+
+async fn show(desk: &Desk, staff: &Staff) -> Result<ModulesPage, Trouble> {
+    staff.require(Operation::DeleteUser)?;
+    let checked = tokio::time::timeout(PATIENCE, desk.admin.check_modules()).await;
+    let late = checked.is_err();
+    let found = checked.unwrap_or_default();
+    let row = |module: &crate::admin::modules::ModuleDescription| {
+        let result = found.iter().find(|(name, _)| *name == module.name);
+        let trouble = match result {
+            Some((_, Err(error))) => Some(sentence(&error.to_string())),
+            None if late => Some("It did not answer in time.".to_owned()),
+            _ => None,
+        };
+        let fields: Vec<_> = module
+            .fields
+            .iter()
+            .map(|field| field.label.clone())
+            .collect();
+        let (name, label) = (module.name.to_string(), module.label.clone());
+        Row { name, label, fields: fields.join(", "), trouble }
+    };
+    let modules = desk.admin.modules().map(row).collect();
+    Ok(ModulesPage { shell: desk.shell(staff, Section::Modules), modules })
 }

@@ -1,6 +1,7 @@
 //! People, as every page of the console shows them: who they are, what their status is,
 //! and why, in words.
 
+use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::lock::{AdminLock, Disablement, End, Lockout};
 use crate::domain::standing::Status;
@@ -94,6 +95,14 @@ pub(super) fn reasons(account: &Account, now: Timestamp) -> Vec<Reason> {
 }
 
 impl Reason {
+    pub(super) fn is_lockout(&self) -> bool {
+        self.kind == Against::Lockout
+    }
+
+    pub(super) fn is_admin_lock(&self) -> bool {
+        self.kind == Against::AdminLock
+    }
+
     fn of_disablement(found: &Disablement, now: Timestamp) -> Self {
         Self {
             what: format!("Disabled by {}", author(&found.author)),
@@ -127,6 +136,36 @@ impl Reason {
             kind: Against::Lockout,
         }
     }
+}
+
+/// Those of the reasons that failed sign-ins laid.
+pub(super) fn lockouts(account: &Account, now: Timestamp) -> Vec<Reason> {
+    let mut found = reasons(account, now);
+    found.retain(|reason| reason.kind == Against::Lockout);
+    found
+}
+
+/// Calls those who laid something by their logins, where they are people.
+pub(super) async fn name_authors(
+    admin: &Admin,
+    reasons: &mut [Reason],
+    account: &Account,
+) -> Result<(), AdminError> {
+    let locks = &account.locks;
+    for reason in reasons {
+        let author = match reason.kind {
+            Against::AdminLock => locks.admin_lock.as_ref().map(|found| &found.author),
+            Against::Disablement => locks.disablement.as_ref().map(|found| &found.author),
+            Against::Lockout => None,
+        };
+        let id = author.and_then(|author| Actor::account_in(author));
+        let Some(id) = id else { continue };
+        if let Some(found) = admin.record(id).await? {
+            let verb = if reason.kind == Against::AdminLock { "Locked" } else { "Disabled" };
+            reason.what = format!("{verb} by {}", found.login);
+        }
+    }
+    Ok(())
 }
 
 fn to_come(end: End, now: Timestamp) -> Option<Moment> {

@@ -194,7 +194,7 @@ pub(super) fn audit_record(row: &AnyRow) -> Fallible<(AuditRecord, AuditLink)> {
 }
 
 /// How many columns a session has.
-const SESSION_COLUMNS: usize = 9;
+const SESSION_COLUMNS: usize = 10;
 
 /// Reads a row's columns one after the other.
 pub(super) struct Columns<'r> {

@@ -1,0 +1,215 @@
+//! Records of the audit log, as people read them: who did what, to whom, why, and what
+//! is different since.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::admin::{Actor, Admin};
+use crate::domain::account::AccountId;
+use crate::domain::event::{Action, AuditRecord};
+use crate::domain::time::Timestamp;
+use crate::pages::console::answer::Trouble;
+use crate::pages::console::people::author;
+use crate::pages::when::Moment;
+
+/// A record in words.
+pub(super) struct Entry {
+    pub(super) position: u64,
+    pub(super) at: Moment,
+    pub(super) who: String,
+    pub(super) what: &'static str,
+    /// Whom it is about: their number, and what they are called.
+    pub(super) whom: Option<(AccountId, String)>,
+    pub(super) why: Option<String>,
+    pub(super) from: Option<String>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// One field that is different since.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Change {
+    pub(super) field: String,
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+/// What each of these says, with the logins of those whom they name.
+pub(super) async fn in_words(
+    admin: &Admin,
+    records: &[AuditRecord],
+    now: Timestamp,
+) -> Result<Vec<Entry>, Trouble> {
+    let mut named: BTreeSet<AccountId> = records.iter().filter_map(|one| one.account).collect();
+    named.extend(
+        records
+            .iter()
+            .filter_map(|one| Actor::account_in(&one.actor)),
+    );
+    let mut logins = BTreeMap::new();
+    for id in named {
+        if let Some(account) = admin.record(id).await? {
+            logins.insert(id, account.login.to_string());
+        }
+    }
+    Ok(records
+        .iter()
+        .map(|record| Entry::of(record, &logins, now))
+        .collect())
+}
+
+impl Entry {
+    fn of(record: &AuditRecord, logins: &BTreeMap<AccountId, String>, now: Timestamp) -> Self {
+        let login = |id: AccountId| {
+            logins
+                .get(&id)
+                .cloned()
+                .unwrap_or_else(|| format!("number {id}"))
+        };
+        let who = Actor::account_in(&record.actor);
+        Self {
+            position: record.position,
+            at: Moment::past(record.at, now),
+            who: who.map_or_else(|| author(&record.actor), login),
+            what: words(record.action),
+            whom: record.account.map(|id| (id, login(id))),
+            why: record.reason.clone(),
+            from: record.from.clone(),
+            changes: changes(record.before.as_deref(), record.after.as_deref()),
+        }
+    }
+}
+
+/// What was done, so that it stands between who did it and whom it was done to.
+pub(super) const fn words(action: Action) -> &'static str {
+    match action {
+        Action::AccountActivated => "activated",
+        Action::AccountCreated => "added",
+        Action::AccountDeleted => "deleted",
+        Action::AccountDisabled => "disabled",
+        Action::AccountEnabled => "enabled",
+        Action::AccountLocked => "locked",
+        Action::AccountLockedOut => "locked out after failed sign-ins",
+        Action::AccountLockedOutAtAddress => "locked out at one address",
+        Action::AccountWouldBeLockedOut => "would have locked out",
+        Action::AccountUnlocked => "unlocked",
+        Action::AccountUpdated => "changed",
+        Action::AddressUnlocked => "let an address try again",
+        Action::ApplicationCreated => "added an application",
+        Action::ApplicationDisabled => "disabled an application",
+        Action::ApplicationEnabled => "enabled an application",
+        Action::ApplicationRemoved => "removed an application",
+        Action::ApplicationScopesChanged => "changed what an application may do",
+        Action::ApplicationSecretRotated => "gave an application a new secret",
+        Action::AuditPruned => "pruned the audit log",
+        Action::DeletionBegun => "began to delete",
+        Action::DeletionCancelled => "called off the deletion of",
+        Action::DeletionResumed => "went on deleting",
+        Action::DeviceForgotten => "forgot a device of",
+        Action::DeviceLockedOut => "locked out one known device of",
+        Action::GroupCreated => "made a group",
+        Action::GroupDeleted => "deleted a group",
+        Action::GroupUpdated => "changed a group",
+        Action::PasswordRehashed => "keeps the password as another hash for",
+        Action::InvitationCreated => "made an invitation link for",
+        Action::PasswordSet => "set the password of",
+        Action::RecordsTransferred => "transferred records of",
+        Action::RunBegun => "began a bulk update",
+        Action::RunCancelled => "stopped a bulk update",
+        Action::RunResumed => "went on with a bulk update",
+        Action::SessionEnded => "ended a session of",
+        Action::SessionsEnded => "signed out everywhere",
+        Action::SettingChanged => "changed a setting",
+        Action::TokenCreated => "made an API token for",
+        Action::TokenRevoked => "revoked an API token of",
+    }
+}
+
+/// The fields that differ between two records. What changes with every change says
+/// nothing and is left out.
+fn changes(before: Option<&str>, after: Option<&str>) -> Vec<Change> {
+    let read = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let (before, after) = (flat(read(before)), flat(read(after)));
+    let fields: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let text = |side: &BTreeMap<String, String>, field: &String| {
+        side.get(field).cloned().unwrap_or_default()
+    };
+    let changed = fields
+        .into_iter()
+        .filter(|field| before.get(*field) != after.get(*field));
+    changed
+        .filter(|field| !ALWAYS.contains(&field.as_str()))
+        .map(|field| Change {
+            field: field.replace('_', " "),
+            before: text(&before, field),
+            after: text(&after, field),
+        })
+        .collect()
+}
+
+const ALWAYS: [&str; 5] =
+    ["version", "updated_at", "generation", "sessions_ended_at", "attempts_generation"];
+
+/// Every value by the path of its names, as a text; what is nothing is left out.
+fn flat(value: Option<Value>) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    match value {
+        Some(Value::Object(object)) => flatten("", &object, &mut fields),
+        Some(other) if !other.is_null() => {
+            fields.insert("value".to_owned(), shown(&other));
+        }
+        _ => {}
+    }
+    fields
+}
+
+fn flatten(above: &str, object: &Map<String, Value>, fields: &mut BTreeMap<String, String>) {
+    for (name, value) in object {
+        let path = if above.is_empty() { name.clone() } else { format!("{above} {name}") };
+        match value {
+            Value::Null => {}
+            Value::Object(inner) => flatten(&path, inner, fields),
+            Value::Array(items) if items.is_empty() => {}
+            other => {
+                fields.insert(path, shown(other));
+            }
+        }
+    }
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_told() {
+        let before = r#"{"name":"Ada","admin":false,"version":3,"locks":{"admin_lock":null},"permissions":[]}"#;
+        let after = r#"{"name":"Ada","admin":true,"version":4,"locks":{"admin_lock":{"reason":"left"}},"permissions":["users.view"]}"#;
+        let change = |field: &str, before: &str, after: &str| Change {
+            field: field.to_owned(),
+            before: before.to_owned(),
+            after: after.to_owned(),
+        };
+        assert_eq!(
+            changes(Some(before), Some(after)),
+            [
+                change("admin", "no", "yes"),
+                change("locks admin lock reason", "", "left"),
+                change("permissions", "", "users.view"),
+            ]
+        );
+        assert!(changes(Some(after), Some(after)).is_empty());
+        assert!(changes(None, Some("not JSON")).is_empty());
+        assert_eq!(changes(Some("\"5m\""), Some("\"10m\"")), [change("value", "5m", "10m")]);
+    }
+}

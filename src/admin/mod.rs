@@ -25,6 +25,8 @@ pub mod deletion;
 mod device;
 mod disable;
 mod error;
+#[cfg(feature = "pages")]
+pub(crate) mod export;
 mod find;
 mod group;
 #[cfg(feature = "passwords")]

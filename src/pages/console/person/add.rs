@@ -108,8 +108,13 @@ async fn add(
         }
     };
     if form.invites {
-        let page = link_for(desk, staff, &account).await?;
-        return Ok(Ok(answer::page(StatusCode::OK, &page)));
+        // They are added, whatever becomes of the link.
+        let page = link_for(desk, staff, &account).await;
+        let without = Done::new("added-without-link").id(account.id.get());
+        return Ok(Ok(page.map_or_else(
+            |_| back(desk, account.id, "", &without),
+            |page| answer::page(StatusCode::OK, &page),
+        )));
     }
     Ok(Ok(back(desk, account.id, "", &Done::new("added"))))
 }

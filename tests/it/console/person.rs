@@ -54,7 +54,7 @@ async fn the_page_says_why_somebody_cannot_come_in_and_until_when() {
     let fields = [("locked", "yes"), ("until", "2h"), ("reason", "left <b>"), ("confirmed", "yes")];
     let done = standing(&house, &desk, &anna, &fields).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.body);
-    assert_eq!(house.visit(&cookie).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.visit(&cookie).await, StatusCode::FORBIDDEN, "locked");
     let page = desk.page(location(&done)).await;
     assert!(
         page.contains("anna is locked, and 1 session is ended. It took hold here in"),

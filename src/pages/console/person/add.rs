@@ -7,13 +7,13 @@ use http::StatusCode;
 
 use super::invite::link_for;
 use super::{Trouble, back};
-use crate::admin::{AdminError, NewPerson};
+use crate::admin::NewPerson;
 use crate::domain::login::Login;
 use crate::domain::operation::Operation;
 use crate::domain::password::Password;
 use crate::pages::answer;
 use crate::pages::console::Here;
-use crate::pages::console::answer::sentence;
+use crate::pages::console::answer::{sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
@@ -99,13 +99,11 @@ async fn add(
     };
     let account = match desk.admin.add(&staff.actor, person).await {
         Ok(outcome) => outcome.account,
-        Err(error @ (AdminError::Store(_) | AdminError::Forbidden { .. })) => {
-            return Err(error.into());
-        }
-        Err(error) => {
+        Err(error) if status_of(&error) == StatusCode::CONFLICT => {
             let error = sentence(&error.to_string());
             return Ok(Err(Form { wrong: "form", error, ..form }));
         }
+        Err(error) => return Err(error.into()),
     };
     if form.invites {
         // They are added, whatever becomes of the link.

@@ -1,8 +1,6 @@
 //! What is decided about somebody: account locked, account disabled, and what they may
 //! do to others; saved together, after a page that says what will happen.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -270,12 +268,12 @@ async fn carry_out(
     (was, sent): (&Form, Form),
     change: PersonChange,
 ) -> Result<Saved, Trouble> {
-    let began = Instant::now();
+    let began = desk.begin();
     let target = Target::Id(account.id);
     match desk.admin.update(&staff.actor, &target, change).await {
         Ok(outcome) => {
             let done = Done::new(deed(was, &sent, outcome.changed))
-                .took(began.elapsed())
+                .took(desk.since(began))
                 .id(account.id.get());
             let ended = outcome.sessions_ended.unwrap_or_default();
             let done = done.count(ended.try_into().unwrap_or(u64::MAX));

@@ -1,8 +1,6 @@
 //! Locks, unlocks and signs out those who were chosen in a list: says first what will
 //! happen to whom.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -116,7 +114,7 @@ async fn one(
     id: AccountId,
     change: BulkChange,
 ) -> Result<Response, Trouble> {
-    let (target, actor, begun) = (Target::from(id), &staff.actor, Instant::now());
+    let (target, actor, begun) = (Target::from(id), &staff.actor, desk.begin());
     let (word, outcome) = match order.act {
         Act::Lock => {
             let LockWish::Yes { until, reason } = change.locked else {
@@ -131,7 +129,7 @@ async fn one(
         }
         Act::SignOut => ("signed-out", desk.admin.sign_out(actor, &target).await?),
     };
-    let took = begun.elapsed();
+    let took = desk.since(begun);
     let Outcome { changed, sessions_ended, .. } = outcome;
     let done = match changed {
         true => Done::new(word)

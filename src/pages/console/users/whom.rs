@@ -20,7 +20,7 @@ pub(in crate::pages::console) struct Whom {
 impl Whom {
     pub(in crate::pages::console) fn read(fields: &mut Fields) -> Result<Self, Trouble> {
         let all = fields.perhaps("all")?.is_some_and(|all| !all.is_empty());
-        Ok(Self { ids: ids(fields.all("id"))?, all, filter: Filter::read(fields)? })
+        Ok(Self { ids: ids(&fields.all("id"))?, all, filter: Filter::read(fields)? })
     }
 
     /// Nobody was chosen.
@@ -67,7 +67,7 @@ impl Whom {
 }
 
 /// Numbers that a page of ours named; anything else is in no form of ours.
-fn ids(texts: Vec<String>) -> Result<Vec<AccountId>, Trouble> {
+fn ids(texts: &[String]) -> Result<Vec<AccountId>, Trouble> {
     let id = |text: &String| AccountId::try_from(text.parse::<i64>().ok()?).ok();
     let ids: Option<Vec<_>> = texts.iter().map(id).collect();
     ids.ok_or_else(|| Trouble::Bad("One of those who were chosen is no account.".to_owned()))

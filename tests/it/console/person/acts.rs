@@ -104,7 +104,7 @@ async fn disabling_is_there_only_while_it_is_switched_on() {
     assert!(wrong.body.contains("Say why: disabling needs a reason."), "{}", wrong.body);
     let cookie = house.test.sign_in(&anna).await;
     let done = standing(&house, &desk, &anna, &sent).await;
-    assert_eq!(house.visit(&cookie).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.visit(&cookie).await, StatusCode::FORBIDDEN, "disabled");
     let page = desk.page(location(&done)).await;
     assert!(page.contains("Disabled by ada") && page.contains("/do/enable\">Undo"), "{page}");
 

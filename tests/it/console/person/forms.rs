@@ -47,7 +47,7 @@ async fn what_takes_something_away_is_asked_first_and_saved_as_one() {
     assert!(found.details.permissions.allow(Permission::ViewAudit));
     assert_eq!(found.version.get(), anna.version.get() + 1, "one change");
     for cookie in &cookies {
-        assert_eq!(house.visit(cookie).await, StatusCode::UNAUTHORIZED);
+        assert_eq!(house.visit(cookie).await, StatusCode::FORBIDDEN);
     }
     // What lets somebody in needs no second yes.
     let fields = [("locked", "yes"), ("rights", "shown"), ("may", "audit.view")];

@@ -11,9 +11,9 @@ const NO: u16 = 403;
 const WRONG: u16 = 422;
 const DONE: u16 = 303;
 
-/// Nothing, to see, to unlock, to manage, to read the audit log, and an administrator.
+/// Nothing about people, to see, to unlock, to manage, to read the audit log, and an administrator.
 const WHO: [(&str, &[Permission], bool); 6] = [
-    ("none", &[], false),
+    ("none", &[Permission::ManageTokens], false),
     ("view", &[Permission::ViewUsers], false),
     ("unlock", &[Permission::UnlockUsers], false),
     ("manage", &[Permission::ManageUsers], false),

@@ -1,6 +1,7 @@
 //! The console, as a service nests it: what its pages say, what they do to people who
 //! are signed in, and whom they refuse.
 
+mod person;
 mod runs;
 mod users;
 
@@ -12,7 +13,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use http::{Request, StatusCode, header};
-use portcullis::admin::Admin;
+use portcullis::admin::{Admin, Modules};
 use portcullis::domain::permission::Permission;
 use portcullis::pages::Console;
 use portcullis::testing::TestGate;
@@ -36,10 +37,16 @@ struct Desk<'a> {
 
 impl House {
     async fn new() -> Self {
+        Self::with(Modules::new()).await
+    }
+
+    /// One whose people own records in these modules.
+    async fn with(modules: Modules) -> Self {
         let test = TestGate::new().await;
         let gate = test.gate();
         let admin = Admin::new(test.directory().clone())
             .with_gate(gate.clone())
+            .with_modules(modules)
             .with_passwords(gate.passwords());
         let app = Router::new()
             .route("/", get(|me: CurrentAccount| async move { me.login().to_string() }))

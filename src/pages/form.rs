@@ -130,7 +130,7 @@ impl Fields {
         Self::of_pairs(bytes, MAX_FIELDS)
     }
 
-    fn of_long_form(bytes: &[u8]) -> Result<Self, BadForm> {
+    pub(super) fn of_long_form(bytes: &[u8]) -> Result<Self, BadForm> {
         Self::of_pairs(bytes, MAX_LONG_FIELDS)
     }
 

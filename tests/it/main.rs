@@ -10,6 +10,8 @@ mod bench;
 mod cli;
 #[cfg(feature = "gateway")]
 mod config;
+#[cfg(feature = "pages")]
+mod console;
 #[cfg(feature = "gateway")]
 mod deletions;
 #[cfg(feature = "gateway")]

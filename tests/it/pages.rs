@@ -8,7 +8,7 @@ mod devices;
 mod invite;
 mod no_oracle;
 mod password;
-mod requests;
+pub(crate) mod requests;
 mod sign_in;
 
 use std::net::SocketAddr;

@@ -25,6 +25,8 @@ pub mod deletion;
 mod device;
 mod disable;
 mod error;
+#[cfg(feature = "pages")]
+pub(crate) mod export;
 mod find;
 mod group;
 #[cfg(feature = "passwords")]
@@ -59,7 +61,7 @@ use crate::domain::event::{Action, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Transition};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::Portcullis;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::Passwords;
@@ -192,6 +194,11 @@ impl Admin {
     /// The instant, by the directory's clock.
     pub fn now(&self) -> Timestamp {
         self.directory.clock().wall()
+    }
+
+    /// The instant by a clock that nobody sets, to tell how long something took.
+    pub(crate) fn instant(&self) -> Monotonic {
+        self.directory.clock().now().monotonic
     }
 
     /// Changes an account by a rule that sees it inside the transaction.

@@ -8,7 +8,6 @@ mod application;
 mod audit;
 mod bench;
 mod check;
-mod csv;
 mod deletion;
 mod demo;
 mod desk;

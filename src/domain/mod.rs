@@ -10,6 +10,12 @@ pub mod application;
 pub mod attempts;
 pub mod client;
 pub mod counting;
+#[cfg(feature = "pages")]
+#[cfg_attr(
+    not(feature = "gateway"),
+    allow(dead_code, reason = "imports read more of a file than pages do")
+)]
+pub(crate) mod csv;
 pub mod database;
 pub mod deletion;
 pub mod denial;

@@ -83,7 +83,8 @@ export async function look(page, view, name) {
     const root = document.documentElement;
     const targets = [...document.querySelectorAll("button, .button, input:not([type=hidden]):not(.unseen)")];
     const small = targets.filter((target) => {
-      const box = target.getBoundingClientRect();
+      // A box to tick is as large as the label around it.
+      const box = (target.closest("label") ?? target).getBoundingClientRect();
       return box.height > 0 && (box.height < 43.5 || box.width < 43.5);
     });
     return {

@@ -2,10 +2,14 @@
 //! are signed in, and whom they refuse.
 
 #[cfg(feature = "gateway")]
+mod browser;
+#[cfg(feature = "gateway")]
 mod deletions;
 mod entry;
 mod requests;
+mod runs;
 mod sessions;
+mod users;
 
 use std::net::SocketAddr;
 use std::time::Duration;

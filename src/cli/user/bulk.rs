@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use crate::admin::{
     AdminWish, BulkChange, BulkPreview, BulkRequest, DisableWish, LockWish, Selection,
 };
-use crate::cli::csv::Records;
 use crate::cli::desk::{Desk, account_number};
 use crate::cli::exit::Failure;
 use crate::cli::output::Page;
@@ -18,6 +17,7 @@ use crate::cli::user::change::reason;
 use crate::cli::user::filters::Filters;
 use crate::cli::when::When;
 use crate::domain::account::AccountId;
+use crate::domain::csv::column;
 use crate::domain::lock::Reason;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -182,32 +182,8 @@ pub(super) fn open(path: &PathBuf) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(file))
 }
 
-/// The column `login` where the first line names one, else the first.
 fn logins(path: &PathBuf) -> Result<Vec<String>, Failure> {
-    let mut records = Records::new(open(path)?);
-    let (mut logins, mut column) = (Vec::new(), None);
-    while let Some(record) = records.next() {
-        let record = record.map_err(|error| Failure::usage(error.to_string()))?;
-        let fields = &record.fields;
-        let at = match column {
-            Some(at) => at,
-            None => {
-                let named = fields
-                    .iter()
-                    .position(|name| name.trim().eq_ignore_ascii_case("login"));
-                column = Some(named.unwrap_or(0));
-                if named.is_some() {
-                    continue;
-                }
-                0
-            }
-        };
-        let login = fields.get(at).map(|login| login.trim()).unwrap_or_default();
-        if !login.is_empty() {
-            logins.push(login.to_owned());
-        }
-    }
-    Ok(logins)
+    column(open(path)?, "login").map_err(|error| Failure::usage(error.to_string()))
 }
 
 fn foretold(preview: &BulkPreview) -> Page {

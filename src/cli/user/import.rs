@@ -11,11 +11,11 @@ use serde_json::json;
 
 use self::row::Columns;
 use crate::admin::Import as Done;
-use crate::cli::csv::Records;
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::clean;
 use crate::cli::user::bulk::open;
+use crate::domain::csv::Records;
 
 /// How many rows there are between two signs of life.
 const SHOWN_EVERY: u64 = 100;

@@ -3,15 +3,20 @@
 
 // Times in the reader's own zone.
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
-for (const time of document.querySelectorAll("time[datetime]")) {
-  const at = new Date(time.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
-  const clock = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit",
-    second: time.textContent.split(":").length > 2 ? "2-digit" : undefined });
-  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
-  time.title = time.textContent;
-  time.textContent = sameDay(at, new Date()) ? `at ${clock}` : `on ${day} at ${clock}`;
-}
+const localTimes = () => {
+  for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const clock = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit",
+      second: time.textContent.split(":").length > 2 ? "2-digit" : undefined });
+    const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+    time.title = time.textContent;
+    time.textContent = sameDay(at, new Date()) ? `at ${clock}` : `on ${day} at ${clock}`;
+  }
+};
+localTimes();
+// A part of a page that comes later brings times of its own.
+document.addEventListener("htmx:after:swap", localTimes);
 
 // How long it still is, counted from the page's own arrival: the reader's clock
 // may be wrong.
@@ -54,3 +59,12 @@ const open = () => {
 };
 addEventListener("hashchange", open);
 open();
+
+// One box ticks a whole page of a list.
+document.addEventListener("change", ({ target }) => {
+  if (!target.dataset?.all) return;
+  for (const box of target.form.elements) if (box.name === target.dataset.all) box.checked = target.checked;
+});
+const showAll = () => { for (const box of document.querySelectorAll("[data-all]")) box.hidden = false; };
+document.addEventListener("htmx:after:swap", showAll);
+showAll();

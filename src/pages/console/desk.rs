@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use crate::admin::Admin;
 use crate::domain::client::ClientAddr;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
 use crate::pages::assets::Names;
@@ -95,6 +95,16 @@ impl Desk {
 
     pub(super) fn now(&self) -> Timestamp {
         self.admin.now()
+    }
+
+    /// When something begins whose length is told.
+    pub(super) fn begin(&self) -> Monotonic {
+        self.admin.instant()
+    }
+
+    /// How long it is since then.
+    pub(super) fn since(&self, began: Monotonic) -> Duration {
+        self.admin.instant().since(began)
     }
 }
 

@@ -21,6 +21,7 @@ mod people;
 mod person;
 mod protection;
 mod runs;
+mod secrets;
 mod sign_in;
 mod staff;
 mod tokens;

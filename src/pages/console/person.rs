@@ -11,6 +11,8 @@ mod records;
 mod sessions;
 mod standing;
 
+pub(super) use self::edit::{Choice, choices, meaning};
+
 use std::sync::Arc;
 
 use axum::Router;

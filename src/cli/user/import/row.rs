@@ -1,7 +1,7 @@
 //! One row of a file of people, read as a person.
 
 use crate::admin::{ImportedPerson, PersonChange, Switch};
-use crate::cli::csv::as_it_was;
+use crate::domain::csv::as_it_was;
 use crate::domain::lock::{End, Reason};
 use crate::domain::login::Login;
 use crate::domain::permission::{Permission, Permissions};

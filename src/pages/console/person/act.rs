@@ -1,7 +1,5 @@
 //! What is done to a person in one click, after a page that says what will happen.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -208,14 +206,14 @@ async fn done(
     let account = found(desk, staff, id).await?;
     let until = fields.perhaps("until")?.unwrap_or_default();
     let why = fields.perhaps("reason")?.unwrap_or_default();
-    let began = Instant::now();
+    let began = desk.begin();
     match carry_out(desk, staff, &account, act, (&until, &why)).await {
         Ok(outcome) => {
             let act = if outcome.changed { act.deed() } else { "unchanged" };
             let ended = outcome.sessions_ended.unwrap_or_default();
             let done = Done::new(act)
                 .count(ended.try_into().unwrap_or(u64::MAX))
-                .took(began.elapsed())
+                .took(desk.since(began))
                 .id(account.id.get());
             Ok(Ok(back(desk, account.id, "", &done)))
         }

@@ -55,10 +55,10 @@ pub(super) struct Form {
 
 /// A permission to tick.
 #[derive(Clone, Debug)]
-pub(super) struct Choice {
-    pub(super) word: &'static str,
-    pub(super) meaning: &'static str,
-    pub(super) held: bool,
+pub(in crate::pages::console) struct Choice {
+    pub(in crate::pages::console) word: &'static str,
+    pub(in crate::pages::console) meaning: &'static str,
+    pub(in crate::pages::console) held: bool,
 }
 
 /// What each permission lets somebody do, in words.

@@ -1,7 +1,5 @@
 //! A way in for somebody: a link to choose a password, shown once, or a password.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -159,7 +157,7 @@ pub(super) async fn set_password(State(desk): Here, Path(id): Who, sent: Sent) -
                 return Ok(Err(form(&desk, &staff, &account, words).await?));
             }
         };
-        let began = Instant::now();
+        let began = desk.begin();
         let target = Target::Id(account.id);
         let outcome = desk
             .admin
@@ -170,7 +168,7 @@ pub(super) async fn set_password(State(desk): Here, Path(id): Who, sent: Sent) -
             .unwrap_or_default()
             .try_into()
             .unwrap_or(u64::MAX);
-        let done = Done::new("password").count(ended).took(began.elapsed());
+        let done = Done::new("password").count(ended).took(desk.since(began));
         Ok::<_, Trouble>(Ok(back(&desk, account.id, "", &done)))
     };
     match set.await {

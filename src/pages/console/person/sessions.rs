@@ -1,7 +1,5 @@
 //! Where somebody is signed in, and on which devices they are known.
 
-use std::time::Instant;
-
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -122,7 +120,7 @@ pub(super) async fn end(State(desk): Here, Path(id): Who, sent: Sent) -> Respons
     let ended = async {
         let account = found(&desk, &staff, &id).await?;
         let named = fields.once("session")?;
-        let began = Instant::now();
+        let began = desk.begin();
         let own = desk.admin.show(&Target::Id(account.id)).await?.sessions;
         // Nobody ends a session of somebody else's by way of this page.
         let session = own.iter().find(|one| one.key.id().to_string() == named);
@@ -134,7 +132,7 @@ pub(super) async fn end(State(desk): Here, Path(id): Who, sent: Sent) -> Respons
                 Err(error) => return Err(error.into()),
             },
         };
-        let done = Done::new(act).took(began.elapsed());
+        let done = Done::new(act).took(desk.since(began));
         Ok::<_, Trouble>(back(&desk, account.id, "/sessions", &done))
     };
     match ended.await {

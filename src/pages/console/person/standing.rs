@@ -1,8 +1,6 @@
 //! Whether somebody can come in: the two switches, account locked and account disabled,
 //! saved together.
 
-use std::time::Instant;
-
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
@@ -147,7 +145,7 @@ async fn save(desk: &Desk, staff: &Staff, id: &str, fields: &mut Fields) -> Resu
     let refused = match sent.change(&was, now) {
         Err(wrong) => wrong,
         Ok(change) => {
-            let began = Instant::now();
+            let began = desk.begin();
             match desk
                 .admin
                 .update(&staff.actor, &Target::Id(account.id), change)
@@ -155,7 +153,7 @@ async fn save(desk: &Desk, staff: &Staff, id: &str, fields: &mut Fields) -> Resu
             {
                 Ok(outcome) => {
                     let done = Done::new(deed(&was, &sent, outcome.changed));
-                    let done = done.took(began.elapsed()).id(account.id.get());
+                    let done = done.took(desk.since(began)).id(account.id.get());
                     let ended = outcome.sessions_ended.unwrap_or_default();
                     let done = done.count(ended.try_into().unwrap_or(u64::MAX));
                     return Ok(Saved::Done(back(desk, account.id, "", &done)));

@@ -18,7 +18,7 @@ const MAX_VALUES: usize = 256;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads records.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     input: R,
     core: Reader,
     buffer: Vec<u8>,
@@ -32,23 +32,23 @@ pub(super) struct Records<R> {
 
 /// One record, and the line that it begins on.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Record {
-    pub(super) line: u64,
-    pub(super) fields: Vec<String>,
+pub(crate) struct Record {
+    pub(crate) line: u64,
+    pub(crate) fields: Vec<String>,
 }
 
 /// Why a record can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {why}")]
-pub(super) struct Bad {
-    pub(super) line: u64,
-    pub(super) why: String,
+pub(crate) struct Bad {
+    pub(crate) line: u64,
+    pub(crate) why: String,
     /// Nothing comes after it.
-    pub(super) is_end: bool,
+    pub(crate) is_end: bool,
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self {
             input,
             core: Reader::new(),
@@ -63,7 +63,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The next record; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<Result<Record, Bad>> {
+    pub(crate) fn next(&mut self) -> Option<Result<Record, Bad>> {
         if !self.begun
             && let Err(error) = self.begin()
         {
@@ -181,12 +181,39 @@ impl<R: Read> Records<R> {
     }
 }
 
+/// The values below this name where the first line has it, else those of the first
+/// column; none that is empty.
+pub(crate) fn column(input: impl Read, name: &str) -> Result<Vec<String>, Bad> {
+    let mut records = Records::new(input);
+    let (mut values, mut column) = (Vec::new(), None);
+    while let Some(record) = records.next() {
+        let fields = record?.fields;
+        let named = |field: &String| field.trim().eq_ignore_ascii_case(name);
+        let at = match column {
+            Some(at) => at,
+            None => {
+                let named = fields.iter().position(named);
+                column = Some(named.unwrap_or(0));
+                if named.is_some() {
+                    continue;
+                }
+                0
+            }
+        };
+        let value = fields.get(at).map(|value| value.trim()).unwrap_or_default();
+        if !value.is_empty() {
+            values.push(value.to_owned());
+        }
+    }
+    Ok(values)
+}
+
 /// What a cell begins with that a spreadsheet would calculate.
 const CALCULATED: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
 
 /// One line of a file: values that no spreadsheet calculates with, in quotes where they
 /// have to be. [`harmless`] and [`as_it_was`] undo each other.
-pub(super) fn line<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn line<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
     let cells: Vec<_> = values
         .into_iter()
         .map(|value| quoted(&harmless(value)))
@@ -200,7 +227,7 @@ fn harmless(value: &str) -> String {
 }
 
 /// The value that a harmless one stands for.
-pub(super) fn as_it_was(value: &str) -> &str {
+pub(crate) fn as_it_was(value: &str) -> &str {
     let rest = value.strip_prefix('\'');
     rest.filter(|rest| rest.starts_with(CALCULATED))
         .unwrap_or(value)
@@ -252,6 +279,17 @@ mod tests {
         ] {
             assert_eq!(fields(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
         }
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_name_or_is_the_first() {
+        let of = |text: &str| column(text.as_bytes(), "login").ok();
+        let both = Some(vec!["ada".to_owned(), "bob".to_owned()]);
+        for text in ["ada\nbob", " ada \n\n bob\n", "name;Login\nA;ada\nB;\"bob\"\nC;\n"] {
+            assert_eq!(of(text), both, "{text:?}");
+        }
+        assert_eq!(of(""), Some(Vec::new()));
+        assert_eq!(of("login\na\0"), None, "a line that can't be read is none of a few");
     }
 
     #[test]

@@ -1,0 +1,307 @@
+//! The page with the list.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::admin::Rights;
+use crate::domain::account::{Account, AccountId};
+use crate::domain::operation::Operation;
+use crate::domain::time::Timestamp;
+use crate::pages::answer;
+use crate::pages::console::Here;
+use crate::pages::console::answer::Trouble;
+use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::nav::Section;
+use crate::pages::console::notice::{Done, Notice};
+use crate::pages::console::people::{self, Against, Person};
+use crate::pages::console::staff::Staff;
+use crate::pages::console::users::filter::{Filter, STATUSES, Wrong, query};
+use crate::pages::console::users::sort::{Heading, Sort};
+use crate::pages::console::users::whom::asked;
+use crate::pages::form::Fields;
+use crate::pages::when::Moment;
+use crate::store::{AccountSearch, GroupQuery};
+
+/// People on a page.
+const PAGE: u32 = 50;
+
+/// Groups that can be chosen from.
+const MOST_GROUPS: u32 = 200;
+
+/// Groups that are named beside a person.
+const NAMED: usize = 3;
+
+#[derive(Template)]
+#[template(path = "console/users.html")]
+struct UsersPage {
+    shell: Shell,
+    form: FilterForm,
+    sort: Sort,
+    headings: [Heading; 4],
+    rows: Vec<Row>,
+    /// The address of the next page, and of the first where this is a later one.
+    next: Option<String>,
+    first: Option<String>,
+    /// How the address goes on from `?` to sort otherwise.
+    filter_query: String,
+    may: May,
+}
+
+/// What the form that filters shows.
+pub(in crate::pages::console) struct FilterForm {
+    pub(in crate::pages::console) filter: Filter,
+    pub(in crate::pages::console) statuses: [(&'static str, &'static str); 6],
+    /// Number and name.
+    pub(in crate::pages::console) groups: Vec<(String, String)>,
+    pub(in crate::pages::console) wrong: Option<Wrong>,
+}
+
+struct Row {
+    person: Person,
+    why: Option<Why>,
+    groups: String,
+    added: Moment,
+    is_me: bool,
+}
+
+/// The most important thing that stands against somebody, in a few words.
+struct Why {
+    words: String,
+    until: Option<Moment>,
+}
+
+/// What whoever looks may do from here.
+#[derive(Clone, Copy)]
+struct May {
+    add: bool,
+    change: bool,
+    unlock: bool,
+}
+
+/// What the address asks for.
+struct Asked {
+    filter: Filter,
+    sort: Sort,
+    after: Option<AccountId>,
+}
+
+pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    match show(&desk, &staff, &head).await {
+        Ok(page) => {
+            let is_wrong = page.form.wrong.is_some();
+            let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+            answer::page(status, &page)
+        }
+        Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
+    }
+}
+
+async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Trouble> {
+    staff.require(Operation::ListUsers)?;
+    let Asked { filter, sort, after } = Asked::read(&mut asked(head)?)?;
+    let (found, wrong) = match filter.filters(desk.now()) {
+        Ok(filters) => {
+            let (order, limit) = (sort.order(), PAGE + 1);
+            let search = AccountSearch {
+                filters,
+                order,
+                after,
+                limit,
+                uncounted: true,
+                ..AccountSearch::default()
+            };
+            (desk.admin.search(&staff.actor, search).await?.accounts, None)
+        }
+        Err(wrong) => (Vec::new(), Some(wrong)),
+    };
+    let (found, last) = cut(found);
+    let pairs = [filter.pairs(), sort.pairs()].concat();
+    let here = query(&pairs);
+    let next = last.map(|last| joined(&here, &format!("after={last}")));
+    let notice = notice(desk, head, &here).await?;
+    Ok(UsersPage {
+        shell: desk.shell(staff, Section::Users).with(notice),
+        rows: rows(desk, staff, &found).await?,
+        headings: sort.headings(),
+        next,
+        first: after.map(|_| here),
+        filter_query: query(&filter.pairs()),
+        form: FilterForm::new(desk, staff, filter, wrong).await?,
+        sort,
+        may: May::of(&staff.rights),
+    })
+}
+
+/// The page, and after whom the next one goes on where there is one.
+fn cut(mut found: Vec<Account>) -> (Vec<Account>, Option<AccountId>) {
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let last = found.last().map(|account| account.id);
+    (found, last.filter(|_| more))
+}
+
+fn joined(query: &str, more: &str) -> String {
+    if query.is_empty() { more.to_owned() } else { format!("{query}&{more}") }
+}
+
+impl Asked {
+    fn read(fields: &mut Fields) -> Result<Self, Trouble> {
+        let after = fields.perhaps("after")?.filter(|after| !after.is_empty());
+        let after = after.map(|text| {
+            let id = text
+                .parse::<i64>()
+                .ok()
+                .and_then(|id| AccountId::try_from(id).ok());
+            id.ok_or_else(|| Trouble::Bad("This list has no such page.".to_owned()))
+        });
+        let after = after.transpose()?;
+        Ok(Self { filter: Filter::read(fields)?, sort: Sort::read(fields)?, after })
+    }
+}
+
+impl FilterForm {
+    pub(in crate::pages::console) async fn new(
+        desk: &Desk,
+        staff: &Staff,
+        filter: Filter,
+        wrong: Option<Wrong>,
+    ) -> Result<Self, Trouble> {
+        let query = GroupQuery { limit: MOST_GROUPS, ..GroupQuery::default() };
+        let groups = desk.admin.groups(&staff.actor, query).await?.groups;
+        let mut groups: Vec<_> = groups
+            .into_iter()
+            .map(|group| (group.id.to_string(), group.name.to_string()))
+            .collect();
+        groups.sort_by_key(|(_, name)| name.to_lowercase());
+        // One that is not among them stays chosen.
+        if !filter.group.is_empty() && groups.iter().all(|(id, _)| *id != filter.group) {
+            groups.push((filter.group.clone(), format!("number {}", filter.group)));
+        }
+        Ok(Self { filter, statuses: STATUSES, groups, wrong })
+    }
+
+    /// What is wrong with a field, if anything is.
+    pub(in crate::pages::console) fn error(&self, field: &str) -> &str {
+        let wrong = self.wrong.as_ref().filter(|wrong| wrong.field == field);
+        wrong.map_or("", |wrong| &wrong.words)
+    }
+}
+
+async fn rows(desk: &Desk, staff: &Staff, found: &[Account]) -> Result<Vec<Row>, Trouble> {
+    let ids = found.iter().map(|account| account.id).collect();
+    let mut groups: HashMap<AccountId, Vec<String>> = HashMap::new();
+    for membership in desk.admin.memberships(ids).await? {
+        let names = groups.entry(membership.account).or_default();
+        names.push(membership.name.to_string());
+    }
+    let now = desk.now();
+    let row = |account: &Account| Row {
+        person: Person::of(account, now),
+        why: Why::of(account, now),
+        groups: named(groups.get(&account.id).map_or(&[], Vec::as_slice)),
+        added: Moment::past(account.created_at, now),
+        is_me: account.id == staff.account.id,
+    };
+    Ok(found.iter().map(row).collect())
+}
+
+/// The first few, and how many there are beside them.
+fn named(groups: &[String]) -> String {
+    let shown = groups
+        .iter()
+        .take(NAMED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match groups.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+impl Row {
+    /// Whether there is something to say of them beside who they are.
+    fn has_part(&self) -> bool {
+        self.is_me || self.person.admin || !self.groups.is_empty()
+    }
+}
+
+impl Why {
+    fn of(account: &Account, now: Timestamp) -> Option<Self> {
+        let reason = people::reasons(account, now).into_iter().next()?;
+        let words = match (reason.why, reason.kind) {
+            (Some(why), _) => why,
+            (None, Against::Lockout) => reason.what.replacen("Locked by ", "", 1),
+            (None, _) => String::new(),
+        };
+        Some(Self { words, until: reason.until })
+    }
+}
+
+impl May {
+    fn of(rights: &Rights) -> Self {
+        Self {
+            add: rights.allow(Operation::CreateUser),
+            change: rights.allow(Operation::UpdateUser),
+            unlock: rights.allow(Operation::UnlockUser),
+        }
+    }
+}
+
+/// What was done to one person just now, and the way back.
+async fn notice(desk: &Desk, head: &Parts, here: &str) -> Result<Option<Notice>, Trouble> {
+    let Some(done) = Done::of(head) else { return Ok(None) };
+    if done.act == "nobody" {
+        let words = "Nobody was chosen, so nothing was done. Tick who it is about, or “Everyone \
+                     who matches”.";
+        return Ok(Some(Notice::hint(words)));
+    }
+    let id = done.id.and_then(|id| AccountId::try_from(id).ok());
+    let Some(id) = id else { return Ok(None) };
+    let Some(account) = desk.admin.record(id).await? else { return Ok(None) };
+    let name = Person::of(&account, desk.now()).name;
+    let hold = done.hold();
+    let ended = sessions(done.count.unwrap_or_default());
+    let back = |what: &str| format!("users/act?{}", joined(here, &format!("do={what}&id={id}")));
+    Ok(match done.act.as_str() {
+        "locked" => {
+            let words = format!("{name} is locked and signed out of {ended}.{hold}");
+            Some(Notice::done(words).leading_to(back("unlock"), "Undo"))
+        }
+        "unlocked" => {
+            let words = format!("{name} is unlocked.{hold}");
+            Some(Notice::done(words).leading_to(back("lock"), "Lock again"))
+        }
+        "signed-out" => {
+            let words = format!("{name} is signed out of {ended}.{hold}");
+            Some(Notice::done(words))
+        }
+        "unchanged" => Some(Notice::hint(format!("{name} was so already: nothing was changed."))),
+        _ => None,
+    })
+}
+
+/// "2 sessions".
+pub(super) fn sessions(count: u64) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} session{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_groups_are_told_in_a_few_words() {
+        let groups = |count: usize| (1..=count).map(|at| format!("g{at}")).collect::<Vec<_>>();
+        assert_eq!(named(&groups(0)), "");
+        assert_eq!(named(&groups(3)), "g1, g2, g3");
+        assert_eq!(named(&groups(5)), "g1, g2, g3 and 2 more");
+    }
+}

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::admin::bulk::Selection;
 use crate::admin::bulk::{BulkChange, BulkPreview, BulkRequest, BulkRun, DisableWish, LockWish};
@@ -28,7 +28,7 @@ use crate::store::{AccountFilter, AccountSearch, RunOrigin, TimeField};
 const CONFIRMED: &str = "inactivity.confirmed";
 
 /// What happens to people who did not sign in for long.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct InactivityRule {
     /// After how many days.
@@ -38,7 +38,7 @@ pub struct InactivityRule {
 }
 
 /// Whom the rule would hit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct InactivityPreview {
     /// The rule as it is now.

@@ -31,6 +31,8 @@ mod find;
 mod group;
 #[cfg(feature = "passwords")]
 mod import;
+#[cfg(feature = "passwords")]
+pub(crate) mod import_row;
 mod inactivity;
 mod invite;
 mod licence;

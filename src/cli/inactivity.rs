@@ -25,14 +25,7 @@ impl InactivityCommand {
 }
 
 async fn preview(desk: &Desk) -> Result<(), Failure> {
-    let Some(seen) = desk
-        .host()?
-        .admin
-        .preview_inactivity(&desk.host()?.actor)
-        .await?
-    else {
-        return Err(off());
-    };
+    let Some(seen) = desk.office.preview_inactivity().await? else { return Err(off()) };
     let counts = seen.preview.counts;
     let mut page = Page::new().line(&format!(
         "The rule is to {}: {} now, and {} would be refused.",
@@ -47,11 +40,7 @@ async fn preview(desk: &Desk) -> Result<(), Failure> {
 }
 
 async fn confirm(desk: &Desk) -> Result<(), Failure> {
-    let Some(rule) = desk.host()?.admin.inactivity_rule().await? else { return Err(off()) };
-    desk.host()?
-        .admin
-        .confirm_inactivity(&desk.host()?.actor)
-        .await?;
+    let Some(rule) = desk.office.confirm_inactivity().await? else { return Err(off()) };
     let page = Page::new().line(&format!("Gateways {rule} from now on, once a day."));
     desk.output
         .answer(&json!({ "rule": rule, "confirmed": true }), &page)

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::admin::{BulkItem, BulkRun};
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::office::Items;
 use crate::cli::output::{Page, cell};
 use crate::cli::serve::stopped;
 use crate::domain::time::Timestamp;
@@ -68,33 +69,18 @@ impl RunCommand {
     pub(super) async fn run(&self, desk: &Desk) -> Result<(), Failure> {
         match self {
             Self::List { before, limit } => list(desk, *before, *limit).await,
-            Self::Show { run } => {
-                told(desk, &desk.host()?.admin.run(&desk.host()?.actor, *run).await?)
-            }
+            Self::Show { run } => told(desk, &desk.office.run(*run).await?),
             Self::Items { run, outcome, after, limit } => {
-                items(desk, *run, *outcome, *after, *limit).await
+                let (run, outcome, after, limit) = (*run, *outcome, *after, *limit);
+                items(desk, Items { run, outcome, after, limit }).await
             }
             Self::Resume { run } => {
-                desk.host()?
-                    .admin
-                    .resume_run(&desk.host()?.actor, *run)
-                    .await?;
+                desk.office.resume_run(*run).await?;
                 told(desk, &finish(desk, *run).await?)
             }
-            Self::Cancel { run } => told(
-                desk,
-                &desk
-                    .host()?
-                    .admin
-                    .cancel_run(&desk.host()?.actor, *run)
-                    .await?,
-            ),
+            Self::Cancel { run } => told(desk, &desk.office.cancel_run(*run).await?),
             Self::Undo { run } => {
-                let undo = desk
-                    .host()?
-                    .admin
-                    .undo_run(&desk.host()?.actor, *run)
-                    .await?;
+                let undo = desk.office.undo_run(*run).await?;
                 told(desk, &finish(desk, undo.id).await?)?;
                 desk.output.hint("Sessions that were ended stay ended.");
                 Ok(())
@@ -103,23 +89,32 @@ impl RunCommand {
     }
 }
 
-/// Works on a run to its end, and shows how far it is. A signal stops it.
+/// Works on a run to its end, and shows how far it is. A signal stops it; where a server
+/// works on it, a signal ends the looking on alone.
 pub(super) async fn finish(desk: &Desk, id: RunId) -> Result<BulkRun, Failure> {
     let mut line = Line::new(desk);
     let finished = tokio::select! {
-        finished = desk.host()?.admin.finish_run(id, |run| line.show(run)) => Some(finished?),
+        finished = desk.office.follow_run(id, |run| line.show(run)) => Some(finished),
         () = stopped() => None,
     };
     line.end();
-    if let Some(run) = finished {
-        return Ok(run);
+    match finished {
+        Some(Err(lost)) if desk.office.works_on_runs() => {
+            desk.output
+                .remark(&format!("Run {id} goes on there, if the server does."));
+            Err(lost.try_next(format!("run show {id}")))
+        }
+        Some(finished) => finished,
+        None if desk.office.works_on_runs() => {
+            let message = format!("run {id} goes on: nobody looks on any more");
+            Err(Failure::new(Exit::Failed, message).try_next(format!("run show {id}")))
+        }
+        None => {
+            desk.office.cancel_run(id).await?;
+            let message = format!("run {id} was stopped: what was changed stays changed");
+            Err(Failure::new(Exit::Failed, message).try_next(format!("run resume {id}")))
+        }
     }
-    desk.host()?
-        .admin
-        .cancel_run(&desk.host()?.actor, id)
-        .await?;
-    let message = format!("run {id} was stopped: what was changed stays changed");
-    Err(Failure::new(Exit::Failed, message).try_next(format!("run resume {id}")))
 }
 
 /// One line on standard error that is written over; where nobody watches, a line every
@@ -184,11 +179,7 @@ pub(super) fn told(desk: &Desk, run: &BulkRun) -> Result<(), Failure> {
 }
 
 async fn list(desk: &Desk, before: Option<RunId>, limit: u32) -> Result<(), Failure> {
-    let runs = desk
-        .host()?
-        .admin
-        .runs(&desk.host()?.actor, before, limit)
-        .await?;
+    let runs = desk.office.runs(before, limit).await?;
     let row = |run: &BulkRun| {
         [
             cell(run.id),
@@ -209,18 +200,9 @@ async fn list(desk: &Desk, before: Option<RunId>, limit: u32) -> Result<(), Fail
     desk.output.answer(&json!({ "runs": runs }), &page)
 }
 
-async fn items(
-    desk: &Desk,
-    run: RunId,
-    outcome: Option<ItemOutcome>,
-    after: i64,
-    limit: u32,
-) -> Result<(), Failure> {
-    let items = desk
-        .host()?
-        .admin
-        .run_items(&desk.host()?.actor, run, after, outcome, limit)
-        .await?;
+async fn items(desk: &Desk, asked: Items) -> Result<(), Failure> {
+    let Items { run, outcome, limit, .. } = asked;
+    let items = desk.office.run_items(asked).await?;
     let logins = desk
         .logins(items.iter().filter_map(|item| item.account))
         .await?;

@@ -102,6 +102,18 @@ impl AccountQuery {
         })
     }
 
+    /// Everybody whom it takes, for a file: page by page, by number.
+    pub(super) fn whole(&self) -> Result<AccountSearch, Problem> {
+        let paged = self.limit.is_some() || self.after.is_some() || self.count.is_some();
+        if paged || self.sort.is_some() || self.status == Some(Status::Deleted) {
+            return Err(Problem::invalid(
+                "an export is of all who are not deleted, by number: send filters alone",
+            ));
+        }
+        let (filters, limit) = (self.filters(), MAX_PAGE);
+        Ok(AccountSearch { filters, limit, uncounted: true, ..AccountSearch::default() })
+    }
+
     /// The same for those who are deleted: no search finds them, but a list by number
     /// does.
     fn deleted(&self, limit: u32) -> Result<Option<store::AccountQuery>, Problem> {

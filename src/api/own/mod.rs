@@ -9,6 +9,7 @@ mod applications;
 mod audit;
 mod change;
 pub(crate) mod deletions;
+pub(crate) mod files;
 pub(crate) mod groups;
 mod licences;
 mod lists;
@@ -106,6 +107,8 @@ fn things() -> Router<Admin> {
 /// Many accounts at once.
 fn crowds() -> Router<Admin> {
     Router::new()
+        .route("/imports", post(files::import))
+        .route("/exports", get(files::export))
         .route("/runs", get(runs::list).post(runs::begin))
         .route("/runs/preview", post(runs::preview))
         .route("/runs/{id}", get(runs::show))

@@ -3,7 +3,9 @@
 //! tells the same of both.
 
 mod audit;
+mod crowds;
 mod deletions;
+mod files;
 mod groups;
 mod people;
 mod programs;
@@ -17,7 +19,9 @@ use crate::domain::time::Timestamp;
 
 pub(super) use self::audit::Checked;
 pub(super) use self::audit::asked;
+pub(super) use self::crowds::Items;
 pub(super) use self::deletions::Run;
+pub(super) use self::files::ImportAsked;
 pub(super) use self::people::{Detail, NewAccount};
 pub(super) use self::programs::{ChangedApplication, MadeApplication, MadeToken, Owner};
 

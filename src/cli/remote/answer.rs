@@ -43,6 +43,7 @@ fn exit_of(word: &str) -> Exit {
         | "no-such-deletion"
         | "no-such-device"
         | "no-such-group"
+        | "no-such-run"
         | "no-such-session"
         | "no-such-setting"
         | "no-such-token"
@@ -60,6 +61,7 @@ fn next_after(word: &str) -> Option<&'static str> {
     Some(match word {
         "no-such-account" | "no-member" => "user list",
         "no-such-group" => "group list",
+        "no-such-run" => "run list",
         "no-such-application" => "application list",
         "no-such-session" => "user show LOGIN",
         "no-such-setting" => "settings list",

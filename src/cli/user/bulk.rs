@@ -90,11 +90,7 @@ impl Bulk {
         let request =
             BulkRequest { selection: self.whom.selection(desk)?, change: self.change(desk)? };
         if self.dry_run || !self.yes {
-            let preview = desk
-                .host()?
-                .admin
-                .preview_bulk(&desk.host()?.actor, &request)
-                .await?;
+            let preview = desk.office.preview_bulk(&request).await?;
             if self.dry_run {
                 return desk.output.answer(&preview, &foretold(&preview));
             }
@@ -103,11 +99,7 @@ impl Bulk {
                 return Ok(());
             }
         }
-        let begun = desk
-            .host()?
-            .admin
-            .begin_bulk(&desk.host()?.actor, request)
-            .await?;
+        let begun = desk.office.begin_bulk(request).await?;
         let run = finish(desk, begun.id).await?;
         told(desk, &run)
     }

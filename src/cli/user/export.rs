@@ -9,12 +9,14 @@ use crate::admin::export::{HEAD, values};
 use crate::api::own::view as own;
 use crate::cli::desk::Desk;
 use crate::cli::exit::Failure;
+use crate::cli::office::Office;
+use crate::cli::remote::Client;
 use crate::cli::user::filters::Filters;
 use crate::cli::view::AccountView;
 use crate::domain::account::Account;
 use crate::domain::csv;
 use crate::domain::time::Timestamp;
-use crate::store::AccountSearch;
+use crate::store::{AccountQuery, AccountSearch};
 
 /// People who are read in one go.
 const PAGE: u32 = 500;
@@ -61,6 +63,9 @@ impl Export {
         desk: &Desk,
         out: &mut impl Write,
     ) -> Result<std::io::Result<()>, Failure> {
+        if let Office::There(client) = &desk.office {
+            return self.write_from(client, desk, out).await;
+        }
         let filters = self.filters.of(desk)?;
         let now = desk.office.now();
         if self.format == Format::Csv {
@@ -96,6 +101,42 @@ impl Export {
         }
     }
 
+    /// The same from a server: a table as it comes, or each person as it is shown.
+    async fn write_from(
+        &self,
+        client: &Client,
+        desk: &Desk,
+        out: &mut impl Write,
+    ) -> Result<std::io::Result<()>, Failure> {
+        if self.with_password_hashes {
+            let words =
+                "hashes of passwords are written where the directory is: leave out --server";
+            return Err(Failure::usage(words));
+        }
+        let asked = self.filters.asked(desk)?;
+        if self.format == Format::Csv {
+            let mut answer = client.open("exports", asked).await?;
+            while let Some(part) = client.part(&mut answer).await? {
+                if let Err(error) = out.write_all(part.as_ref()) {
+                    return Ok(Err(error));
+                }
+            }
+            return Ok(Ok(()));
+        }
+        let mut after = None;
+        loop {
+            let query = AccountQuery { status: None, search: None, after, limit: PAGE };
+            let page = client.list(query, asked.clone()).await?;
+            let Some(last) = page.last() else { return Ok(Ok(())) };
+            after = Some(last.id);
+            for account in &page {
+                if let Err(error) = out.write_all(jsonl(account, None)?.as_bytes()) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+    }
+
     async fn line(
         &self,
         desk: &Desk,
@@ -116,12 +157,16 @@ impl Export {
             let hash = hash.map(Option::unwrap_or_default);
             return Ok(csv::line(values.iter().chain(&hash).map(String::as_str)));
         }
-        let mut view = serde_json::to_value(AccountView::new(&own::AccountView::new(account, now)))
-            .map_err(|error| Failure::unexpected(error.to_string()))?;
-        view["external_id"] = Value::from(account.details.external_id.clone());
-        if let Some(hash) = hash {
-            view[HASH] = Value::from(hash);
-        }
-        Ok(format!("{view}\n"))
+        jsonl(&own::AccountView::new(account, now), hash)
     }
+}
+
+fn jsonl(account: &own::AccountView, hash: Option<Option<String>>) -> Result<String, Failure> {
+    let mut view = serde_json::to_value(AccountView::new(account))
+        .map_err(|error| Failure::unexpected(error.to_string()))?;
+    view["external_id"] = Value::from(account.external_id.clone());
+    if let Some(hash) = hash {
+        view[HASH] = Value::from(hash);
+    }
+    Ok(format!("{view}\n"))
 }

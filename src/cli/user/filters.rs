@@ -52,6 +52,19 @@ impl Filters {
     }
 }
 
+impl Filters {
+    /// The same, as a server is asked for it.
+    pub(super) fn asked(&self, desk: &Desk) -> Result<Query<'static>, Failure> {
+        let mut asked = match self.signed_in.is_left_open() {
+            true => Vec::new(),
+            false => self.signed_in.asked(desk)?,
+        };
+        asked.extend(self.status.map(|status| ("status", status.to_string())));
+        asked.extend(self.search.clone().map(|search| ("search", search)));
+        Ok(asked)
+    }
+}
+
 impl SignedIn {
     pub(super) const fn is_left_open(&self) -> bool {
         self.last_sign_in_before.is_none() && !self.never_signed_in

@@ -1,7 +1,5 @@
 //! `portcullis user import`: takes people over, row by row.
 
-mod row;
-
 use std::collections::HashSet;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -9,10 +7,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use self::row::Columns;
-use crate::admin::Import as Done;
+use crate::admin::import_row::Columns;
+use crate::api::own::files::{RowOutcome, RowView};
 use crate::cli::desk::Desk;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::office::{ImportAsked, Office};
 use crate::cli::output::clean;
 use crate::cli::user::bulk::open;
 use crate::domain::csv::Records;
@@ -49,74 +48,42 @@ struct Tally {
 impl Import {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let mut records = Records::new(open(&self.file)?);
-        let columns = match records.next() {
+        let (head, columns) = match records.next() {
             None => {
                 return Err(Failure::usage("the file is empty: its first line names the columns"));
             }
             Some(Err(bad)) => return Err(Failure::usage(bad.to_string())),
-            Some(Ok(head)) => Columns::of(&head.fields).map_err(Failure::usage)?,
+            Some(Ok(head)) => {
+                (head.fields.clone(), Columns::of(&head.fields).map_err(Failure::usage)?)
+            }
         };
-        let (mut tally, mut seen) = (Tally::default(), HashSet::new());
+        let mut work = Work {
+            desk,
+            import: &self,
+            head,
+            columns,
+            tally: Tally::default(),
+            seen: HashSet::new(),
+        };
+        let mut batch = Batch::default();
         while let Some(record) = records.next() {
-            let (line, login, outcome) = match record {
+            match record {
                 Err(bad) if bad.is_end && !bad.why.contains("more than") => {
+                    work.done(&mut batch).await?;
                     return Err(Failure::unexpected(bad.to_string()));
                 }
-                Err(bad) => (bad.line, None, Err(bad.why)),
-                Ok(record) => {
-                    let login = columns.login(&record.fields).to_owned();
-                    let done = self.one(desk, &columns, &record.fields, &mut seen).await?;
-                    (record.line, Some(login), done)
-                }
-            };
-            tally.count(&outcome);
-            say(desk, line, login.as_deref(), &outcome)?;
-            tally.show(false);
-        }
-        tally.show(true);
-        self.sum_up(desk, &tally)
-    }
-
-    /// The outer error is the store's: the rest is not tried then.
-    async fn one(
-        &self,
-        desk: &Desk,
-        columns: &Columns,
-        fields: &[String],
-        seen: &mut HashSet<String>,
-    ) -> Result<Result<Done, String>, Failure> {
-        let person = match columns.person(fields, desk.office.now()) {
-            Err(why) => return Ok(Err(why)),
-            Ok(person) => person,
-        };
-        if !seen.insert(person.login().as_str().to_owned()) {
-            return Ok(Err("the login stands on an earlier line, too".to_owned()));
-        }
-        let done = match self.dry_run {
-            true => {
-                desk.host()?
-                    .admin
-                    .preview_import(&person, self.update)
-                    .await
+                Err(bad) => batch
+                    .0
+                    .push(Row { line: bad.line, login: None, fields: Err(bad.why) }),
+                Ok(record) => batch.0.push(work.row(record.line, record.fields)),
             }
-            false => {
-                desk.host()?
-                    .admin
-                    .import(&desk.host()?.actor, person, self.update)
-                    .await
+            if batch.is_full(&desk.office) {
+                work.done(&mut batch).await?;
             }
-        };
-        match done {
-            Err(error) => {
-                let failure = Failure::from(error);
-                if failure.is_of_store() {
-                    Err(failure)
-                } else {
-                    Ok(Err(failure.message().to_owned()))
-                }
-            }
-            Ok(done) => Ok(Ok(done)),
         }
+        work.done(&mut batch).await?;
+        work.tally.show(true);
+        self.sum_up(desk, &work.tally)
     }
 
     fn sum_up(&self, desk: &Desk, tally: &Tally) -> Result<(), Failure> {
@@ -135,14 +102,102 @@ impl Import {
     }
 }
 
+/// Rows that wait for their turn, in the order of the file. Holds hashes of passwords.
+#[derive(Default)]
+struct Batch(Vec<Row>);
+
+/// A line of the file.
+struct Row {
+    line: u64,
+    login: Option<String>,
+    /// Its values, or why it is refused already.
+    fields: Result<Vec<String>, String>,
+}
+
+/// How many rows, and of how many bytes, a server is sent in one go.
+const MOST_ROWS: usize = 200;
+const MOST_BYTES: usize = 1 << 20;
+
+impl Batch {
+    /// Here each row is done by itself, and told at once.
+    fn is_full(&self, office: &Office) -> bool {
+        let bytes = |row: &Row| row.fields.iter().flatten().map(String::len).sum::<usize>();
+        match office {
+            Office::Here(_) => true,
+            Office::There(_) => {
+                self.0.len() >= MOST_ROWS || self.0.iter().map(bytes).sum::<usize>() >= MOST_BYTES
+            }
+        }
+    }
+}
+
+/// An import on its way through the file.
+struct Work<'a> {
+    desk: &'a Desk,
+    import: &'a Import,
+    head: Vec<String>,
+    columns: Columns,
+    tally: Tally,
+    seen: HashSet<String>,
+}
+
+impl Work<'_> {
+    /// A line of the file, refused already where it can't be a person or stands twice.
+    fn row(&mut self, line: u64, fields: Vec<String>) -> Row {
+        let login = Some(self.columns.login(&fields).to_owned());
+        let person = self.columns.person(&fields, self.desk.office.now());
+        let fields = match person {
+            Err(why) => Err(why),
+            Ok(person) if !self.seen.insert(person.login().as_str().to_owned()) => {
+                Err("the login stands on an earlier line, too".to_owned())
+            }
+            Ok(_) => Ok(fields),
+        };
+        Row { line, login, fields }
+    }
+
+    /// Does what waits, and tells what became of each row.
+    async fn done(&mut self, batch: &mut Batch) -> Result<(), Failure> {
+        let rows = std::mem::take(&mut batch.0);
+        let good = rows
+            .iter()
+            .filter_map(|row| row.fields.as_ref().ok().cloned());
+        let good: Vec<_> = good.collect();
+        let asked = ImportAsked {
+            columns: &self.head,
+            rows: &good,
+            update: self.import.update,
+            dry_run: self.import.dry_run,
+        };
+        let (done, lost) = match good.is_empty() {
+            true => (Vec::new(), None),
+            false => self.desk.office.import(&asked).await?,
+        };
+        let mut done = done.into_iter();
+        for row in &rows {
+            let outcome = match &row.fields {
+                Err(why) => RowView { outcome: RowOutcome::Refused, why: Some(why.clone()) },
+                Ok(_) => match done.next() {
+                    Some(outcome) => outcome,
+                    None => break,
+                },
+            };
+            self.tally.count(outcome.outcome);
+            say(self.desk, row.line, row.login.as_deref(), &outcome)?;
+            self.tally.show(false);
+        }
+        lost.map_or(Ok(()), Err)
+    }
+}
+
 impl Tally {
-    fn count(&mut self, outcome: &Result<Done, String>) {
+    fn count(&mut self, outcome: RowOutcome) {
         match outcome {
-            Ok(Done::Added) => self.added += 1,
-            Ok(Done::Kept) => self.kept += 1,
-            Ok(Done::Unchanged) => self.unchanged += 1,
-            Ok(Done::Updated) => self.updated += 1,
-            Err(_) => self.refused += 1,
+            RowOutcome::Added => self.added += 1,
+            RowOutcome::Exists => self.kept += 1,
+            RowOutcome::Unchanged => self.unchanged += 1,
+            RowOutcome::Updated => self.updated += 1,
+            RowOutcome::Refused => self.refused += 1,
         }
     }
 
@@ -158,19 +213,15 @@ impl Tally {
 }
 
 /// One line for each row, as it is done.
-fn say(
-    desk: &Desk,
-    line: u64,
-    login: Option<&str>,
-    outcome: &Result<Done, String>,
-) -> Result<(), Failure> {
-    let (word, why) = match outcome {
-        Ok(Done::Added) => ("added", None),
-        Ok(Done::Kept) => ("exists", None),
-        Ok(Done::Unchanged) => ("unchanged", None),
-        Ok(Done::Updated) => ("updated", None),
-        Err(why) => ("refused", Some(why.as_str())),
+fn say(desk: &Desk, line: u64, login: Option<&str>, outcome: &RowView) -> Result<(), Failure> {
+    let word = match outcome.outcome {
+        RowOutcome::Added => "added",
+        RowOutcome::Exists => "exists",
+        RowOutcome::Refused => "refused",
+        RowOutcome::Unchanged => "unchanged",
+        RowOutcome::Updated => "updated",
     };
+    let why = outcome.why.as_deref();
     let text = if desk.output.is_json() {
         json!({ "line": line, "login": login, "outcome": word, "why": why }).to_string()
     } else {

@@ -178,7 +178,7 @@ pub(super) fn author(name: &str) -> String {
         Some(("user", id)) => format!("an administrator (number {id})"),
         Some(("cli", user)) => format!("the host's command line ({user})"),
         Some(("app", id)) => format!("an application ({id})"),
-        _ if name == "system" => "Portcullis itself".to_owned(),
+        _ if matches!(name, "system" | "engine") => "Portcullis itself".to_owned(),
         _ => name.to_owned(),
     }
 }

@@ -47,13 +47,13 @@ const COLUMNS: [(&str, Column); 15] = [
 
 /// What the first line says.
 #[derive(Debug)]
-pub(super) struct Columns(Vec<Column>);
+pub(crate) struct Columns(Vec<Column>);
 
 impl Columns {
     /// # Errors
     ///
     /// If a column is not known, is there twice, or there is no `login`.
-    pub(super) fn of(head: &[String]) -> Result<Self, String> {
+    pub(crate) fn of(head: &[String]) -> Result<Self, String> {
         let mut columns = Vec::new();
         for name in head {
             let name = name.trim();
@@ -75,7 +75,7 @@ impl Columns {
         Ok(Self(columns))
     }
 
-    pub(super) fn login<'a>(&self, fields: &'a [String]) -> &'a str {
+    pub(crate) fn login<'a>(&self, fields: &'a [String]) -> &'a str {
         let at = self.0.iter().position(|column| *column == Column::Login);
         at.and_then(|at| fields.get(at))
             .map(|login| as_it_was(login.trim()))
@@ -85,7 +85,7 @@ impl Columns {
     /// # Errors
     ///
     /// If a value is not of its form, or there are more or fewer than columns.
-    pub(super) fn person(
+    pub(crate) fn person(
         &self,
         fields: &[String],
         now: Timestamp,

@@ -71,6 +71,10 @@ pub mod openproject {}
 #[doc = include_str!("manual/pages.md")]
 pub mod pages {}
 
+#[cfg(feature = "pages")]
+#[doc = include_str!("manual/console.md")]
+pub mod console {}
+
 #[doc = include_str!("manual/operating.md")]
 pub mod operating {}
 

@@ -119,7 +119,7 @@ impl Actor {
     }
 
     /// Refuses who may not do this to this account.
-    pub(super) fn require_managing_to(
+    pub(crate) fn require_managing_to(
         &self,
         wanted: Operation,
         account: &Account,

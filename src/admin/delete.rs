@@ -36,7 +36,7 @@ impl Admin {
             .await
     }
 
-    pub(super) async fn deletion_is_on(&self) -> Result<(), AdminError> {
+    pub(crate) async fn deletion_is_on(&self) -> Result<(), AdminError> {
         let SettingValue { setting, value, source } = self.value_of(&ACCOUNT_DELETION).await?;
         match source {
             _ if value == "on" => Ok(()),

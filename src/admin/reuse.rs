@@ -9,6 +9,15 @@ use crate::domain::standing::Lifecycle;
 use crate::store::{Edit, Facts};
 
 impl Admin {
+    /// Whether the login of a deleted account is given out again.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't answer.
+    pub async fn logins_are_reused(&self) -> Result<bool, AdminError> {
+        Ok(self.value_of(&ACCOUNT_LOGINS_REUSED).await?.value == "on")
+    }
+
     /// Moves a deleted account's login aside, so that somebody else can have it: its
     /// record stays, under its number. Says whether it was done; it is not while the
     /// setting is off, or of a login that a living account had before.
@@ -17,7 +26,7 @@ impl Admin {
         actor: &Actor,
         login: &Login,
     ) -> Result<bool, AdminError> {
-        if self.value_of(&ACCOUNT_LOGINS_REUSED).await?.value != "on" {
+        if !self.logins_are_reused().await? {
             return Ok(false);
         }
         let Some(tombstone) = self.directory.tombstone(login.clone()).await? else {

@@ -169,6 +169,8 @@ fn welcome(places: &Places<'_>, program: &str) -> String {
          \n    http://{public}/\n\n\
          and sign in as one of them:\n\
          \n{people}\n\
+         Administer them in a browser, as ada with her password:\n\
+         \n    http://{admin}/console/\n\n\
          Then, in another terminal and the same folder, lock them and watch:\n\
          \n    export PORTCULLIS_DIRECTORY={directory}\n    \
          {program} user lock alice --reason 'left the company'\n    \

@@ -83,8 +83,11 @@ export async function look(page, view, name) {
     const root = document.documentElement;
     const targets = [...document.querySelectorAll("button, .button, input:not([type=hidden]):not(.unseen)")];
     const small = targets.filter((target) => {
-      const box = target.getBoundingClientRect();
-      return box.height > 0 && (box.height < 43.5 || box.width < 43.5);
+      // A box to tick is as large as the label around it.
+      const box = (target.closest("label") ?? target).getBoundingClientRect();
+      // Where there is a mouse, a quiet button may be smaller.
+      const least = target.matches(".small") && innerWidth > 720 ? 35.5 : 43.5;
+      return box.height > 0 && (box.height < least || box.width < least);
     });
     return {
       over: root.scrollWidth - root.clientWidth,

@@ -1,8 +1,15 @@
 //! The console, as a service nests it: what its pages say, what they do to people who
 //! are signed in, and whom they refuse.
 
+#[cfg(feature = "gateway")]
+mod browser;
+#[cfg(feature = "gateway")]
+mod deletions;
+mod entry;
 mod person;
+mod requests;
 mod runs;
+mod sessions;
 mod users;
 
 use std::net::SocketAddr;
@@ -37,21 +44,29 @@ struct Desk<'a> {
 
 impl House {
     async fn new() -> Self {
-        Self::with(Modules::new()).await
+        Self::with(|console| console, |admin| admin).await
     }
 
     /// One whose people own records in these modules.
-    async fn with(modules: Modules) -> Self {
+    async fn with_modules(modules: Modules) -> Self {
+        Self::with(|console| console, |admin| admin.with_modules(modules)).await
+    }
+
+    /// A console, and what administers, that are described like this.
+    async fn with(
+        describe: impl FnOnce(Console) -> Console,
+        equip: impl FnOnce(Admin) -> Admin,
+    ) -> Self {
         let test = TestGate::new().await;
         let gate = test.gate();
         let admin = Admin::new(test.directory().clone())
             .with_gate(gate.clone())
-            .with_modules(modules)
             .with_passwords(gate.passwords());
+        let console = describe(Console::new(gate.clone(), equip(admin)));
         let app = Router::new()
             .route("/", get(|me: CurrentAccount| async move { me.login().to_string() }))
-            .layer(GuardLayer::new(gate.clone()))
-            .nest_service("/console", Console::new(gate, admin).into_router());
+            .layer(GuardLayer::new(gate))
+            .nest_service("/console", console.into_router());
         Self { test, app }
     }
 
@@ -81,15 +96,20 @@ impl House {
 
     async fn sign_in(&self, login: &str) -> Desk<'_> {
         let fields = [("login", login), ("password", PASSWORD)];
-        let answer = ask(&self.app, form("/console/sign-in", "", &fields, "same-origin")).await;
+        let answer = self.send("/console/sign-in", "", &fields).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
-        let set = answer.headers.get_all(header::SET_COOKIE).iter();
-        let pairs: Vec<_> = set
-            .map(|set| set.to_str().expect("visible letters"))
-            .filter_map(|set| set.split(';').next())
-            .collect();
-        let cookie = pairs.join("; ");
-        Desk { app: &self.app, cookie }
+        Desk { app: &self.app, cookie: kept(&answer) }
+    }
+
+    /// Sends a form as a page of ours does, with these cookies.
+    async fn send(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
+        ask(&self.app, form(path, cookie, fields, "same-origin")).await
+    }
+
+    /// Tries to come into the console.
+    async fn attempt(&self, login: &str, password: &str) -> Answer {
+        let fields = [("login", login), ("password", password)];
+        self.send("/console/sign-in", "", &fields).await
     }
 
     /// What a session of the service gets at its next request.
@@ -123,6 +143,19 @@ impl Desk<'_> {
     async fn post_from_elsewhere(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         ask(self.app, form(path, &self.cookie, fields, "cross-site")).await
     }
+}
+
+/// Every cookie that an answer sets, as a browser sends them back.
+fn kept(answer: &Answer) -> String {
+    let pairs: Vec<_> = set_cookies(answer)
+        .filter_map(|set| set.split(';').next())
+        .collect();
+    pairs.join("; ")
+}
+
+fn set_cookies(answer: &Answer) -> impl Iterator<Item = &str> {
+    let set = answer.headers.get_all(header::SET_COOKIE).iter();
+    set.map(|set| set.to_str().expect("visible letters"))
 }
 
 fn asking(path: &str, cookie: &str) -> Request<Body> {

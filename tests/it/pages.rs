@@ -3,12 +3,12 @@
 
 mod account;
 mod assets;
-mod browser;
+pub(crate) mod browser;
 mod devices;
 mod invite;
 mod no_oracle;
 mod password;
-mod requests;
+pub(crate) mod requests;
 mod sign_in;
 
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ use portcullis::{Account, CurrentAccount, GuardLayer, Portcullis};
 
 use crate::guard::{Answer, ask};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// What a test service says of itself.

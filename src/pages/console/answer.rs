@@ -169,7 +169,9 @@ pub(super) fn status_of(error: &AdminError) -> StatusCode {
         | AdminError::OutOfScope { .. }
         | AdminError::AdministratorsOnly
         | AdminError::BeyondMaker { .. } => StatusCode::FORBIDDEN,
-        AdminError::NotFound { .. } | AdminError::NoSuchRun { .. } => StatusCode::NOT_FOUND,
+        AdminError::NotFound { .. }
+        | AdminError::NoSuchDeletion { .. }
+        | AdminError::NoSuchRun { .. } => StatusCode::NOT_FOUND,
         AdminError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::CONFLICT,
     }

@@ -128,7 +128,7 @@ impl May {
 }
 
 /// The person whom an address names, for somebody who may see people.
-async fn found(desk: &Desk, staff: &Staff, id: &str) -> Result<Account, Trouble> {
+pub(super) async fn found(desk: &Desk, staff: &Staff, id: &str) -> Result<Account, Trouble> {
     staff.require(Operation::ViewUser)?;
     let id = id
         .parse::<i64>()
@@ -139,7 +139,11 @@ async fn found(desk: &Desk, staff: &Staff, id: &str) -> Result<Account, Trouble>
 }
 
 /// How many sessions of theirs are live now.
-async fn live_sessions(desk: &Desk, staff: &Staff, account: &Account) -> Result<u64, Trouble> {
+pub(super) async fn live_sessions(
+    desk: &Desk,
+    staff: &Staff,
+    account: &Account,
+) -> Result<u64, Trouble> {
     let query = SessionQuery {
         account: Some(account.key()),
         state: Some(SessionState::Active),

@@ -44,7 +44,7 @@ async fn populate(gate: &Portcullis) {
     assert!(matches!(sixth, Err(SignInError::LockedOut { .. })), "{sixth:?}");
 }
 
-async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Account {
+pub(crate) async fn person(directory: &Arc<dyn Directory>, login: &str, name: &str) -> Account {
     let password = Password::new(PASSWORD).expect("a password");
     let new = NewAccount {
         login: Login::new(login).expect("a login"),

@@ -116,7 +116,7 @@ async fn a_form_is_small_whole_and_of_one_type() {
 }
 
 /// The addresses of the corpus, with Rust's escapes.
-fn corpus() -> Vec<String> {
+pub(crate) fn corpus() -> Vec<String> {
     let lines = include_str!("../../corpus/return_to.txt").lines();
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("# "));
     lines

@@ -65,7 +65,7 @@ async fn a_module_that_fails_or_hangs_hides_no_other() {
         .with(name("deals"), "Deals <b>", Says(Some(Ok(1234))))
         .with(name("orders"), "Orders", Says(Some(broken)))
         .with(name("notes"), "Notes", Says(None));
-    let house = House::with(modules).await;
+    let house = House::with_modules(modules).await;
     let desk = house.desk().await;
     let anna = house.test.account("anna").await;
     let page = desk.page(&at(&anna, "/records")).await;

@@ -77,7 +77,7 @@ impl Export {
         desk: &Desk,
         out: &mut impl Write,
     ) -> Result<std::io::Result<()>, Failure> {
-        let filters = self.filters.of(desk)?;
+        let filters = self.filters.of(desk).await?;
         let now = desk.office.now();
         if self.format == Format::Csv {
             let hash = self.with_password_hashes.then_some(HASH);

@@ -223,7 +223,7 @@ const PEOPLE: &str = "login,name,email,locked\nharry,Harry H.,harry@example.org,
     ida,Ida,ida@example.org,yes\nharry,again,,\n ,nobody,,\nbob,Bob B.,,\nshort\n\
     jo,Jo,not an address,\n";
 
-const READS: [&[&str]; 39] = [
+const READS: [&[&str]; 44] = [
     &["user", "list"],
     &["user", "list", "--search", "caro"],
     &["user", "list", "--status", "invited", "--limit", "1"],
@@ -241,6 +241,11 @@ const READS: [&[&str]; 39] = [
     &["licence"],
     &["group", "list"],
     &["group", "list", "--member", "bob"],
+    &["user", "list", "--group", "STAFF"],
+    &["user", "list", "--group", "1", "--limit", "1"],
+    &["user", "list", "--group", "1", "--never-signed-in"],
+    &["user", "list", "--group", "Nothing"],
+    &["user", "list", "--group", "77"],
     &["group", "show", "1"],
     &["group", "show", "1", "--limit", "1"],
     &["deletion", "list"],

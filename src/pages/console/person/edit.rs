@@ -66,6 +66,9 @@ pub(super) struct Form {
     pub(super) wrong: &'static str,
 }
 
+/// Reads one field of a form.
+type Read = fn(&Form) -> &String;
+
 impl Form {
     pub(super) fn of(account: &Account) -> Self {
         let details = &account.details;
@@ -144,7 +147,7 @@ impl Form {
 
     /// Where what was sent differs from what is there now.
     fn compared(&self, now: &Self) -> Vec<Differs> {
-        let fields: [(&str, fn(&Self) -> &String); 7] = [
+        let fields: [(&str, Read); 7] = [
             ("Login", |form| &form.login),
             ("Name", |form| &form.name),
             ("First name", |form| &form.first_name),

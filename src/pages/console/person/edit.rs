@@ -144,16 +144,16 @@ impl Form {
 
     /// Where what was sent differs from what is there now.
     fn compared(&self, now: &Self) -> Vec<Differs> {
-        let fields: [(&str, fn(&Self) -> &String); 7] = [
-            ("Login", |form| &form.login),
-            ("Name", |form| &form.name),
-            ("First name", |form| &form.first_name),
-            ("Last name", |form| &form.last_name),
-            ("E-mail address", |form| &form.email),
-            ("Language", |form| &form.language),
-            ("External id", |form| &form.external_id),
-        ];
-        compared(fields.map(|(name, of)| (name, of(now).clone(), of(self).clone())))
+        let field = |name, of: fn(&Self) -> &String| (name, of(now).clone(), of(self).clone());
+        compared([
+            field("Login", |form| &form.login),
+            field("Name", |form| &form.name),
+            field("First name", |form| &form.first_name),
+            field("Last name", |form| &form.last_name),
+            field("E-mail address", |form| &form.email),
+            field("Language", |form| &form.language),
+            field("External id", |form| &form.external_id),
+        ])
     }
 
     /// Whether there is an error beside this field.

@@ -83,7 +83,7 @@ impl Granted {
         let mut effects = Vec::new();
         match (was.admin, self.admin) {
             (false, true) => {
-                effects.push(format!("{name} becomes an administrator, and may do everything."))
+                effects.push(format!("{name} becomes an administrator, and may do everything."));
             }
             (true, false) => effects.push(format!("{name} is no administrator any more.")),
             _ => {}

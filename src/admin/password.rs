@@ -1,14 +1,32 @@
-//! Sets passwords.
+//! Sets passwords, and takes them away.
 
-use crate::admin::{Actor, Ruling};
-#[cfg(feature = "passwords")]
-use crate::admin::{Admin, AdminError, Outcome, Target};
+use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
-use crate::domain::standing::{Generation, Lifecycle};
-use crate::store::{Edit, Facts};
+use crate::domain::standing::{Generation, Lifecycle, Transition};
+use crate::store::{Edit, Facts, PasswordEdit};
+
+impl Admin {
+    /// Takes somebody's password away: whatever they type, it is wrong from now on, until
+    /// one is set again. Their sessions go on, unless they are to be signed out. Of
+    /// somebody without one only the sessions may end.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such account, whoever asks may not change it or is whom it is
+    /// about, or it is the last active administrator's.
+    pub async fn remove_password(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        sign_out: bool,
+    ) -> Result<Outcome, AdminError> {
+        self.change(target, |facts| removal(facts, actor, sign_out))
+            .await
+    }
+}
 
 #[cfg(feature = "passwords")]
 impl Admin {
@@ -69,7 +87,7 @@ impl Admin {
 )]
 fn own_rule(facts: &Facts<'_>, actor: &Actor, proved_in: Generation, hash: String) -> Ruling {
     let standing = facts.account.standing();
-    let overtaken = standing.generation != proved_in;
+    let overtaken = standing.generation != proved_in || !facts.account.has_password;
     if overtaken || standing.lasting_refusal(facts.now).is_some() {
         return Ruling::Keep;
     }
@@ -87,13 +105,37 @@ pub(super) fn rule(facts: &Facts<'_>, actor: &Actor, hash: String) -> Ruling {
         _ => actor.note(Action::PasswordSet, None),
     };
     account.generation = account.generation.next();
-    Ruling::Write(Box::new(Edit { account, password_hash: Some(hash), note }), None)
+    Ruling::Write(
+        Box::new(Edit { account, password_hash: Some(PasswordEdit::Set(hash)), note }),
+        None,
+    )
+}
+
+fn removal(facts: &Facts<'_>, actor: &Actor, sign_out: bool) -> Result<Ruling, AdminError> {
+    actor.require_managing(facts.account)?;
+    if facts.account.admin {
+        actor.require_administrator()?;
+    }
+    let warning = may_shut_out(facts, actor, Transition::RemovePassword)?;
+    let mut account = facts.account.clone();
+    if sign_out {
+        account.generation = account.generation.next();
+    }
+    let (action, password_hash) = match (account.has_password, sign_out) {
+        (true, _) => (Action::PasswordRemoved, Some(PasswordEdit::Remove)),
+        (false, true) => (Action::SessionsEnded, None),
+        (false, false) => return Ok(Ruling::Keep),
+    };
+    let note = actor.note(action, None);
+    Ok(Ruling::Write(Box::new(Edit { account, password_hash, note }), warning))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::tests::{account, cli, facts, locked, written};
+    use crate::admin::Warning;
+    use crate::admin::tests::{account, administrator, cli, facts, locked, person, written};
+    use crate::domain::account::Account;
     use crate::domain::lock::End;
 
     #[test]
@@ -103,19 +145,58 @@ mod tests {
         let (edit, _) = written(Ok(rule(&facts(&alice), &cli(), "hash".to_owned())));
         assert_eq!(edit.account.lifecycle, Lifecycle::Active);
         assert_eq!(edit.note.action, Action::AccountActivated);
-        assert_eq!(edit.password_hash.as_deref(), Some("hash"));
+        assert_eq!(edit.password_hash.as_ref().and_then(PasswordEdit::hash), Some("hash"));
         assert!(!format!("{edit:?}").contains("hash"), "{edit:?}");
     }
 
     #[test]
     fn a_persons_own_password_undoes_nothing() {
-        let alice = account(7);
+        let alice = Account { has_password: true, ..account(7) };
         let own = |alice: &_, proved_in| own_rule(&facts(alice), &cli(), proved_in, "hash".into());
         let kept = |ruling| matches!(ruling, Ruling::Keep);
         assert!(!kept(own(&alice, alice.generation)));
         assert!(kept(own(&alice, alice.generation.next())), "set or signed out meanwhile");
+        let without = Account { has_password: false, ..alice.clone() };
+        assert!(kept(own(&without, without.generation)), "taken away meanwhile");
         let locked = locked(alice, End::Never);
         assert!(kept(own(&locked, locked.generation)), "locked meanwhile");
+    }
+
+    #[test]
+    fn a_password_that_is_taken_away_leaves_the_rest() {
+        let alice = locked(Account { has_password: true, ..account(7) }, End::Never);
+        let bare = Account { has_password: false, ..alice.clone() };
+        for (before, sign_out, action) in [
+            (&alice, false, Action::PasswordRemoved),
+            (&alice, true, Action::PasswordRemoved),
+            (&bare, true, Action::SessionsEnded),
+        ] {
+            let (edit, _) = written(removal(&facts(before), &cli(), sign_out));
+            let ended = edit.account.generation == before.generation.next();
+            assert_eq!((edit.note.action, ended), (action, sign_out));
+            assert_eq!(edit.account.locks, before.locks);
+            let removes = matches!(edit.password_hash, Some(PasswordEdit::Remove));
+            assert_eq!(removes, before.has_password);
+        }
+        let nothing = removal(&facts(&bare), &cli(), false);
+        assert!(matches!(nothing, Ok(Ruling::Keep)), "there is nothing to take away");
+    }
+
+    #[test]
+    fn nobody_is_left_without_a_way_in_by_it() {
+        let alice = Account { has_password: true, ..account(7) };
+        let own = removal(&facts(&alice), &person(7), false).map(drop);
+        assert!(matches!(own, Err(AdminError::Forbidden { .. })), "{own:?}");
+        let root = Account { admin: true, ..alice };
+        let other = administrator(8);
+        assert!(removal(&facts(&root), &other, false).is_ok());
+        let last = Facts { other_active_admins: 0, ..facts(&root) };
+        let refused = removal(&last, &other, false).map(drop);
+        assert!(matches!(refused, Err(AdminError::LastAdministrator { .. })), "{refused:?}");
+        let myself = removal(&facts(&root), &administrator(7), false).map(drop);
+        assert!(matches!(myself, Err(AdminError::Yourself { .. })), "{myself:?}");
+        let (_, warning) = written(removal(&last, &cli(), false));
+        assert_eq!(warning, Some(Warning::LastAdministrator), "the host says what it does");
     }
 
     #[test]

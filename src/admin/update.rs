@@ -12,7 +12,7 @@ use crate::domain::event::Action;
 use crate::domain::lock::Reason;
 use crate::domain::operation::Operation;
 use crate::domain::standing::{Lifecycle, Transition};
-use crate::store::{Edit, Facts};
+use crate::store::{Edit, Facts, PasswordEdit};
 
 impl Admin {
     /// Changes what is kept of a person, and what is laid on the account: all of it
@@ -79,7 +79,10 @@ pub(super) fn rule(
     let Draft { account, action, reason, warning, .. } = draft;
     let Some(action) = action else { return Ok(Ruling::Keep) };
     let note = actor.note(action, reason.as_ref());
-    Ok(Ruling::Write(Box::new(Edit { account, password_hash: hash, note }), warning))
+    Ok(Ruling::Write(
+        Box::new(Edit { account, password_hash: hash.map(PasswordEdit::Set), note }),
+        warning,
+    ))
 }
 
 /// People may change themselves, but not what they may do or whether they may come in.

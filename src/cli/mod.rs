@@ -218,13 +218,10 @@ impl Command {
             Self::Policy(_) => Some("policy"),
             Self::Replay(_) => Some("replay"),
             Self::Bench(_) => Some("bench"),
-            Self::Run(_) => Some("run"),
-            Self::Inactivity(_) => Some("inactivity"),
             Self::Webhook(_) => Some("webhook"),
-            Self::User(UserCommand::Bulk(_)) => Some("user bulk"),
-            Self::User(UserCommand::Export(_)) => Some("user export"),
-            Self::User(UserCommand::Import(_)) => Some("user import"),
             Self::User(_)
+            | Self::Run(_)
+            | Self::Inactivity(_)
             | Self::Deletion(_)
             | Self::Audit(_)
             | Self::Licence(_)

@@ -98,6 +98,8 @@ actions! {
     PasswordRehashed => "password.rehashed",
     /// A link was made that sets a password.
     InvitationCreated => "invitation.created",
+    /// A password was taken away.
+    PasswordRemoved => "password.removed",
     /// A password was set.
     PasswordSet => "password.set",
     /// Records of a module went to somebody else, before their owner is deleted.

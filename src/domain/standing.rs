@@ -367,6 +367,8 @@ pub enum Transition {
     Enable,
     /// Lay an admin lock.
     Lock,
+    /// Take the password away.
+    RemovePassword,
     /// Lift locks.
     Unlock,
 }
@@ -380,6 +382,7 @@ impl fmt::Display for Transition {
             Self::Disable => "disabled",
             Self::Enable => "enabled",
             Self::Lock => "locked",
+            Self::RemovePassword => "left without a password",
             Self::Unlock => "unlocked",
         })
     }

@@ -61,7 +61,8 @@ pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
     AccountChange, AccountQuery, ApiToken, AuditQuery, Changed, Edit, Facts, FeedCursor, FeedPage,
-    Headcount, NewAccount, NewDevice, NewSession, NewToken, SESSION_SHARDS, TokenOwner,
+    Headcount, NewAccount, NewDevice, NewSession, NewToken, PasswordEdit, SESSION_SHARDS,
+    TokenOwner,
 };
 pub use self::runs::{
     DecideItem, Decision, ItemOutcome, ItemQuery, NewRun, Run, RunCounts, RunId, RunItem,

@@ -108,10 +108,39 @@ pub struct Edit {
     /// The account as it shall be. Its number, version, times and whether it has a
     /// password are the store's. A login that it had before is never anybody else's.
     pub account: Account,
-    /// A new hash of a password, if one is set.
-    pub password_hash: Option<String>,
+    /// What becomes of the hash of its password, if it does not stay.
+    pub password_hash: Option<PasswordEdit>,
     /// What the audit log says.
     pub note: Note,
+}
+
+/// What becomes of an account's password.
+#[derive(Clone)]
+#[expect(clippy::exhaustive_enums, reason = "a password is there or not")]
+pub enum PasswordEdit {
+    /// There is none any more.
+    Remove,
+    /// This is its hash from now on.
+    Set(String),
+}
+
+impl PasswordEdit {
+    /// The hash that is to be written, if one is.
+    pub(crate) fn hash(&self) -> Option<&str> {
+        match self {
+            Self::Remove => None,
+            Self::Set(hash) => Some(hash),
+        }
+    }
+}
+
+impl fmt::Debug for PasswordEdit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Remove => "Remove",
+            Self::Set(_) => "Set(..)",
+        })
+    }
 }
 
 impl fmt::Debug for Edit {

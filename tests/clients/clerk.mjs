@@ -78,6 +78,14 @@ assert.deepEqual(merged.publicMetadata, { shipName: "Mark II" });
 await refused(422, "form_identifier_exists", clerk.users.createUser({ emailAddress: ["HOPPER@example.org"] }));
 await refused(422, "form_password_length_too_short", clerk.users.createUser({ username: "x1", password: "short" }));
 
+// No password any more, as far as the package knows of that.
+if (clerk.users.removePassword) {
+  assert.equal((await clerk.users.removePassword(grace.id)).passwordEnabled, false);
+  const out = await clerk.users.removePassword(grace.id, { signOutOfOtherSessions: true });
+  assert.equal(out.passwordEnabled, false);
+}
+assert.deepEqual((await clerk.jwks.getJwks()).keys, []);
+
 // Lists and counts.
 assert.deepEqual((await clerk.users.getUserList({ externalId: ["navy-1"] })).data.map((user) => user.id), [grace.id]);
 assert.equal(await clerk.users.getCount({ userId: [`-${grace.id}`] }), (await clerk.users.getCount()) - 1);

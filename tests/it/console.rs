@@ -6,6 +6,7 @@ mod browser;
 #[cfg(feature = "gateway")]
 mod deletions;
 mod entry;
+mod person;
 mod requests;
 mod runs;
 mod sessions;
@@ -19,7 +20,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use http::{Request, StatusCode, header};
-use portcullis::admin::Admin;
+use portcullis::admin::{Admin, Modules};
 use portcullis::domain::permission::Permission;
 use portcullis::pages::Console;
 use portcullis::testing::TestGate;
@@ -44,6 +45,11 @@ struct Desk<'a> {
 impl House {
     async fn new() -> Self {
         Self::with(|console| console, |admin| admin).await
+    }
+
+    /// One whose people own records in these modules.
+    async fn with_modules(modules: Modules) -> Self {
+        Self::with(|console| console, |admin| admin.with_modules(modules)).await
     }
 
     /// A console, and what administers, that are described like this.

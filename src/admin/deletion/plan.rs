@@ -88,6 +88,24 @@ impl Admin {
         Ok(TransferPreview { account, receiver, modules })
     }
 
+    /// How many records of a module somebody owns.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not delete the person, there is no such module, or it does
+    /// not answer.
+    pub async fn owned_in(
+        &self,
+        actor: &Actor,
+        target: &Target,
+        module: &ModuleName,
+    ) -> Result<u64, AdminError> {
+        let account = self.find(target).await?;
+        actor.require_managing_to(Operation::DeleteUser, &account)?;
+        let from = Party::of(&account);
+        Ok(self.count_of(module, &ModuleChoice::All, &from).await?)
+    }
+
     /// What a choice comes to, checked.
     pub(super) async fn plan(
         &self,

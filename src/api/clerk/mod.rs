@@ -31,8 +31,10 @@ use http::HeaderValue;
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, X_CONTENT_TYPE_OPTIONS,
 };
+use serde_json::json;
 
 use self::fault::Fault;
+use self::json::Json;
 use crate::admin::Admin;
 use crate::api::token::{self, Stranger};
 
@@ -57,6 +59,8 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/v1/users/{id}/unban", post(standing::unban))
         .route("/v1/users/{id}/metadata", patch(metadata::merge).put(metadata::replace))
         .route("/v1/users/{id}/verify_password", post(password::verify))
+        .route("/v1/users/{id}/remove_password", post(password::remove))
+        .route("/v1/jwks", get(keys))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sessions/{id}", get(sessions::get))
         .route("/v1/sessions/{id}/revoke", post(sessions::revoke))
@@ -108,6 +112,12 @@ fn check_type(headers: &http::HeaderMap) -> Result<(), Fault> {
     } else {
         Err(Fault::content_type())
     }
+}
+
+/// The keys that tokens are signed with. Sessions are opaque here and none is signed, so
+/// there are none: a client that verifies with them refuses everything.
+async fn keys() -> Json {
+    Json::ok(json!({ "keys": [] }))
 }
 
 async fn nothing() -> Fault {

@@ -126,6 +126,7 @@ const fn kind_of(action: Action) -> Option<&'static str> {
         | Action::AccountLockedOut
         | Action::AccountUnlocked
         | Action::AccountUpdated
+        | Action::PasswordRemoved
         | Action::PasswordSet => Some("user.updated"),
         _ => None,
     }

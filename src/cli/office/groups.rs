@@ -9,10 +9,14 @@ use crate::admin::GroupChange;
 use crate::api::own::groups::{
     GroupChangedView, GroupDetailView, GroupView, GroupsView, MemberView, MembersView,
 };
+use crate::cli::exit::{Exit, Failure};
 use crate::domain::account::AccountId;
 use crate::domain::group::{GroupId, GroupName};
 use crate::domain::permission::Permissions;
 use crate::store::{GroupChanged, GroupQuery};
+
+/// How many groups of one name are told.
+const MOST_NAMED: u32 = 10;
 
 #[derive(Deserialize)]
 struct Removed {
@@ -66,6 +70,43 @@ impl Office {
         let place = ("after", |group: &GroupView| group.id.to_string());
         let items = |page: GroupsView| page.groups;
         client.pages("groups", &query, limit, place, items).await
+    }
+
+    /// The group of this number, or else the one that is called so, ignoring case.
+    pub(in crate::cli) async fn group_named(&self, word: &str) -> Done<GroupId> {
+        let number = word.parse::<i64>().ok();
+        if let Some(id) = number.and_then(|number| GroupId::try_from(number).ok()) {
+            return Ok(self.group(id).await?.group.id);
+        }
+        let found = self.groups_called(word).await?;
+        let failure = match &found[..] {
+            [one] => return Ok(one.id),
+            [] => Failure::new(Exit::NotFound, format!("there is no group {word:?}")),
+            several => {
+                let ids: Vec<_> = several.iter().map(|group| group.id.to_string()).collect();
+                Failure::usage(format!(
+                    "several groups are called {word:?}: name one of the numbers {}",
+                    ids.join(", ")
+                ))
+            }
+        };
+        Err(failure.try_next("group list"))
+    }
+
+    async fn groups_called(&self, name: &str) -> Done<Vec<GroupView>> {
+        let (limit, name) = (MOST_NAMED, name.to_owned());
+        match self {
+            Self::Here(host) => {
+                let query = GroupQuery { name: Some(name), limit, ..GroupQuery::default() };
+                let page = host.admin.groups(&host.actor, query).await?;
+                Ok(page.groups.iter().map(GroupView::new).collect())
+            }
+            Self::There(client) => {
+                let query = vec![("name", name), ("limit", limit.to_string())];
+                let page: GroupsView = client.get("groups", query).await?;
+                Ok(page.groups)
+            }
+        }
     }
 
     /// A group, and how many are in it.

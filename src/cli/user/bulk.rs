@@ -88,7 +88,7 @@ struct Whom {
 impl Bulk {
     pub(super) async fn run(self, desk: &Desk) -> Result<(), Failure> {
         let request =
-            BulkRequest { selection: self.whom.selection(desk)?, change: self.change(desk)? };
+            BulkRequest { selection: self.whom.selection(desk).await?, change: self.change(desk)? };
         if self.dry_run || !self.yes {
             let preview = desk.office.preview_bulk(&request).await?;
             if self.dry_run {
@@ -143,7 +143,7 @@ impl Bulk {
 }
 
 impl Whom {
-    fn selection(&self, desk: &Desk) -> Result<Selection, Failure> {
+    async fn selection(&self, desk: &Desk) -> Result<Selection, Failure> {
         let by_name = !self.ids.is_empty() || self.logins.is_some();
         if by_name && !self.filters.are_none() {
             let message = "name people, or say what they have in common, not both";
@@ -159,7 +159,7 @@ impl Whom {
             let message = "say whom: --all, --ids, --logins, or what they have in common";
             return Err(Failure::usage(message));
         }
-        Ok(Selection::Search(self.filters.of(desk)?))
+        Ok(Selection::Search(self.filters.of(desk).await?))
     }
 }
 

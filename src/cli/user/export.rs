@@ -66,7 +66,7 @@ impl Export {
         if let Office::There(client) = &desk.office {
             return self.write_from(client, desk, out).await;
         }
-        let filters = self.filters.of(desk)?;
+        let filters = self.filters.of(desk).await?;
         let now = desk.office.now();
         if self.format == Format::Csv {
             let hash = self.with_password_hashes.then_some(HASH);
@@ -113,7 +113,7 @@ impl Export {
                 "hashes of passwords are written where the directory is: leave out --server";
             return Err(Failure::usage(words));
         }
-        let asked = self.filters.asked(desk)?;
+        let asked = self.filters.asked(desk).await?;
         if self.format == Format::Csv {
             let mut answer = client.open("exports", asked).await?;
             while let Some(part) = client.part(&mut answer).await? {

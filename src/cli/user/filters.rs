@@ -20,6 +20,10 @@ pub(super) struct Filters {
     #[arg(long, value_name = "TEXT")]
     pub(super) search: Option<String>,
 
+    /// Only those who are in this group: what it is called, or its number
+    #[arg(long, value_name = "GROUP")]
+    pub(super) group: Option<String>,
+
     #[command(flatten)]
     pub(super) signed_in: SignedIn,
 }
@@ -39,11 +43,17 @@ pub(super) struct SignedIn {
 
 impl Filters {
     pub(super) const fn are_none(&self) -> bool {
-        self.status.is_none() && self.search.is_none() && self.signed_in.is_left_open()
+        self.status.is_none()
+            && self.search.is_none()
+            && self.group.is_none()
+            && self.signed_in.is_left_open()
     }
 
-    pub(super) fn of(&self, desk: &Desk) -> Result<Vec<AccountFilter>, Failure> {
+    pub(super) async fn of(&self, desk: &Desk) -> Result<Vec<AccountFilter>, Failure> {
         let mut filters = self.signed_in.of(desk)?;
+        if let Some(word) = &self.group {
+            filters.push(AccountFilter::InGroups(vec![desk.office.group_named(word).await?]));
+        }
         if let Some(status) = self.status {
             filters.push(AccountFilter::Status { any_of: vec![status], negated: false });
         }
@@ -54,11 +64,14 @@ impl Filters {
 
 impl Filters {
     /// The same, as a server is asked for it.
-    pub(super) fn asked(&self, desk: &Desk) -> Result<Query<'static>, Failure> {
+    pub(super) async fn asked(&self, desk: &Desk) -> Result<Query<'static>, Failure> {
         let mut asked = match self.signed_in.is_left_open() {
             true => Vec::new(),
             false => self.signed_in.asked(desk)?,
         };
+        if let Some(word) = &self.group {
+            asked.push(("group", desk.office.group_named(word).await?.to_string()));
+        }
         asked.extend(self.status.map(|status| ("status", status.to_string())));
         asked.extend(self.search.clone().map(|search| ("search", search)));
         Ok(asked)

@@ -28,6 +28,10 @@ pub(in crate::cli) struct List {
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
 
+    /// Only those who are in this group: what it is called, or its number
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+
     #[command(flatten)]
     signed_in: SignedIn,
 
@@ -59,17 +63,26 @@ impl List {
 
     /// Deleted accounts are listed by status alone, and were never searched by more.
     async fn found(&self, desk: &Desk) -> Result<Vec<own::AccountView>, Failure> {
-        if self.signed_in.is_left_open() {
+        let group = match &self.group {
+            Some(word) => Some(desk.office.group_named(word).await?),
+            None => None,
+        };
+        if self.signed_in.is_left_open() && group.is_none() {
             return desk.office.list(self.query()).await;
         }
         let host = match &desk.office {
             Office::Here(host) => host,
             Office::There(client) => {
-                let more = self.signed_in.asked(desk)?;
+                let mut more = match self.signed_in.is_left_open() {
+                    true => Vec::new(),
+                    false => self.signed_in.asked(desk)?,
+                };
+                more.extend(group.map(|id| ("group", id.to_string())));
                 return client.list(self.query(), more).await;
             }
         };
         let mut filters = self.signed_in.of(desk)?;
+        filters.extend(group.map(|id| AccountFilter::InGroups(vec![id])));
         filters.extend(self.search.as_deref().map(containing));
         let of = |status| AccountFilter::Status { any_of: vec![status], negated: false };
         filters.extend(self.status.map(of));
@@ -95,7 +108,7 @@ impl List {
     fn page(&self, desk: &Desk, found: &[own::AccountView]) -> Page {
         if found.is_empty() {
             let any = self.status.is_none() && self.search.is_none() && self.after.is_none();
-            let any = any && self.signed_in.is_left_open();
+            let any = any && self.group.is_none() && self.signed_in.is_left_open();
             return Page::new().line(&match any {
                 true => {
                     format!("Nobody is here yet. Add somebody: {}", desk.command("user add LOGIN"))
@@ -128,6 +141,9 @@ impl List {
         }
         if let Some(search) = &self.search {
             words.push_str(&format!(" --search={}", quote(search)));
+        }
+        if let Some(group) = &self.group {
+            words.push_str(&format!(" --group={}", quote(group)));
         }
         if let Some(when) = &self.signed_in.last_sign_in_before {
             words.push_str(&format!(" --last-sign-in-before={}", quote(&when.to_string())));

@@ -6,7 +6,7 @@ use crate::domain::event::{Action, Note};
 use crate::domain::password::Password;
 use crate::domain::standing::Generation;
 use crate::engine::Portcullis;
-use crate::store::{Edit, Facts};
+use crate::store::{Edit, Facts, PasswordEdit};
 
 /// A hash to be made and written.
 pub(super) struct Renewal {
@@ -45,10 +45,9 @@ impl Renewal {
             from: None,
         };
         let account = facts.account.clone();
-        (account.generation == self.generation).then_some(Edit {
-            account,
-            password_hash: Some(hash),
-            note,
-        })
+        // One that was taken away does not come back.
+        let same = account.has_password && account.generation == self.generation;
+        let password_hash = Some(PasswordEdit::Set(hash));
+        same.then_some(Edit { account, password_hash, note })
     }
 }

@@ -112,6 +112,7 @@ pub(super) const fn words(action: Action) -> &'static str {
         Action::GroupUpdated => "changed a group",
         Action::PasswordRehashed => "keeps the password as another hash for",
         Action::InvitationCreated => "made an invitation link for",
+        Action::PasswordRemoved => "took away the password of",
         Action::PasswordSet => "set the password of",
         Action::RecordsTransferred => "transferred records of",
         Action::RunBegun => "began a bulk update",

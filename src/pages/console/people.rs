@@ -99,6 +99,10 @@ impl Reason {
         self.kind == Against::Lockout
     }
 
+    pub(super) fn is_disablement(&self) -> bool {
+        self.kind == Against::Disablement
+    }
+
     pub(super) fn is_admin_lock(&self) -> bool {
         self.kind == Against::AdminLock
     }
@@ -143,6 +147,50 @@ pub(super) fn lockouts(account: &Account, now: Timestamp) -> Vec<Reason> {
     let mut found = reasons(account, now);
     found.retain(|reason| reason.kind == Against::Lockout);
     found
+}
+
+/// A lockout that keeps somebody out of one place alone: they come in from elsewhere.
+#[derive(Clone, Debug)]
+pub(super) struct Partial {
+    pub(super) what: String,
+    pub(super) until: Option<Moment>,
+}
+
+/// The lockouts of single devices and addresses that stand now.
+pub(super) fn partial_lockouts(account: &Account, now: Timestamp) -> Vec<Partial> {
+    let locks = &account.locks;
+    let devices = locks.device_lockouts.iter();
+    let devices = devices
+        .filter(|one| one.lockout.is_on(now))
+        .map(|one| Partial {
+            what: format!(
+                "One known device is locked out: {} of its sign-ins failed. Others still work",
+                one.lockout.failures
+            ),
+            until: to_come(one.lockout.end_at(now), now),
+        });
+    let address = locks
+        .addresses_until
+        .filter(|end| !end.is_over(now))
+        .map(|end| Partial {
+            what: "Locked out at an address that failed too often. Elsewhere sign-in works"
+                .to_owned(),
+            until: to_come(end, now),
+        });
+    devices.chain(address).collect()
+}
+
+/// On how many known devices a lockout that stands now lets its owner go on.
+pub(super) fn spared(account: &Account, now: Timestamp) -> usize {
+    let locks = &account.locks;
+    let lockout = locks.lockout_at(now);
+    lockout.map_or(0, |_| {
+        locks
+            .spared
+            .iter()
+            .filter(|one| locks.spares(**one, now))
+            .count()
+    })
 }
 
 /// Calls those who laid something by their logins, where they are people.

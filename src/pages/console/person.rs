@@ -8,10 +8,12 @@ mod edit;
 mod history;
 mod invite;
 mod records;
+mod rights;
 mod sessions;
+mod stale;
 mod standing;
 
-pub(super) use self::edit::{Choice, choices, meaning};
+pub(super) use self::rights::{Choice, choices, meaning};
 
 use std::sync::Arc;
 
@@ -151,6 +153,17 @@ pub(super) async fn live_sessions(
     Ok(desk.admin.sessions(&staff.actor, query).await?.total)
 }
 
+/// " is signed out of 2 sessions now and", for what goes on with "can't sign in".
+fn signed_out(sessions: u64) -> String {
+    match sessions {
+        0 => String::new(),
+        1 => " is signed out of 1 session now and".to_owned(),
+        many => format!(" is signed out of {many} sessions now and"),
+    }
+}
+
+const NO_VERSION: &str = "The form is not whole: open the page again, and send it from there.";
+
 fn shell(desk: &Desk, staff: &Staff, request: &Parts, name: &str) -> Shell {
     let notice = Done::of(request).and_then(|done| said(&done, name));
     desk.shell(staff, Section::Users).with(notice)
@@ -164,6 +177,8 @@ fn said(done: &Done, name: &str) -> Option<Notice> {
         "locked" => (format!("{name} is locked{ended}.{hold}"), undo("unlock", "Undo")),
         "disabled" => (format!("{name} is disabled{ended}.{hold}"), undo("enable", "Undo")),
         "unlocked" => (format!("{name} is unlocked.{hold}"), (None, "")),
+        "lock-lifted" => (format!("The lock on {name} is lifted.{hold}"), (None, "")),
+        "lockout-lifted" => (format!("The lockout of {name} is lifted.{hold}"), (None, "")),
         "enabled" => (format!("{name} is enabled.{hold}"), (None, "")),
         "signed-out" => (format!("{name} is signed out everywhere{ended}.{hold}"), (None, "")),
         "saved" => (format!("Saved.{hold}"), (None, "")),
@@ -173,6 +188,12 @@ fn said(done: &Done, name: &str) -> Option<Notice> {
         "session-gone" => ("That session had ended already.".to_owned(), (None, "")),
         "device-forgotten" => ("The device is forgotten.".to_owned(), (None, "")),
         "added" => (format!("{name} is added."), (None, "")),
+        "added-without-link" => (
+            format!(
+                "{name} is added, but the directory did not answer when the link was to be made."
+            ),
+            (done.id.map(|id| format!("users/{id}/invite")), "Make an invitation link"),
+        ),
         _ => return None,
     };
     let notice = Notice::done(words);

@@ -19,7 +19,7 @@ use crate::store::memory::runs::Runs;
 use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, AuditEntry, Changed, CreateError,
-    Headcount, NewAccount, StoreError, TokenOwner, UniqueName,
+    Headcount, NewAccount, PasswordEdit, StoreError, TokenOwner, UniqueName,
 };
 
 #[derive(Default)]
@@ -240,7 +240,7 @@ impl State {
         &mut self,
         id: AccountId,
         edit: Account,
-        hash: Option<String>,
+        password: Option<PasswordEdit>,
         at: Timestamp,
     ) -> Result<Changed, StoreError> {
         let edit = Account { id, ..edit };
@@ -253,8 +253,10 @@ impl State {
             unreachable!("a decision was made on this account")
         };
         let before = record.account.clone();
-        if hash.is_some() {
-            record.password_hash = hash;
+        match password {
+            None => {}
+            Some(PasswordEdit::Remove) => record.password_hash = None,
+            Some(PasswordEdit::Set(hash)) => record.password_hash = Some(hash),
         }
         let account = Account {
             sessions_ended_at: before.sessions_ended_by(&edit, at),

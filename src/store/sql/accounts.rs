@@ -19,7 +19,7 @@ use crate::domain::event::Note;
 use crate::domain::login::{Login, TypedLogin, folded};
 use crate::domain::standing::{Generation, Lifecycle, Version};
 use crate::domain::time::Timestamp;
-use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount};
+use crate::store::{Changed, CreateError, Decide, Edit, Facts, NewAccount, PasswordEdit};
 
 const BY_ID: &str = concat!("SELECT ", account_columns!(), " FROM accounts WHERE id = $1");
 
@@ -145,10 +145,11 @@ impl SqlDirectory {
             Facts { account: &before, other_active_admins, devices: &devices, licences_used, now };
         let Some(edit) = decide(facts) else { return Ok(None) };
         let Edit { account, password_hash, note } = edit;
-        let account = edited(&before, account, password_hash.is_some(), now);
+        let account = edited(&before, account, password_hash.as_ref(), now);
         names::rename(tx, &before, &account).await?;
         head.recount(&before, &account);
-        update(tx, &account, password_hash.as_deref()).await?;
+        let hash = password_hash.as_ref().and_then(PasswordEdit::hash);
+        update(tx, &account, hash).await?;
         if account.lifecycle == Lifecycle::Deleted {
             members::forget(tx, id, now).await?;
         }
@@ -164,14 +165,14 @@ impl SqlDirectory {
 pub(super) fn edited(
     before: &Account,
     edit: Account,
-    new_password: bool,
+    password: Option<&PasswordEdit>,
     now: Timestamp,
 ) -> Account {
     Account {
         id: before.id,
         sessions_ended_at: before.sessions_ended_by(&edit, now),
         version: before.version.next(),
-        has_password: before.has_password || new_password,
+        has_password: password.map_or(before.has_password, |edit| edit.hash().is_some()),
         created_at: before.created_at,
         updated_at: now,
         last_sign_in_at: before.last_sign_in_at,
@@ -257,12 +258,15 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     Ok(())
 }
 
+/// Without a new hash the one that there is stays, unless the account has no password
+/// any more.
 pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<()> {
     sqlx::query(
         "UPDATE accounts SET name = $2, name_folded = $3, email = $4, email_folded = $5, \
          admin = $6, lifecycle = $7, locks = $8, admin_lock_until = $9, lockout_until = $10, \
          disabled = $11, generation = $12, version = $13, attempts_generation = $14, \
-         password_hash = COALESCE($15, password_hash), updated_at = $16, sessions_ended_at = $17, \
+         password_hash = CASE WHEN CAST($24 AS BIGINT) = 0 THEN NULL \
+         ELSE COALESCE($15, password_hash) END, updated_at = $16, sessions_ended_at = $17, \
          details = $18, first_name_folded = $19, last_name_folded = $20, login = $21, \
          external_id = $22, external_id_folded = $23 \
          WHERE id = $1",
@@ -290,6 +294,7 @@ pub(super) async fn update(tx: &mut Tx, account: &Account, hash: Option<&str>) -
     .bind(account.login.as_str())
     .bind(account.details.external_id.as_deref())
     .bind(account.details.external_id.as_deref().map(folded))
+    .bind(i64::from(account.has_password))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -63,7 +63,7 @@ impl SqlDirectory {
         delete(&mut tx, account, &id.to_string()).await?;
         let mut edit = before.clone();
         edit.locks.forget_device(id);
-        let after = accounts::edited(&before, edit, false, now);
+        let after = accounts::edited(&before, edit, None, now);
         accounts::update(&mut tx, &after, None).await?;
         heads::tell(&mut tx, &head, account, now).await?;
         let states = (Some(json(&before)?), Some(json(&after)?));

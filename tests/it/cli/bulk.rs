@@ -68,6 +68,42 @@ fn people_are_named_in_a_file() {
     assert_eq!(before["accounts"].as_array().expect("a list").len(), 0);
 }
 
+#[test]
+fn people_are_chosen_by_their_group() {
+    let host = people(3);
+    host.json(&["group", "add", "Desk"]);
+    host.run(&["group", "join", "1", "p0", "p2"]).done();
+    let listed = host.json(&["user", "list", "--group", "desk"]);
+    let logins = listed["accounts"].as_array().expect("a list").iter();
+    let logins: Vec<_> = logins
+        .map(|one| one["login"].as_str().expect("a login"))
+        .collect();
+    assert_eq!(logins, ["p0", "p2"]);
+    let first = host.run(&["user", "list", "--group", "desk", "--limit", "1"]);
+    assert!(
+        first
+            .err
+            .contains("user list --group=desk --limit 1 --after"),
+        "{}",
+        first.err
+    );
+    let bulk = ["user", "bulk", "--group", "1", "--lock", "yes", "--yes"];
+    let run = host.json(&bulk);
+    assert_eq!(run["counts"]["changed"], 2, "{run}");
+    host.run(&["user", "show", "p1"]).done().says("active");
+    let export = host.run(&["user", "export", "--group", "Desk"]).done();
+    assert_eq!(export.out.lines().count(), 3, "{}", export.out);
+    for (command, words) in [
+        (&["user", "list", "--group", "Nobody"][..], "no group"),
+        (&["user", "bulk", "--group", "9", "--lock", "yes", "--yes"], "no group 9"),
+    ] {
+        host.run(command).fails(3, &[words, "group list"]);
+    }
+    host.json(&["group", "add", "DESK"]);
+    host.run(&["user", "list", "--group", "desk"])
+        .fails(2, &["several groups", "1, 2"]);
+}
+
 /// The rows of an export without its times, which are another directory's own.
 fn rows(export: &str) -> Vec<(String, Option<String>)> {
     let rows = export.lines().filter(|row| !row.starts_with("first,"));

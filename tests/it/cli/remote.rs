@@ -148,7 +148,7 @@ fn same(args: &[&str], here: &Ran, there: &Ran) {
     assert_eq!(difference(args, here, there), None);
 }
 
-const STORY: [(&[&str], &str); 48] = [
+const STORY: [(&[&str], &str); 64] = [
     (&["user", "add", "carol", "--name", "Carol C.", "--email", "c@example.org"], ""),
     (&["user", "add", "dave", "--may", "users.view", "--password-stdin"], PASSWORD),
     (&["user", "add", "42"], ""),
@@ -197,9 +197,33 @@ const STORY: [(&[&str], &str); 48] = [
     (&["user", "delete", "dave", "--reason", "left", "--transfer-nothing", "--yes"], ""),
     (&["deletion", "cancel", "1"], ""),
     (&["deletion", "show", "9"], ""),
+    (&["user", "bulk", "--logins", "-", "--lock", "yes", "--reason", "gone", "--dry-run"], CROWD),
+    (&["user", "bulk", "--logins", "-", "--lock", "yes", "--reason", "gone", "--yes"], CROWD),
+    (&["user", "bulk", "--search", "caro", "--sign-out", "--yes"], ""),
+    (&["user", "bulk", "--ids", "2", "--disable", "yes", "--yes"], ""),
+    (&["run", "undo", "1"], ""),
+    (&["run", "undo", "1"], ""),
+    (&["run", "cancel", "1"], ""),
+    (&["run", "resume", "9"], ""),
+    (&["inactivity", "preview"], ""),
+    (&["settings", "set", "inactivity.after", "90 days"], ""),
+    (&["inactivity", "preview"], ""),
+    (&["inactivity", "confirm"], ""),
+    (&["user", "import", "-", "--dry-run"], PEOPLE),
+    (&["user", "import", "-"], PEOPLE),
+    (&["user", "import", "-", "--update"], PEOPLE),
+    (&["user", "import", "-"], "name\nnobody\n"),
 ];
 
-const READS: [&[&str]; 31] = [
+/// Logins for a change of many: somebody twice, and somebody who is nobody.
+const CROWD: &str = "login\nbob\ncarol\nbob\nnobody\n";
+
+/// A file of people: good rows, a repeat, an odd login, and too few values.
+const PEOPLE: &str = "login,name,email,locked\nharry,Harry H.,harry@example.org,\n\
+    ida,Ida,ida@example.org,yes\nharry,again,,\n ,nobody,,\nbob,Bob B.,,\nshort\n\
+    jo,Jo,not an address,\n";
+
+const READS: [&[&str]; 44] = [
     &["user", "list"],
     &["user", "list", "--search", "caro"],
     &["user", "list", "--status", "invited", "--limit", "1"],
@@ -217,6 +241,11 @@ const READS: [&[&str]; 31] = [
     &["licence"],
     &["group", "list"],
     &["group", "list", "--member", "bob"],
+    &["user", "list", "--group", "STAFF"],
+    &["user", "list", "--group", "1", "--limit", "1"],
+    &["user", "list", "--group", "1", "--never-signed-in"],
+    &["user", "list", "--group", "Nothing"],
+    &["user", "list", "--group", "77"],
     &["group", "show", "1"],
     &["group", "show", "1", "--limit", "1"],
     &["deletion", "list"],
@@ -231,6 +260,14 @@ const READS: [&[&str]; 31] = [
     &["audit", "list", "--user", "bob", "--action", "account.locked", "--since", "1h"],
     &["audit", "verify"],
     &["audit", "export", "--by", "alice"],
+    &["run", "list"],
+    &["run", "show", "1"],
+    &["run", "items", "1"],
+    &["run", "items", "1", "--outcome", "changed", "--limit", "1"],
+    &["run", "items", "9"],
+    &["user", "export"],
+    &["user", "export", "--search", "caro", "--format", "jsonl"],
+    &["user", "export", "--status", "locked", "--never-signed-in"],
 ];
 
 /// Two hosts with the same people, and somebody elsewhere who administers the second.
@@ -259,7 +296,7 @@ fn everything_is_told_alike(form: &[&str]) {
         let there = elsewhere.run(&args);
         let local = host.run(&args);
         differ.extend(difference(&args, &local, &there));
-        if args.starts_with(&["audit", "export"]) {
+        if args.contains(&"export") {
             assert_eq!(local.out, there.out, "to the letter");
         }
     }

@@ -8,7 +8,7 @@ use portcullis::domain::password::Password;
 use portcullis::engine::passwords::Passwords;
 use portcullis::store::memory::SingleProcessAttempts;
 use portcullis::store::sql::SqlDirectory;
-use portcullis::store::{AuditQuery, Edit, Facts, SessionStore};
+use portcullis::store::{AuditQuery, Edit, Facts, PasswordEdit, SessionStore};
 use portcullis::{Attempt, LockoutPolicy, SignInError};
 
 use super::faulty::Mood;
@@ -431,7 +431,7 @@ async fn an_imported_hash_is_made_our_own_at_the_first_sign_in() {
             reason: None,
             from: None,
         };
-        Some(Edit { account, password_hash: Some(foreign.to_owned()), note })
+        Some(Edit { account, password_hash: Some(PasswordEdit::Set(foreign.to_owned())), note })
     };
     house
         .directory

@@ -10,7 +10,7 @@ use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::domain::standing::{Lifecycle, Version};
 use portcullis::store::{
     AccountFilter, AccountQuery, AccountSearch, AuditQuery, BoxFuture, Changed, CreateError,
-    Directory, Edit, Facts, NewAccount, StoreError, UniqueName,
+    Directory, Edit, Facts, NewAccount, PasswordEdit, StoreError, UniqueName,
 };
 
 use super::{World, add, admin_lock, edit, minutes, noon, note, person, try_edit};
@@ -340,7 +340,8 @@ pub(super) async fn an_accounts_password_is_replaced(world: World) {
     assert_eq!(directory.password_hash(alice.id).await.expect("answers"), None);
     for hash in ["$one", "$two"] {
         let set = Box::new(|facts: portcullis::store::Facts<'_>| {
-            let (account, password_hash) = (facts.account.clone(), Some(hash.to_owned()));
+            let (account, password_hash) =
+                (facts.account.clone(), Some(PasswordEdit::Set(hash.to_owned())));
             Some(Edit { account, password_hash, note: note(Action::PasswordSet) })
         });
         let changed = directory
@@ -352,6 +353,18 @@ pub(super) async fn an_accounts_password_is_replaced(world: World) {
         edit(directory, alice.id, |account| account.name.push('!')).await;
         let stored = directory.password_hash(alice.id).await.expect("answers");
         assert_eq!(stored.as_deref(), Some(hash));
+    }
+    let removed = Box::new(|facts: portcullis::store::Facts<'_>| {
+        let (account, password_hash) = (facts.account.clone(), Some(PasswordEdit::Remove));
+        Some(Edit { account, password_hash, note: note(Action::PasswordRemoved) })
+    });
+    let changed = directory.change(alice.id, removed).await;
+    let bare = changed.expect("writes").expect("an account").account;
+    assert!(!bare.has_password);
+    assert_eq!(directory.account(alice.id).await.expect("answers"), Some(bare));
+    for _ in 0..2 {
+        assert_eq!(directory.password_hash(alice.id).await.expect("answers"), None);
+        edit(directory, alice.id, |account| account.has_password = true).await;
     }
     let born_with = NewAccount { password_hash: Some("$three".to_owned()), ..person("bob") };
     let bob = add(directory, born_with).await;

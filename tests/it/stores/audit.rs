@@ -1,7 +1,7 @@
 //! The audit log: whole, in order, chained.
 
 use portcullis::domain::event::{Action, AuditRecord, Note};
-use portcullis::store::{AUDIT_STEP, AuditQuery, AuditSearch, AuditWalk, Directory};
+use portcullis::store::{AUDIT_STEP, AuditQuery, AuditSearch, AuditWalk, Directory, PasswordEdit};
 
 use super::{World, add, edit, minutes, new_session, noon, note, person};
 
@@ -27,7 +27,7 @@ pub(super) async fn every_change_has_its_record(world: World) {
         account.admin = true;
         Some(portcullis::store::Edit {
             account,
-            password_hash: Some("$secret".to_owned()),
+            password_hash: Some(PasswordEdit::Set("$secret".to_owned())),
             note: decide_why,
         })
     });

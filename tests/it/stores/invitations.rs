@@ -6,7 +6,9 @@ use portcullis::domain::account::AccountId;
 use portcullis::domain::event::Action;
 use portcullis::domain::invitation::{Invitation, Purpose};
 use portcullis::domain::standing::{Generation, Lifecycle};
-use portcullis::store::{AuditQuery, Directory, Edit, Facts, NewAccount, NewInvitation};
+use portcullis::store::{
+    AuditQuery, Directory, Edit, Facts, NewAccount, NewInvitation, PasswordEdit,
+};
 
 use super::{World, add, edit, key, minutes, note, person};
 
@@ -28,7 +30,7 @@ async fn redeem(directory: &dyn Directory, number: u64) -> bool {
         let mut account = facts.account.clone();
         account.lifecycle = Lifecycle::Active;
         account.generation = account.generation.next();
-        let password_hash = Some("$hash".to_owned());
+        let password_hash = Some(PasswordEdit::Set("$hash".to_owned()));
         Some(Edit { account, password_hash, note: note(Action::AccountActivated) })
     });
     let redeemed = directory.invitations().redeem(key(number), decide).await;

@@ -5,8 +5,8 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::standing::{end, reason};
-use super::{back, found, live_sessions};
+use super::standing::{disabled, end, reason};
+use super::{back, found, live_sessions, signed_out};
 use crate::admin::{Outcome, Target, UnlockKind};
 use crate::domain::account::Account;
 use crate::domain::operation::Operation;
@@ -26,6 +26,7 @@ use crate::pages::form::Fields;
 enum Act {
     Lock,
     Unlock,
+    UnlockAdminLock,
     UnlockLockout,
     Disable,
     Enable,
@@ -37,6 +38,7 @@ impl Act {
         Some(match word {
             "lock" => Self::Lock,
             "unlock" => Self::Unlock,
+            "unlock-admin-lock" => Self::UnlockAdminLock,
             "unlock-lockout" => Self::UnlockLockout,
             "disable" => Self::Disable,
             "enable" => Self::Enable,
@@ -49,6 +51,7 @@ impl Act {
         match self {
             Self::Lock => "lock",
             Self::Unlock => "unlock",
+            Self::UnlockAdminLock => "unlock-admin-lock",
             Self::UnlockLockout => "unlock-lockout",
             Self::Disable => "disable",
             Self::Enable => "enable",
@@ -61,6 +64,7 @@ impl Act {
         match self {
             Self::Lock => "Lock account",
             Self::Unlock => "Unlock account",
+            Self::UnlockAdminLock => "Lift the lock",
             Self::UnlockLockout => "Lift the lockout",
             Self::Disable => "Disable account",
             Self::Enable => "Enable account",
@@ -71,7 +75,9 @@ impl Act {
     const fn deed(self) -> &'static str {
         match self {
             Self::Lock => "locked",
-            Self::Unlock | Self::UnlockLockout => "unlocked",
+            Self::Unlock => "unlocked",
+            Self::UnlockAdminLock => "lock-lifted",
+            Self::UnlockLockout => "lockout-lifted",
             Self::Disable => "disabled",
             Self::Enable => "enabled",
             Self::SignOut => "signed-out",
@@ -91,22 +97,22 @@ impl Act {
 
     /// What will happen, in full.
     fn effect(self, name: &str, sessions: u64) -> String {
-        let out = match sessions {
-            0 => String::new(),
-            1 => " is signed out of 1 session now and".to_owned(),
-            many => format!(" is signed out of {many} sessions now and"),
-        };
+        let out = signed_out(sessions);
         match self {
-            Self::Lock => format!("{name}{out} can't sign in until the lock ends."),
-            Self::Disable => format!(
-                "{name}{out} can't sign in until somebody enables the account. It frees a licence."
+            Self::Lock => format!(
+                "{name}{out} can't sign in until you unlock them, or until the end that you name."
             ),
+            Self::Disable => disabled(name, &out),
             Self::SignOut => match sessions {
                 0 => format!("{name} is signed in nowhere. What other systems signed ends, too."),
                 _ => format!("{name}{out} can sign in again at once."),
             },
             Self::Unlock => format!(
                 "{name} can sign in again at once. Sessions that the lock ended stay ended."
+            ),
+            Self::UnlockAdminLock => format!(
+                "What an administrator laid on {name} is lifted; a lockout after failed sign-ins \
+                 stays. Sessions that the lock ended stay ended."
             ),
             Self::UnlockLockout => format!(
                 "{name} can sign in again at once; the failed sign-ins are forgotten. A lock that \
@@ -253,6 +259,7 @@ async fn carry_out(
                 .await
         }
         Act::Unlock => admin.unlock(actor, &target, UnlockKind::All).await,
+        Act::UnlockAdminLock => admin.unlock(actor, &target, UnlockKind::AdminLock).await,
         Act::UnlockLockout => admin.unlock(actor, &target, UnlockKind::Lockout).await,
         Act::Disable => {
             let missing = ("reason", "Say why: disabling needs a reason.".to_owned());

@@ -7,13 +7,13 @@ use http::StatusCode;
 
 use super::invite::link_for;
 use super::{Trouble, back};
-use crate::admin::{AdminError, NewPerson};
+use crate::admin::NewPerson;
 use crate::domain::login::Login;
 use crate::domain::operation::Operation;
 use crate::domain::password::Password;
 use crate::pages::answer;
 use crate::pages::console::Here;
-use crate::pages::console::answer::sentence;
+use crate::pages::console::answer::{sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
@@ -99,17 +99,20 @@ async fn add(
     };
     let account = match desk.admin.add(&staff.actor, person).await {
         Ok(outcome) => outcome.account,
-        Err(error @ (AdminError::Store(_) | AdminError::Forbidden { .. })) => {
-            return Err(error.into());
-        }
-        Err(error) => {
+        Err(error) if status_of(&error) == StatusCode::CONFLICT => {
             let error = sentence(&error.to_string());
             return Ok(Err(Form { wrong: "form", error, ..form }));
         }
+        Err(error) => return Err(error.into()),
     };
     if form.invites {
-        let page = link_for(desk, staff, &account).await?;
-        return Ok(Ok(answer::page(StatusCode::OK, &page)));
+        // They are added, whatever becomes of the link.
+        let page = link_for(desk, staff, &account).await;
+        let without = Done::new("added-without-link").id(account.id.get());
+        return Ok(Ok(page.map_or_else(
+            |_| back(desk, account.id, "", &without),
+            |page| answer::page(StatusCode::OK, &page),
+        )));
     }
     Ok(Ok(back(desk, account.id, "", &Done::new("added"))))
 }

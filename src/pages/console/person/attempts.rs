@@ -13,7 +13,7 @@ use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::Shell;
 use crate::pages::console::entries::{self, Entry};
-use crate::pages::console::people::{self, Reason};
+use crate::pages::console::people::{self, Partial, Reason};
 use crate::pages::console::staff::Staff;
 use crate::store::AuditSearch;
 
@@ -36,6 +36,8 @@ struct AttemptsPage {
     shell: Shell,
     head: Head,
     reasons: Vec<Reason>,
+    partial: Vec<Partial>,
+    spared: usize,
     /// How many more wrong guesses a stranger has before a lockout, where they are counted.
     left: Option<u32>,
     entries: Vec<Entry>,
@@ -65,6 +67,8 @@ pub(super) async fn page(
             shell: shell(&desk, &staff, &head, &page_head.person.name),
             head: page_head,
             reasons: people::lockouts(&account, now),
+            partial: people::partial_lockouts(&account, now),
+            spared: people::spared(&account, now),
             left: desk
                 .admin
                 .guesses_left(&account)

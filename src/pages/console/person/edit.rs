@@ -1,22 +1,25 @@
-//! The first tab: what somebody is called, and what they may do.
+//! The first tab: whether somebody can come in, what they may do, and what they are called.
 
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::{Head, Tab, Who, found, shell};
+use super::stale::{Differs, compared};
+use super::standing::ConfirmPage;
+use super::{Head, Tab, Who, found, live_sessions, shell};
 use crate::admin::{AdminError, PersonChange, Target};
 use crate::domain::account::Account;
 use crate::domain::login::Login;
-use crate::domain::permission::{Permission, Permissions};
+use crate::domain::operation::Operation;
 use crate::domain::standing::Version;
+use crate::guard::ReturnTo;
 use crate::pages::answer;
 use crate::pages::console::Here;
-use crate::pages::console::answer::{Trouble, sentence};
+use crate::pages::console::answer::{Trouble, sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::notice::Done;
-use crate::pages::console::people::{self, Reason};
+use crate::pages::console::people::{self, Partial, Reason};
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::form::Fields;
 use crate::pages::when::Moment;
@@ -28,11 +31,23 @@ pub(super) struct PersonPage {
     pub(super) shell: Shell,
     pub(super) head: Head,
     pub(super) reasons: Vec<Reason>,
+    /// Lockouts of one device or one address.
+    pub(super) partial: Vec<Partial>,
+    /// On how many known devices a lockout lets them go on.
+    pub(super) spared: usize,
     pub(super) standing: super::standing::Form,
     pub(super) form: Form,
     pub(super) groups: Vec<(i64, String)>,
     pub(super) created: Moment,
     pub(super) has_password: bool,
+    /// How many sessions of theirs are live.
+    pub(super) sessions: u64,
+    /// Whether whoever looks gave their password recently enough to change permissions.
+    pub(super) is_sure: bool,
+    /// Where that is asked for, and back to here.
+    pub(super) make_sure: String,
+    /// What was sent too late, beside what is there.
+    pub(super) stale: Option<Vec<Differs>>,
 }
 
 /// What somebody is called, as it was typed.
@@ -45,40 +60,10 @@ pub(super) struct Form {
     pub(super) email: String,
     pub(super) language: String,
     pub(super) external_id: String,
-    pub(super) admin: bool,
-    pub(super) permissions: Vec<Choice>,
     pub(super) version: u64,
     pub(super) error: String,
     /// The field that the error is about.
     pub(super) wrong: &'static str,
-}
-
-/// A permission to tick.
-#[derive(Clone, Debug)]
-pub(in crate::pages::console) struct Choice {
-    pub(in crate::pages::console) word: &'static str,
-    pub(in crate::pages::console) meaning: &'static str,
-    pub(in crate::pages::console) held: bool,
-}
-
-/// What each permission lets somebody do, in words.
-pub(in crate::pages::console) const fn meaning(permission: Permission) -> &'static str {
-    match permission {
-        Permission::ViewUsers => "See people, groups and who is signed in",
-        Permission::UnlockUsers => "Let people in whom failed sign-ins locked out",
-        Permission::ManageUsers => "Add, change, lock, disable and delete people",
-        Permission::ManageSettings => "See and change the settings",
-        Permission::ViewAudit => "Read the audit log",
-        Permission::ManageTokens => "Make and revoke API tokens and applications",
-        Permission::ReadMetrics => "Read the figures",
-    }
-}
-
-pub(in crate::pages::console) fn choices(held: impl Fn(Permission) -> bool) -> Vec<Choice> {
-    Permission::ALL
-        .into_iter()
-        .map(|one| Choice { word: one.as_str(), meaning: meaning(one), held: held(one) })
-        .collect()
 }
 
 impl Form {
@@ -92,19 +77,16 @@ impl Form {
             email: account.email.clone().unwrap_or_default(),
             language: details.language.clone().unwrap_or_default(),
             external_id: details.external_id.clone().unwrap_or_default(),
-            admin: account.admin,
-            permissions: choices(|one| details.permissions.iter().any(|held| held == one)),
             version: account.version.get(),
             ..Self::default()
         }
     }
 
     fn read(fields: &mut Fields) -> Result<Self, Trouble> {
-        let ticked = fields.all("may");
         let mut text = |name| Ok::<_, Trouble>(fields.perhaps(name)?.unwrap_or_default());
         let version = text("version")?
             .parse()
-            .map_err(|_| Trouble::Bad(NO_VERSION.to_owned()))?;
+            .map_err(|_| Trouble::Bad(super::NO_VERSION.to_owned()))?;
         Ok(Self {
             login: text("login")?,
             name: text("name")?,
@@ -113,15 +95,13 @@ impl Form {
             email: text("email")?,
             language: text("language")?,
             external_id: text("external_id")?,
-            admin: text("admin")? == "yes",
-            permissions: choices(|one| ticked.iter().any(|word| word == one.as_str())),
             version,
             ..Self::default()
         })
     }
 
     /// What was changed, or the field that can't be so, and why.
-    fn change(&self, account: &Account, administer: bool) -> Result<PersonChange, Wrong> {
+    fn change(&self, account: &Account) -> Result<PersonChange, Wrong> {
         let mut change = PersonChange::default();
         change.expect(Version::new(self.version));
         let (before, typed) = (Self::of(account), |text: &str| text.trim().to_owned());
@@ -159,21 +139,21 @@ impl Form {
             let id = Some(self.external_id.trim()).filter(|id| !id.is_empty());
             change.external_id(id).map_err(at("external_id"))?;
         }
-        if administer && self.rights() != before.rights() {
-            change.admin(self.admin);
-            change.permissions(self.held());
-        }
         Ok(change)
     }
 
-    fn held(&self) -> Permissions {
-        let held = self.permissions.iter().filter(|one| one.held);
-        held.filter_map(|one| one.word.parse::<Permission>().ok())
-            .collect()
-    }
-
-    fn rights(&self) -> (bool, Permissions) {
-        (self.admin, self.held())
+    /// Where what was sent differs from what is there now.
+    fn compared(&self, now: &Self) -> Vec<Differs> {
+        let fields: [(&str, fn(&Self) -> &String); 7] = [
+            ("Login", |form| &form.login),
+            ("Name", |form| &form.name),
+            ("First name", |form| &form.first_name),
+            ("Last name", |form| &form.last_name),
+            ("E-mail address", |form| &form.email),
+            ("Language", |form| &form.language),
+            ("External id", |form| &form.external_id),
+        ];
+        compared(fields.map(|(name, of)| (name, of(now).clone(), of(self).clone())))
     }
 
     /// Whether there is an error beside this field.
@@ -183,8 +163,6 @@ impl Form {
 }
 
 type Wrong = (&'static str, String);
-
-const NO_VERSION: &str = "The form is not whole: open the page again, and send it from there.";
 
 pub(super) async fn page(
     State(desk): Here,
@@ -220,6 +198,8 @@ pub(super) async fn show(
         shell: desk.shell(staff, crate::pages::console::nav::Section::Users),
         head: Head::of(staff, account, now, Tab::User),
         reasons,
+        partial: people::partial_lockouts(account, now),
+        spared: people::spared(account, now),
         standing: super::standing::Form::of(desk, account, now).await?,
         form: Form::of(account),
         groups: groups
@@ -227,15 +207,24 @@ pub(super) async fn show(
             .collect(),
         created: Moment::past(account.created_at, now),
         has_password: account.has_password,
+        sessions: live_sessions(desk, staff, account).await?,
+        is_sure: staff.is_sure(now),
+        make_sure: make_sure(desk, account),
+        stale: None,
     })
+}
+
+fn make_sure(desk: &Desk, account: &Account) -> String {
+    let here = ReturnTo::parse(&desk.path(&format!("users/{}", account.id)));
+    let here = here.map_or_else(|_| String::new(), |here| here.to_query_value());
+    format!("{}?return_to={here}", desk.path("confirm"))
 }
 
 /// Saves what was changed, all of it or nothing.
 pub(super) async fn submit(State(desk): Here, Path(id): Who, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     match save(&desk, &staff, &id, &mut fields).await {
-        Ok(Saved::Done(response)) => response,
-        Ok(Saved::Wrong(page)) => answer::page(StatusCode::UNPROCESSABLE_ENTITY, &*page),
+        Ok(saved) => saved.answer(),
         Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
     }
 }
@@ -243,55 +232,56 @@ pub(super) async fn submit(State(desk): Here, Path(id): Who, sent: Sent) -> Resp
 /// What became of a form.
 pub(super) enum Saved {
     Done(Response),
+    /// What will happen, which asks for a yes.
+    Asked(Box<ConfirmPage>),
     /// The form again, with what is wrong.
     Wrong(Box<PersonPage>),
+    /// What is there now: somebody else was quicker.
+    Outdated(Box<PersonPage>),
+}
+
+impl Saved {
+    pub(super) fn answer(self) -> Response {
+        match self {
+            Self::Done(response) => response,
+            Self::Asked(page) => answer::page(StatusCode::OK, &*page),
+            Self::Wrong(page) => answer::page(StatusCode::UNPROCESSABLE_ENTITY, &*page),
+            Self::Outdated(page) => answer::page(StatusCode::CONFLICT, &*page),
+        }
+    }
 }
 
 async fn save(desk: &Desk, staff: &Staff, id: &str, fields: &mut Fields) -> Result<Saved, Trouble> {
+    staff.require(Operation::UpdateUser)?;
     let account = found(desk, staff, id).await?;
     let form = Form::read(fields)?;
-    let administer = staff.rights.administer();
-    let refused = match form.change(&account, administer) {
+    let (wrong, error) = match form.change(&account) {
         Err(wrong) => wrong,
         Ok(change) => {
-            let grants = administer && form.rights() != Form::of(&account).rights();
-            if grants && !staff.was_sure(desk.now()) {
-                let onward = desk.path(&format!("users/{id}"));
-                return Err(Trouble::NotSure { onward });
-            }
-            match desk
-                .admin
-                .update(&staff.actor, &Target::Id(account.id), change)
-                .await
-            {
+            let target = Target::Id(account.id);
+            match desk.admin.update(&staff.actor, &target, change).await {
                 Ok(outcome) => {
                     let act = if outcome.changed { "saved" } else { "unchanged" };
                     let done = Done::new(act);
                     return Ok(Saved::Done(super::back(desk, account.id, "", &done)));
                 }
-                Err(error) => at_field(error)?,
+                Err(AdminError::Outdated { .. }) => return outdated(desk, staff, id, &form).await,
+                Err(error) if status_of(&error) == StatusCode::CONFLICT => {
+                    ("form", sentence(&error.to_string()))
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     };
     let page = show(desk, staff, &account).await?;
-    let (wrong, error) = refused;
-    // Whoever sends it again has seen what is there now.
-    let version = account.version.get();
-    let form = Form { wrong, error, version, ..form };
+    let form = Form { wrong, error, ..form };
     Ok(Saved::Wrong(Box::new(PersonPage { form, ..page })))
 }
 
-/// The field that an operation's refusal is about; what is about none goes on.
-fn at_field(error: AdminError) -> Result<Wrong, Trouble> {
-    let words = sentence(&error.to_string());
-    match error {
-        AdminError::Outdated { .. } => Ok((
-            "form",
-            "Somebody changed this person meanwhile. Look at what is there now, and send yours \
-             again if it is still right."
-                .to_owned(),
-        )),
-        AdminError::Store(_) | AdminError::Forbidden { .. } => Err(error.into()),
-        _ => Ok(("form", words)),
-    }
+/// What is there now, beside what was sent: nothing was saved.
+async fn outdated(desk: &Desk, staff: &Staff, id: &str, sent: &Form) -> Result<Saved, Trouble> {
+    let account = found(desk, staff, id).await?;
+    let page = show(desk, staff, &account).await?;
+    let stale = Some(sent.compared(&page.form));
+    Ok(Saved::Outdated(Box::new(PersonPage { stale, ..page })))
 }

@@ -1,27 +1,32 @@
-//! Whether somebody can come in: the two switches, account locked and account disabled,
-//! saved together.
+//! What is decided about somebody: account locked, account disabled, and what they may
+//! do to others; saved together, after a page that says what will happen.
 
+use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 
 use super::edit::{PersonPage, Saved, show};
-use super::{Who, back, found};
-use crate::admin::{PersonChange, Switch, Target, UnlockKind};
+use super::rights::{Choice, Granted};
+use super::stale::{Differs, compared};
+use super::{Who, back, found, live_sessions, signed_out};
+use crate::admin::{AdminError, PersonChange, Switch, Target, UnlockKind};
 use crate::domain::account::Account;
 use crate::domain::length::read_length;
 use crate::domain::lock::{End, Reason};
+use crate::domain::operation::Operation;
 use crate::domain::standing::Version;
 use crate::domain::time::Timestamp;
-use crate::pages::answer;
 use crate::pages::console::Here;
-use crate::pages::console::answer::{Trouble, sentence};
-use crate::pages::console::desk::Desk;
+use crate::pages::console::answer::{Trouble, sentence, status_of};
+use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
+use crate::pages::console::people::Person;
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::form::Fields;
 
-/// The two switches as they stand or were sent.
+/// The permissions section as it stands or was sent.
 #[derive(Clone, Debug, Default)]
 pub(in crate::pages::console) struct Form {
     pub(super) locked: bool,
@@ -29,11 +34,22 @@ pub(in crate::pages::console) struct Form {
     /// How long: `2h`, `7d`, an instant in UTC, or empty for until somebody unlocks.
     pub(super) until: String,
     pub(super) reason: String,
+    pub(super) granted: Granted,
     /// Whether account disabling is switched on.
     pub(super) can_disable: bool,
     pub(super) version: u64,
     pub(super) error: String,
     pub(super) wrong: &'static str,
+}
+
+/// What will happen, in full, with the form that says yes to it.
+#[derive(Template)]
+#[template(path = "console/person_confirm.html")]
+pub(super) struct ConfirmPage {
+    shell: Shell,
+    person: Person,
+    effects: Vec<String>,
+    form: Form,
 }
 
 impl Form {
@@ -45,26 +61,37 @@ impl Form {
         Ok(Self {
             locked: account.locks.admin_lock_at(now).is_some(),
             disabled: account.locks.disablement.is_some(),
+            granted: Granted::of(account),
             can_disable: desk.admin.disabling_is_allowed().await?,
             version: account.version.get(),
             ..Self::default()
         })
     }
 
-    fn read(fields: &mut Fields) -> Result<Self, Trouble> {
+    /// What was sent. A switch that is not shown is not sent, and says nothing.
+    fn read(fields: &mut Fields, was: &Self) -> Result<Self, Trouble> {
+        let granted = Granted::read(fields)?.unwrap_or_else(|| was.granted.clone());
         let mut text = |name| Ok::<_, Trouble>(fields.perhaps(name)?.unwrap_or_default());
+        let version = text("version")?.parse();
+        let disabled = text("disabled")? == "yes";
         Ok(Self {
             locked: text("locked")? == "yes",
-            disabled: text("disabled")? == "yes",
+            disabled: if was.can_disable { disabled } else { was.disabled },
             until: text("until")?,
             reason: text("reason")?,
-            version: text("version")?.parse().unwrap_or_default(),
+            granted,
+            can_disable: was.can_disable,
+            version: version.map_err(|_| Trouble::Bad(super::NO_VERSION.to_owned()))?,
             ..Self::default()
         })
     }
 
     pub(super) fn error_at(&self, field: &str) -> &str {
         if self.wrong == field { &self.error } else { "" }
+    }
+
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        self.granted.choices()
     }
 
     fn change(&self, was: &Self, now: Timestamp) -> Result<PersonChange, (&'static str, String)> {
@@ -76,6 +103,11 @@ impl Form {
             change.lock(end(&self.until, now)?, reason.clone());
         } else if was.locked && !self.locked {
             change.unlock(UnlockKind::AdminLock);
+        } else if !self.locked && !self.until.trim().is_empty() {
+            return Err((
+                "until",
+                "Tick \u{201c}Account locked\u{201d} to lock until then.".to_owned(),
+            ));
         }
         if self.disabled && !was.disabled {
             let missing = || ("reason", "Say why: disabling needs a reason.".to_owned());
@@ -83,8 +115,63 @@ impl Form {
         } else if was.disabled && !self.disabled {
             change.enable(Switch::Heeded);
         }
+        if self.granted != was.granted {
+            change.admin(self.granted.admin);
+            change.permissions(self.granted.permissions.clone());
+        }
         Ok(change)
     }
+
+    /// What will happen that asks for a yes: whoever is let in again needs none.
+    fn effects(&self, was: &Self, name: &str, sessions: u64, now: Timestamp) -> Vec<String> {
+        let mut effects = Vec::new();
+        let (locks, disables) = (self.locked && !was.locked, self.disabled && !was.disabled);
+        let out = signed_out(sessions);
+        if locks {
+            effects.push(locked(name, &out, end(&self.until, now).ok(), now));
+        }
+        if disables {
+            let out = if locks { String::new() } else { out };
+            effects.push(disabled(name, &out));
+        }
+        effects.extend(self.granted.effects(&was.granted, name));
+        effects
+    }
+
+    /// Where what was sent differs from what is there now.
+    fn compared(&self, now: &Self) -> Vec<Differs> {
+        let word = |on: bool| if on { "yes" } else { "no" }.to_owned();
+        let mut rows = vec![
+            ("Account locked", word(now.locked), word(self.locked)),
+            ("Locked until", now.until.clone(), self.until.clone()),
+            ("Account disabled", word(now.disabled), word(self.disabled)),
+            ("Reason", now.reason.clone(), self.reason.clone()),
+            ("Administrator", word(now.granted.admin), word(self.granted.admin)),
+        ];
+        rows.push(("Permissions", now.granted.in_words(), self.granted.in_words()));
+        compared(rows)
+    }
+}
+
+/// What a lock does, in full.
+pub(super) fn locked(name: &str, out: &str, end: Option<End>, now: Timestamp) -> String {
+    let until = end
+        .and_then(End::instant)
+        .and_then(|at| crate::pages::when::Moment::to_come(at, now));
+    match until {
+        Some(until) => {
+            let (absolute, relative) = (until.absolute, until.relative);
+            format!(
+                "{name}{out} can't sign in until the lock ends {absolute} ({relative}), or you unlock them."
+            )
+        }
+        None => format!("{name}{out} can't sign in until you unlock them."),
+    }
+}
+
+/// What a disablement does, in full.
+pub(super) fn disabled(name: &str, out: &str) -> String {
+    format!("{name}{out} can't sign in until somebody enables the account. It frees a licence.")
 }
 
 /// Why, in somebody's words; none where nothing was typed.
@@ -129,47 +216,104 @@ pub(super) fn end(typed: &str, now: Timestamp) -> Result<End, (&'static str, Str
 pub(super) async fn submit(State(desk): Here, Path(id): Who, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     match save(&desk, &staff, &id, &mut fields).await {
-        Ok(Saved::Done(response)) => response,
-        Ok(Saved::Wrong(page)) => answer::page(StatusCode::UNPROCESSABLE_ENTITY, &*page),
+        Ok(saved) => saved.answer(),
         Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
     }
 }
 
 async fn save(desk: &Desk, staff: &Staff, id: &str, fields: &mut Fields) -> Result<Saved, Trouble> {
+    staff.require(Operation::UpdateUser)?;
     let account = found(desk, staff, id).await?;
     let now = desk.now();
-    let (was, sent) = (Form::of(desk, &account, now).await?, Form::read(fields)?);
-    // A switch that is not shown is not sent, and says nothing.
-    let disabled = if was.can_disable { sent.disabled } else { was.disabled };
-    let sent = Form { disabled, can_disable: was.can_disable, ..sent };
-    let refused = match sent.change(&was, now) {
-        Err(wrong) => wrong,
-        Ok(change) => {
-            let began = desk.begin();
-            match desk
-                .admin
-                .update(&staff.actor, &Target::Id(account.id), change)
-                .await
-            {
-                Ok(outcome) => {
-                    let done = Done::new(deed(&was, &sent, outcome.changed));
-                    let done = done.took(desk.since(began)).id(account.id.get());
-                    let ended = outcome.sessions_ended.unwrap_or_default();
-                    let done = done.count(ended.try_into().unwrap_or(u64::MAX));
-                    return Ok(Saved::Done(back(desk, account.id, "", &done)));
-                }
-                Err(crate::admin::AdminError::Store(error)) => {
-                    return Err(crate::admin::AdminError::Store(error).into());
-                }
-                Err(error) => ("standing", sentence(&error.to_string())),
-            }
-        }
+    let was = Form::of(desk, &account, now).await?;
+    let sent = Form::read(fields, &was)?;
+    if sent.version != was.version {
+        return outdated(desk, staff, &account, &sent).await;
+    }
+    if sent.granted != was.granted && !staff.was_sure(now) {
+        return Err(Trouble::NotSure { onward: desk.path(&format!("users/{}", account.id)) });
+    }
+    let change = match sent.change(&was, now) {
+        Ok(change) => change,
+        Err(wrong) => return refused(desk, staff, &account, sent, wrong).await,
     };
-    let page = show(desk, staff, &account).await?;
-    let (wrong, error) = refused;
-    let version = account.version.get();
-    let standing = Form { wrong, error, version, ..sent };
+    if fields.perhaps("confirmed")?.is_none()
+        && let Some(page) = to_confirm(desk, staff, &account, (&was, &sent)).await?
+    {
+        return Ok(Saved::Asked(Box::new(page)));
+    }
+    carry_out(desk, staff, &account, (&was, sent), change).await
+}
+
+/// The page that asks for a yes, where something needs one.
+async fn to_confirm(
+    desk: &Desk,
+    staff: &Staff,
+    account: &Account,
+    (was, sent): (&Form, &Form),
+) -> Result<Option<ConfirmPage>, Trouble> {
+    let now = desk.now();
+    let person = Person::of(account, now);
+    let sessions = live_sessions(desk, staff, account).await?;
+    let effects = sent.effects(was, &person.name, sessions, now);
+    let shell = desk.shell(staff, Section::Users);
+    let page = ConfirmPage { shell, person, effects, form: sent.clone() };
+    Ok(Some(page).filter(|page| !page.effects.is_empty()))
+}
+
+async fn carry_out(
+    desk: &Desk,
+    staff: &Staff,
+    account: &Account,
+    (was, sent): (&Form, Form),
+    change: PersonChange,
+) -> Result<Saved, Trouble> {
+    let began = desk.begin();
+    let target = Target::Id(account.id);
+    match desk.admin.update(&staff.actor, &target, change).await {
+        Ok(outcome) => {
+            let done = Done::new(deed(was, &sent, outcome.changed))
+                .took(desk.since(began))
+                .id(account.id.get());
+            let ended = outcome.sessions_ended.unwrap_or_default();
+            let done = done.count(ended.try_into().unwrap_or(u64::MAX));
+            Ok(Saved::Done(back(desk, account.id, "", &done)))
+        }
+        Err(AdminError::Outdated { .. }) => {
+            let account = found(desk, staff, &account.id.to_string()).await?;
+            outdated(desk, staff, &account, &sent).await
+        }
+        Err(error) if status_of(&error) == StatusCode::CONFLICT => {
+            let wrong = ("standing", sentence(&error.to_string()));
+            refused(desk, staff, account, sent, wrong).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The form again, with all that was typed and what is wrong with it.
+async fn refused(
+    desk: &Desk,
+    staff: &Staff,
+    account: &Account,
+    sent: Form,
+    (wrong, error): (&'static str, String),
+) -> Result<Saved, Trouble> {
+    let page = show(desk, staff, account).await?;
+    let standing = Form { wrong, error, ..sent };
     Ok(Saved::Wrong(Box::new(PersonPage { standing, ..page })))
+}
+
+/// What is there now, beside what was sent: nothing was saved.
+async fn outdated(
+    desk: &Desk,
+    staff: &Staff,
+    account: &Account,
+    sent: &Form,
+) -> Result<Saved, Trouble> {
+    let page = show(desk, staff, account).await?;
+    let stale = Some(sent.compared(&page.standing));
+    Ok(Saved::Outdated(Box::new(PersonPage { stale, ..page })))
 }
 
 fn deed(was: &Form, sent: &Form, changed: bool) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::admin::{AdminWish, BulkChange, BulkRequest, DisableWish, LockWish, Selection};
 use crate::domain::csv;
+use crate::domain::lock::Reason;
 use crate::domain::time::Timestamp;
 use crate::pages::console::answer::{Trouble, sentence};
 use crate::pages::console::runs::lasting::Lasting;
@@ -174,17 +175,7 @@ impl Draft {
             Wish::No => LockWish::No,
             Wish::Yes => LockWish::Yes { until, reason: reason.clone() },
         };
-        let disabled = match (self.disabled, reason) {
-            (Wish::Leave, _) => DisableWish::Leave,
-            (Wish::No, _) => DisableWish::No,
-            (Wish::Yes, Some(reason)) => DisableWish::Yes { reason },
-            (Wish::Yes, None) => {
-                if wrongs.is_empty() {
-                    wrongs.push(Wrong::new("reason", "Say why: to disable needs a reason."));
-                }
-                DisableWish::Leave
-            }
-        };
+        let disabled = self.disablement(reason, &mut wrongs);
         let admin = match self.admin {
             Wish::Leave => AdminWish::Leave,
             Wish::No => AdminWish::No,
@@ -195,6 +186,22 @@ impl Draft {
             wrongs.push(Wrong::new("locked", "Choose at least one thing to change."));
         }
         if wrongs.is_empty() { Ok(change) } else { Err(wrongs) }
+    }
+}
+
+impl Draft {
+    fn disablement(&self, reason: Option<Reason>, wrongs: &mut Vec<Wrong>) -> DisableWish {
+        match (self.disabled, reason) {
+            (Wish::Leave, _) => DisableWish::Leave,
+            (Wish::No, _) => DisableWish::No,
+            (Wish::Yes, Some(reason)) => DisableWish::Yes { reason },
+            (Wish::Yes, None) => {
+                if wrongs.is_empty() {
+                    wrongs.push(Wrong::new("reason", "Say why: to disable needs a reason."));
+                }
+                DisableWish::Leave
+            }
+        }
     }
 }
 

@@ -38,7 +38,6 @@ struct NewPage {
 struct CheckPage {
     shell: Shell,
     title: String,
-    whom: String,
     effects: Vec<Effect>,
     foretold: Foretold,
     hidden: Vec<(&'static str, String)>,
@@ -93,7 +92,6 @@ pub(super) async fn check(State(desk): Here, sent: Sent) -> Response {
         let page = CheckPage {
             shell: desk.shell(&staff, Section::Runs),
             title: words::title(&request.change, foretold.number()),
-            whom: foretold.whom(),
             effects: words::effects(&request.change, desk.now()),
             foretold,
             hidden: draft.pairs(),

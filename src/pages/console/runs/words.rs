@@ -104,8 +104,12 @@ pub(super) fn effects(change: &BulkChange, now: Timestamp) -> Vec<Effect> {
         AdminWish::Yes => effects.push(Effect::new("They become administrators, who may do all.")),
     }
     if change.sign_out {
-        let words = "Their sessions end now. Whoever may sign in can do so again at once.";
-        effects.push(Effect::new(words));
+        let barred = matches!(change.locked, LockWish::Yes { .. })
+            || matches!(change.disabled, DisableWish::Yes { .. });
+        effects.push(Effect::new(match barred {
+            true => "Their sessions end, also of those who are locked or disabled already.",
+            false => "Their sessions end now. Whoever may sign in can do so again at once.",
+        }));
     }
     effects
 }

@@ -189,6 +189,28 @@ impl Act {
     }
 }
 
+impl Act {
+    /// What will happen to one person who has so many sessions.
+    fn happens(self, name: &str, open: &str, kind: UnlockKind) -> String {
+        match (self, kind) {
+            (Self::Lock, _) => format!(
+                "{name} is signed out of {open} now and can't sign in until you unlock them, or \
+                 until the time that you choose."
+            ),
+            (Self::Unlock, UnlockKind::Lockout) => {
+                format!("What failed sign-ins laid on {name} is lifted: they can try again.")
+            }
+            (Self::Unlock, _) => format!(
+                "All locks of {name} are lifted, also what failed sign-ins led to. They can sign \
+                 in at once; sessions that a lock ended stay ended."
+            ),
+            (Self::SignOut, _) => {
+                format!("{name} is signed out of {open} now. They can sign in again at once.")
+            }
+        }
+    }
+}
+
 impl Order {
     fn read(fields: &mut Fields) -> Result<Self, Trouble> {
         let word = fields.perhaps("do")?.unwrap_or_default();
@@ -274,22 +296,7 @@ impl ActPage {
         let verb = order.act.verb();
         let never = (own && order.act == Act::Lock)
             .then(|| "This is your own account, and nobody locks themselves.".to_owned());
-        let mut sentences = match order.act {
-            Act::Lock => vec![format!(
-                "{name} is signed out of {open} now and can't sign in until you unlock them, or \
-                 until the time that you choose."
-            )],
-            Act::Unlock if which(staff) == UnlockKind::Lockout => {
-                vec![format!("What failed sign-ins laid on {name} is lifted: they can try again.")]
-            }
-            Act::Unlock => vec![format!(
-                "All locks of {name} are lifted, also what failed sign-ins led to. They can sign \
-                 in at once; sessions that a lock ended stay ended."
-            )],
-            Act::SignOut => {
-                vec![format!("{name} is signed out of {open} now. They can sign in again at once.")]
-            }
-        };
+        let mut sentences = vec![order.act.happens(&name, &open, which(staff))];
         if own && order.act == Act::SignOut {
             sentences.push("This is your own account: you are signed out here as well.".to_owned());
         }

@@ -25,7 +25,7 @@ use crate::pages::console::users::sort::{Heading, Sort};
 use crate::pages::console::users::whom::asked;
 use crate::pages::form::Fields;
 use crate::pages::when::Moment;
-use crate::store::{AccountSearch, GroupQuery};
+use crate::store::{AccountFilter, AccountSearch, GroupQuery};
 
 /// People on a page.
 const PAGE: u32 = 50;
@@ -106,18 +106,7 @@ async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Tro
     staff.require(Operation::ListUsers)?;
     let Asked { filter, sort, after } = Asked::read(&mut asked(head)?)?;
     let (found, wrong) = match filter.filters(desk.now()) {
-        Ok(filters) => {
-            let (order, limit) = (sort.order(), PAGE + 1);
-            let search = AccountSearch {
-                filters,
-                order,
-                after,
-                limit,
-                uncounted: true,
-                ..AccountSearch::default()
-            };
-            (desk.admin.search(&staff.actor, search).await?.accounts, None)
-        }
+        Ok(filters) => (found(desk, staff, filters, sort, after).await?, None),
         Err(wrong) => (Vec::new(), Some(wrong)),
     };
     let (found, last) = cut(found);
@@ -136,6 +125,19 @@ async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Tro
         sort,
         may: May::of(&staff.rights),
     })
+}
+
+/// One more than there are on a page.
+async fn found(
+    desk: &Desk,
+    staff: &Staff,
+    filters: Vec<AccountFilter>,
+    sort: Sort,
+    after: Option<AccountId>,
+) -> Result<Vec<Account>, Trouble> {
+    let (order, limit, uncounted) = (sort.order(), PAGE + 1, true);
+    let search = AccountSearch { filters, order, after, limit, uncounted, ..Default::default() };
+    Ok(desk.admin.search(&staff.actor, search).await?.accounts)
 }
 
 /// The page, and after whom the next one goes on where there is one.

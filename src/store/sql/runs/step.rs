@@ -108,7 +108,7 @@ impl SqlDirectory {
             if let (Some(before), Decision::Write { edit, .. }) = (account, &decision) {
                 let Edit { account, note, .. } = Edit::clone(edit);
                 let account = Tally::kept_to_runs(&before, account);
-                let account = accounts::edited(&before, account, false, scene.now);
+                let account = accounts::edited(&before, account, None, scene.now);
                 self.change(scene, &mut unwritten, Changed { before, account }, note)?;
             }
             unwritten.items.extend(scene.tally.settle(item, decision));

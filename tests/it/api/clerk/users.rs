@@ -317,6 +317,66 @@ async fn cl_19_cl_20_cl_21_a_password_is_verified_as_an_attempt() {
     }
 }
 
+#[tokio::test]
+async fn a_password_is_taken_away() {
+    let stand = Stand::new().await;
+    let ada = stand.person("ada").await;
+    let user = format!("/users/user_{}", ada.id);
+    let path = format!("{user}/remove_password");
+    let generation = async || {
+        let found = stand.test.directory().account(ada.id).await;
+        found.expect("answers").expect("an account").generation
+    };
+    assert_eq!(stand.sign_in("ada", PASSWORD).await, 303);
+    let before = generation().await;
+    for (body, code) in [
+        (json!({ "sign_out_of_other_sessions": "yes" }), "form_param_format_invalid"),
+        (json!({ "other": true }), "form_param_unknown"),
+    ] {
+        stand.clerk_post(&path, body).await.is_fault(422, code);
+    }
+    let removed = stand.clerk("POST", &path, Value::Null).await;
+    removed.is_clerk_user();
+    assert_eq!(removed.body["password_enabled"], false, "{}", removed.body);
+    assert_eq!(generation().await, before, "sessions go on");
+    let again = stand.clerk_post(&path, json!({})).await;
+    assert_eq!((again.status, again.body), (200, removed.body), "it was away already");
+    // It is wrong now, as another's that never was.
+    assert_eq!(stand.sign_in("ada", PASSWORD).await, 401);
+    assert_eq!(stand.sign_in("nobody", PASSWORD).await, 401);
+    let verify = json!({ "password": PASSWORD });
+    stand
+        .clerk_post(&format!("{user}/verify_password"), verify)
+        .await
+        .is_fault(400, "no_password_set");
+    let out = stand
+        .clerk_post(&path, json!({ "sign_out_of_other_sessions": true }))
+        .await;
+    out.is_clerk_user();
+    assert_eq!(generation().await, before.next(), "sessions end");
+    let new = json!({ "password": "four words will do" });
+    stand.clerk("PATCH", &user, new).await.is_clerk_user();
+    assert_eq!(stand.sign_in("ada", "four words will do").await, 303);
+    let root = format!("/users/user_{}/remove_password", stand.root.id);
+    stand
+        .clerk_post(&root, json!({}))
+        .await
+        .is_fault(403, "authorization_invalid");
+    stand
+        .clerk_post("/users/user_999/remove_password", json!({}))
+        .await
+        .is_fault(404, "resource_not_found");
+}
+
+#[tokio::test]
+async fn there_are_no_keys() {
+    let stand = Stand::new().await;
+    let keys = stand.clerk_get("/jwks").await;
+    assert_eq!((keys.status, keys.body), (200, json!({ "keys": [] })));
+    let silent = stand.api.send("GET", "/v1/jwks", &[], "").await;
+    assert_eq!(silent.status, 401);
+}
+
 /// Clerk tells whoever signs in how many tries are left; here that is told to nobody
 /// but who administers, and wrong is wrong until the account is locked.
 #[tokio::test]

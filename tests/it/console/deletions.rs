@@ -112,7 +112,7 @@ async fn everything_is_said_before_it_is_done_and_then_it_is() {
             "2 records of Contacts go to carol.",
             "3 records of Deals, those where status is not won, go to carol.",
             "1 record of Deals stays with the deleted account.",
-            "The login bob can never be used again, by nobody.",
+            "The login bob can never be used again.",
         ],
     );
     assert_eq!(office.house.visit(&session).await, StatusCode::OK, "a look changes nothing");

@@ -144,7 +144,7 @@ fn effects(person: &Person, sessions: u64, preview: &TransferPreview, reused: bo
         effects.push("No record goes to anybody: none fits.".to_owned());
     }
     effects.push(match reused {
-        false => format!("The login {login} can never be used again, by nobody."),
+        false => format!("The login {login} can never be used again."),
         true => format!(
             "The login {login} may be given to somebody else: the setting accounts.reuse_logins is on."
         ),

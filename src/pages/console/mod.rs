@@ -8,6 +8,7 @@
 mod answer;
 mod applications;
 mod audit;
+mod chart;
 mod deletions;
 mod desk;
 mod entries;

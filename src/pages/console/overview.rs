@@ -8,17 +8,25 @@ use http::StatusCode;
 
 use super::Here;
 use crate::admin::Licences;
+use crate::domain::event::Action;
+use crate::domain::operation::Operation;
 use crate::domain::permission::Permission;
 use crate::pages::answer;
 use crate::pages::console::answer::Trouble;
+use crate::pages::console::chart::Chart;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::people::{self, Person, Reason};
 use crate::pages::console::staff::Staff;
-use crate::store::{AccountFilter, AccountOrder, AccountSearch, Direction};
+use crate::store::{AccountFilter, AccountOrder, AccountSearch, AuditSearch, Direction};
 
 /// How many people who can't come in are named here.
 const NAMED: u32 = 8;
+
+/// How many days the chart shows, and how many records of them it counts at most: the
+/// newest, of more than anybody looks through.
+const DAYS: u32 = 14;
+const MOST_TOLD: u32 = 20_000;
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -28,6 +36,8 @@ struct OverviewPage {
     licences: Option<Licences>,
     locked_out: Vec<(Person, Vec<Reason>)>,
     health: Vec<String>,
+    /// Lockouts and locks of the last days, for whoever may read the audit log.
+    chart: Option<Chart>,
 }
 
 /// A number that leads to those whom it counts.
@@ -64,6 +74,10 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         tile(counts.invited, "invited", "invited"),
     ];
     let locked_out = locked_out(desk, staff).await?;
+    let chart = match staff.rights.allow(Operation::ReadAudit) {
+        true => Some(lately(desk, staff).await?),
+        false => None,
+    };
     let limited = licences.limit.is_some();
     Ok(OverviewPage {
         shell: desk.shell(staff, Section::Overview),
@@ -71,6 +85,7 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         licences: Some(licences).filter(|_| limited),
         locked_out,
         health: trouble(desk),
+        chart,
     })
 }
 
@@ -89,6 +104,25 @@ async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reaso
     Ok(people
         .map(|one| (Person::of(one, now), people::reasons(one, now)))
         .collect())
+}
+
+/// When accounts were locked out and locked, in the last days.
+async fn lately(desk: &Desk, staff: &Staff) -> Result<Chart, Trouble> {
+    let now = desk.now();
+    let search = AuditSearch {
+        actions: vec![Action::AccountLockedOut, Action::AccountLocked],
+        since: Some(Chart::since(DAYS, now)),
+        limit: MOST_TOLD,
+        ..AuditSearch::default()
+    };
+    let found = desk.admin.audit_entries(&staff.actor, search).await?;
+    let of = |action: Action| {
+        let records = found.iter().map(|entry| &entry.record);
+        records
+            .filter(move |one| one.action == action)
+            .map(|one| one.at)
+    };
+    Ok(Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked)))
 }
 
 /// What is not well with this gateway, in sentences.

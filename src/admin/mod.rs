@@ -25,13 +25,13 @@ pub mod deletion;
 mod device;
 mod disable;
 mod error;
-#[cfg(feature = "pages")]
+#[cfg(any(feature = "api", feature = "pages"))]
 pub(crate) mod export;
 mod find;
 mod group;
 #[cfg(feature = "passwords")]
 mod import;
-#[cfg(feature = "passwords")]
+#[cfg(feature = "api")]
 pub(crate) mod import_row;
 mod inactivity;
 mod invite;
@@ -63,7 +63,9 @@ use crate::domain::event::{Action, Note};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Lifecycle, Transition};
-use crate::domain::time::{Monotonic, Timestamp};
+#[cfg(feature = "pages")]
+use crate::domain::time::Monotonic;
+use crate::domain::time::Timestamp;
 use crate::engine::Portcullis;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::Passwords;
@@ -199,6 +201,7 @@ impl Admin {
     }
 
     /// The instant by a clock that nobody sets, to tell how long something took.
+    #[cfg(feature = "pages")]
     pub(crate) fn instant(&self) -> Monotonic {
         self.directory.clock().now().monotonic
     }

@@ -119,10 +119,10 @@ async function byKeyboard(browser, view) {
   await bob.goto(`${site}/`);
   expect("his next click", bob.url(), /sign-in\?return_to=\/&notice=locked$/);
 
-  await press(page, /^Unlock$/);
+  await press(page, /^Lift the lock$/);
   await page.waitForURL(/do\/unlock/);
-  await press(page, /^Unlock account$/);
-  await page.waitForURL(/done=unlocked/);
+  await press(page, /^(Unlock account|Lift the lock)$/);
+  await page.waitForURL(/done=(unlocked|lock-lifted)/);
   await bobSignsIn(bob);
 
   await press(page, /^Delete$/);

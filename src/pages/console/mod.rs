@@ -58,7 +58,7 @@ use crate::pages::site;
 /// # async fn main() {
 /// # let test = TestGate::new().await;
 /// # let (gate, directory) = (test.gate(), test.directory());
-/// let admin = Admin::new(directory).with_gate(gate.clone()).with_passwords(gate.passwords());
+/// let admin = Admin::new(directory.clone()).with_gate(gate.clone()).with_passwords(gate.passwords());
 /// let console = Console::new(gate, admin).at("/console");
 /// let app: Router = Router::new().nest_service("/console", console.into_router());
 ///

@@ -38,6 +38,8 @@ struct OverviewPage {
     health: Vec<String>,
     /// Lockouts and locks of the last days, for whoever may read the audit log.
     chart: Option<Chart>,
+    /// Whether there were more than the chart counts.
+    chart_is_cut: bool,
 }
 
 /// A number that leads to those whom it counts.
@@ -74,9 +76,11 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         tile(counts.invited, "invited", "invited"),
     ];
     let locked_out = locked_out(desk, staff).await?;
-    let chart = match staff.rights.allow(Operation::ReadAudit) {
-        true => Some(lately(desk, staff).await?),
-        false => None,
+    let (chart, chart_is_cut) = match staff.rights.allow(Operation::ReadAudit) {
+        true => lately(desk, staff)
+            .await
+            .map(|(chart, cut)| (Some(chart), cut))?,
+        false => (None, false),
     };
     let limited = licences.limit.is_some();
     Ok(OverviewPage {
@@ -86,6 +90,7 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         locked_out,
         health: trouble(desk),
         chart,
+        chart_is_cut,
     })
 }
 
@@ -106,8 +111,8 @@ async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reaso
         .collect())
 }
 
-/// When accounts were locked out and locked, in the last days.
-async fn lately(desk: &Desk, staff: &Staff) -> Result<Chart, Trouble> {
+/// When accounts were locked out and locked, in the last days, and whether that is not all.
+async fn lately(desk: &Desk, staff: &Staff) -> Result<(Chart, bool), Trouble> {
     let now = desk.now();
     let search = AuditSearch {
         actions: vec![Action::AccountLockedOut, Action::AccountLocked],
@@ -122,7 +127,8 @@ async fn lately(desk: &Desk, staff: &Staff) -> Result<Chart, Trouble> {
             .filter(move |one| one.action == action)
             .map(|one| one.at)
     };
-    Ok(Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked)))
+    let chart = Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked));
+    Ok((chart, found.len() == MOST_TOLD as usize))
 }
 
 /// What is not well with this gateway, in sentences.

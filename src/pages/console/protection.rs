@@ -263,7 +263,11 @@ async fn switch(State(desk): Here, sent: Sent) -> Response {
     let done = async {
         staff.require(Operation::ChangeSettings)?;
         was_sure(&desk, &staff, "protection")?;
-        let allow = fields.once("allow")? == "yes";
+        let allow = match &*fields.once("allow")? {
+            "yes" => true,
+            "no" => false,
+            _ => return Err(Trouble::Bad("Say yes or no.".to_owned())),
+        };
         let changed = desk.admin.allow_disabling(&staff.actor, allow).await;
         back(&desk, changed, if allow { "disabling-on" } else { "disabling-off" })
     };

@@ -114,7 +114,10 @@ fn key_of(login: &str) -> portcullis::store::keyring::AttemptKey {
 }
 
 fn by_account(policy: &LockoutPolicy, login: &str) -> Result<Vec<Counter>> {
-    let rules = policy.by_account().context("the policy counts by account")?.clone();
+    let rules = policy
+        .by_account()
+        .context("the policy counts by account")?
+        .clone();
     Ok(vec![Counter { key: key_of(login), rules, generation: 0, scope: Scope::Own }])
 }
 
@@ -122,10 +125,14 @@ fn by_account_and_address(policy: &LockoutPolicy, login: &str) -> Result<Vec<Cou
     let address: IpAddr = "2001:db8:1:2::3".parse()?;
     let keyring = Keyring::new(&[1; 32]);
     let mut counters = by_account(policy, login)?;
-    counters.extend(policy.networks_of(ClientAddr::from(address)).map(|(network, rules)| {
-        let (key, rules) = (keyring.address_attempt_key(network), rules.clone());
-        Counter { key, rules, generation: 0, scope: Scope::Shared }
-    }));
+    counters.extend(
+        policy
+            .networks_of(ClientAddr::from(address))
+            .map(|(network, rules)| {
+                let (key, rules) = (keyring.address_attempt_key(network), rules.clone());
+                Counter { key, rules, generation: 0, scope: Scope::Shared }
+            }),
+    );
     Ok(counters)
 }
 
@@ -146,7 +153,8 @@ fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
 const PAIRS: usize = 200_000;
 
 fn in_memory() -> Result<Table> {
-    let mut table = table(&["in memory: reserve and settle", "CPU ns", "2 threads, x", "allocations"]);
+    let mut table =
+        table(&["in memory: reserve and settle", "CPU ns", "2 threads, x", "allocations"]);
     let policy = LockoutPolicy::balanced();
     for (name, counters) in [
         ("by account", by_account as fn(&LockoutPolicy, &str) -> Result<Vec<Counter>>),
@@ -156,11 +164,17 @@ fn in_memory() -> Result<Table> {
         let one = counters(&policy, "alice")?;
         pairs(&store, &one)?;
         let region = Region::new(ALLOCATOR);
-        let alone = (0..5).map(|_| pairs(&store, &one)).collect::<Result<Vec<_>>>()?;
+        let alone = (0..5)
+            .map(|_| pairs(&store, &one))
+            .collect::<Result<Vec<_>>>()?;
         let allocations = region.change().allocations as f64 / (5 * PAIRS) as f64;
         let alone = alone.into_iter().fold(f64::MAX, f64::min);
         let together = two_threads(&store, &policy, counters)?;
-        let row = [format!("{alone:.0}"), format!("{:.2}", together / alone), format!("{allocations:.1}")];
+        let row = [
+            format!("{alone:.0}"),
+            format!("{:.2}", together / alone),
+            format!("{allocations:.1}"),
+        ];
         table.add_row(std::iter::once(name.to_owned()).chain(row));
     }
     Ok(table)
@@ -190,7 +204,9 @@ fn two_threads(
     });
     let mut slowest = 0.0_f64;
     for thread in threads {
-        let took = thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+        let took = thread
+            .join()
+            .map_err(|_| anyhow::anyhow!("a thread panicked"))??;
         slowest = slowest.max(took);
     }
     Ok(slowest)
@@ -219,7 +235,10 @@ fn weight(logins: usize) -> Result<Table> {
 
 fn resident() -> Result<f64> {
     let statm = fs::read_to_string("/proc/self/statm").context("can't read /proc/self/statm")?;
-    let pages = statm.split_whitespace().nth(1).context("odd /proc/self/statm")?;
+    let pages = statm
+        .split_whitespace()
+        .nth(1)
+        .context("odd /proc/self/statm")?;
     Ok(pages.parse::<f64>()? * rustix::param::page_size() as f64)
 }
 
@@ -227,11 +246,17 @@ const FOR: Duration = Duration::from_secs(5);
 
 fn in_sqlite(folder: &Path) -> Result<Table> {
     let mut table = table(&["in SQLite, durable before it is answered", "a second"]);
-    table.add_row(["small writes that the disk makes durable".to_owned(), format!("{:.0}", syncs(folder)?)]);
+    table.add_row([
+        "small writes that the disk makes durable".to_owned(),
+        format!("{:.0}", syncs(folder)?),
+    ]);
     for at_once in [1, 64] {
         let file = folder.join(format!("{at_once}.db"));
         let rate = runtime(2)?.block_on(sqlite_attempts(file, at_once))?;
-        table.add_row([format!("attempts, {at_once} at once, by account and address"), format!("{rate:.0}")]);
+        table.add_row([
+            format!("attempts, {at_once} at once, by account and address"),
+            format!("{rate:.0}"),
+        ]);
     }
     Ok(table)
 }
@@ -339,7 +364,10 @@ async fn gate_with_alice(file: &Path) -> Result<Portcullis> {
         .build()
         .await?;
     let directory = gate.directory().context("a gate over a directory")?.clone();
-    let hash = gate.passwords().hash(&Password::new("correct horse battery")?).await?;
+    let hash = gate
+        .passwords()
+        .hash(&Password::new("correct horse battery")?)
+        .await?;
     for login in ["exists", "shut"] {
         add(&*directory, login, &hash).await?;
     }
@@ -419,5 +447,8 @@ fn shape(sorted: &[f64]) -> String {
         counts[bin.min(counts.len() - 1)] += 1;
     }
     let highest = counts.into_iter().max().unwrap_or(1).max(1);
-    counts.iter().map(|count| LEVELS[count * (LEVELS.len() - 1) / highest]).collect()
+    counts
+        .iter()
+        .map(|count| LEVELS[count * (LEVELS.len() - 1) / highest])
+        .collect()
 }

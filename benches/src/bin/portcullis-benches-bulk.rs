@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use axum::body::Body;
 use clap::Parser;
 use comfy_table::Table;
@@ -122,9 +122,15 @@ async fn measure(file: &Path, accounts: i64) -> Result<Table> {
     table.set_header(["what", "figure"]);
     let rate = accounts as f64 / took.as_secs_f64();
     table.add_row(["accounts locked".to_owned(), accounts.to_string()]);
-    table.add_row(["duration".to_owned(), format!("{:.1} s, {rate:.0} accounts a second", took.as_secs_f64())]);
+    table.add_row([
+        "duration".to_owned(),
+        format!("{:.1} s, {rate:.0} accounts a second", took.as_secs_f64()),
+    ]);
     let peak = kib("VmHWM:")?;
-    table.add_row(["memory before, highest".to_owned(), format!("{} MiB, {} MiB", memory / 1024, peak / 1024)]);
+    table.add_row([
+        "memory before, highest".to_owned(),
+        format!("{} MiB, {} MiB", memory / 1024, peak / 1024),
+    ]);
     table.add_row(["a request, before".to_owned(), spread(before)?]);
     table.add_row(["a request, during".to_owned(), spread(during)?]);
     table.add_row(["another program's write, during".to_owned(), spread(writes.await??)?]);
@@ -136,7 +142,9 @@ async fn measure(file: &Path, accounts: i64) -> Result<Table> {
 async fn cookies(gate: &Portcullis, accounts: i64) -> Result<Arc<[String]>> {
     let mut cookies = Vec::new();
     for n in 1..=WATCHED {
-        let session = gate.open_session(AccountId::try_from(accounts + n)?, None).await?;
+        let session = gate
+            .open_session(AccountId::try_from(accounts + n)?, None)
+            .await?;
         cookies.push(format!("{}={}", gate.cookie_name(), session.token().expose()));
     }
     Ok(cookies.into())
@@ -209,7 +217,9 @@ async fn watch(
         // A session keeps the standing at hand, on both.
         for gate in [ours, others] {
             held.push(gate.open_session(id, None).await?);
-            gate.standing(&id.into()).await.map_err(|reason| anyhow!("{reason}"))?;
+            gate.standing(&id.into())
+                .await
+                .map_err(|reason| anyhow!("{reason}"))?;
         }
         watched.push((id.into(), None, None));
     }
@@ -239,7 +249,10 @@ async fn watch(
 }
 
 async fn is_locked(gate: &Portcullis, key: &AccountKey) -> Result<bool> {
-    let standing = gate.standing(key).await.map_err(|reason| anyhow!("{reason}"))?;
+    let standing = gate
+        .standing(key)
+        .await
+        .map_err(|reason| anyhow!("{reason}"))?;
     let standing = standing.context("nobody is there")?;
     Ok(standing.locks.admin_lock.is_some())
 }
@@ -254,7 +267,9 @@ async fn lock_all(gate: &Portcullis, accounts: i64) -> Result<()> {
     let locked = LockWish::Yes { until: None, reason: None };
     let change = BulkChange { locked, ..BulkChange::default() };
     let host = Actor::Cli { user: "bench".to_owned() };
-    let run = admin.begin_bulk(&host, BulkRequest { selection, change }).await?;
+    let run = admin
+        .begin_bulk(&host, BulkRequest { selection, change })
+        .await?;
     let run = admin.finish_run(run.id, |_| {}).await?;
     if run.counts.changed != accounts.unsigned_abs() {
         bail!("not everybody was locked: {:?}", run.counts);
@@ -264,13 +279,20 @@ async fn lock_all(gate: &Portcullis, accounts: i64) -> Result<()> {
 
 fn spread(mut all: Vec<Duration>) -> Result<String> {
     all.sort_unstable();
-    let at = |share: f64| all.get((all.len() as f64 * share) as usize).or(all.last()).copied();
+    let at = |share: f64| {
+        all.get((all.len() as f64 * share) as usize)
+            .or(all.last())
+            .copied()
+    };
     let (Some(half), Some(most), Some(last)) = (at(0.5), at(0.99), all.last()) else {
         bail!("nothing was measured");
     };
     let ms = |duration: Duration| duration.as_secs_f64() * 1000.0;
     let (half, most, last) = (ms(half), ms(most), ms(*last));
-    Ok(format!("median {half:.2} ms, 99 % {most:.2} ms, longest {last:.2} ms ({} times)", all.len()))
+    Ok(format!(
+        "median {half:.2} ms, 99 % {most:.2} ms, longest {last:.2} ms ({} times)",
+        all.len()
+    ))
 }
 
 fn kib(name: &str) -> Result<u64> {

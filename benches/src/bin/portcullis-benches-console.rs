@@ -58,8 +58,11 @@ async fn main() -> Result<()> {
     let ada = NewPerson::new(Login::new("ada")?)
         .with_admin(true)
         .with_password(Password::new(PASSWORD)?);
-    admin.add(&Actor::Cli { user: "bench".to_owned() }, ada).await?;
-    let console = Console::new(gate, admin).client_address(|_| Some(ClientAddr::from([192, 0, 2, 1])));
+    admin
+        .add(&Actor::Cli { user: "bench".to_owned() }, ada)
+        .await?;
+    let console = Console::new(gate, admin)
+        .client_address(|_| Some(ClientAddr::from(std::net::IpAddr::from([192, 0, 2, 1]))));
     let app = Router::new().nest_service("/console", console.into_router());
     println!("{}", measure(&app, arguments.accounts).await?);
     Ok(())
@@ -154,7 +157,13 @@ async fn measure(app: &Router, accounts: i64) -> Result<Table> {
         ("groups", "/console/groups".to_owned()),
     ];
     let mut table = Table::new();
-    table.load_style(ASCII_MARKDOWN).set_header(["page", "median", "longest", "size", "first view"]);
+    table.load_style(ASCII_MARKDOWN).set_header([
+        "page",
+        "median",
+        "longest",
+        "size",
+        "first view",
+    ]);
     for (name, path) in pages {
         let first = ask(app, get(&path, &cookie)?).await?;
         let assets = assets(app, &first.body).await?;
@@ -178,7 +187,10 @@ async fn measure(app: &Router, accounts: i64) -> Result<Table> {
 async fn assets(app: &Router, page: &[u8]) -> Result<usize> {
     let text = String::from_utf8_lossy(page);
     let mut sum = 0;
-    for part in text.split('"').filter(|part| part.starts_with("/console/assets/")) {
+    for part in text
+        .split('"')
+        .filter(|part| part.starts_with("/console/assets/"))
+    {
         sum += ask(app, get(part, "")?).await?.body.len();
     }
     Ok(sum)

@@ -217,10 +217,8 @@ impl Work {
             let new = made_by(filter).ok_or_else(|| {
                 Problem::no_target(format!("no value of {} fits", attribute.name))
             })?;
-            all.push(
-                self.changed(Some(new), attribute, place.sub, verb, value)?
-                    .unwrap_or_default(),
-            );
+            // Adding nothing adds nothing.
+            all.extend(self.changed(Some(new), attribute, place.sub, verb, value)?);
         } else {
             let mut changed = Vec::new();
             for (one, meant) in all.into_iter().zip(meant) {

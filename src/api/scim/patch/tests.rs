@@ -131,6 +131,12 @@ fn of_several_values_a_filter_says_which() {
 }
 
 #[test]
+fn adding_nothing_to_what_is_not_there_leaves_no_hole() {
+    let add = json!({ "op": "add", "path": "emails[type eq \"other\"]", "value": null });
+    assert_eq!(strict(&emails(), &json!([add, add])), Ok(emails()));
+}
+
+#[test]
 fn one_of_several_is_primary() {
     let mut wanted = emails();
     wanted["emails"][0]["primary"] = false.into();

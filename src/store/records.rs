@@ -126,7 +126,7 @@ pub enum PasswordEdit {
 
 impl PasswordEdit {
     /// The hash that is to be written, if one is.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", test))]
     pub(crate) fn hash(&self) -> Option<&str> {
         match self {
             Self::Remove => None,

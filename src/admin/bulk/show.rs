@@ -80,7 +80,7 @@ impl Admin {
     /// accounts were written down, or it was taken back; and if it is somebody else's,
     /// unless an administrator asks.
     pub async fn resume_run(&self, actor: &Actor, id: RunId) -> Result<BulkRun, AdminError> {
-        let run = self.stored_run(id).await?;
+        let run = self.run_to_turn(actor, id).await?;
         if let Some(by) = run.undone_by {
             return Err(AdminError::RunUndone { id, by });
         }
@@ -116,7 +116,7 @@ impl Admin {
         action: Action,
         mend: &'static str,
     ) -> Result<BulkRun, AdminError> {
-        may_turn(actor, &self.stored_run(id).await?)?;
+        may_turn(actor, &self.run_to_turn(actor, id).await?)?;
         let note = actor.note(action, None);
         let turned = self
             .directory
@@ -129,6 +129,16 @@ impl Admin {
         };
         self.count(action);
         Ok(BulkRun::of(run)?)
+    }
+
+    /// A run that something is to be done about. That there is none is for those who may
+    /// see runs.
+    pub(super) async fn run_to_turn(&self, actor: &Actor, id: RunId) -> Result<Run, AdminError> {
+        let found = self.stored_run(id).await;
+        if matches!(found, Err(AdminError::NoSuchRun { .. })) {
+            actor.require(Permission::ManageUsers)?;
+        }
+        found
     }
 
     async fn stored_run(&self, id: RunId) -> Result<Run, AdminError> {

@@ -533,3 +533,23 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn who_may_not_learns_of_no_run() {
+    let (_, admin) = desk();
+    let looks = Actor::Account {
+        id: AccountId::try_from(7).expect("a number"),
+        login: Login::new("looks").expect("a login"),
+        from: None,
+        rights: Rights::default().with(&[Permission::ViewUsers].into_iter().collect()),
+    };
+    let none: RunId = "9".parse().expect("a number");
+    let forbidden = |done: Result<BulkRun, AdminError>| {
+        assert!(matches!(done, Err(AdminError::Forbidden { .. })), "{done:?}");
+    };
+    forbidden(admin.undo_run(&looks, none).await);
+    forbidden(admin.cancel_run(&looks, none).await);
+    forbidden(admin.resume_run(&looks, none).await);
+    let known = admin.undo_run(&cli(), none).await;
+    assert!(matches!(known, Err(AdminError::NoSuchRun { .. })), "{known:?}");
+}

@@ -22,8 +22,7 @@ impl Admin {
     /// If there is no such run, it goes on still, it was taken back before, or whoever
     /// asks may not do what that takes.
     pub async fn undo_run(&self, actor: &Actor, id: RunId) -> Result<BulkRun, AdminError> {
-        let undone = self.directory.runs().run(id).await?;
-        let undone = undone.ok_or(AdminError::NoSuchRun { id })?;
+        let undone = self.run_to_turn(actor, id).await?;
         let Plan { change, .. } = Plan::of(&undone)?;
         self.may_change(actor, &change.without_end()).await?;
         let new = NewRun {

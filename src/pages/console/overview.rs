@@ -23,8 +23,8 @@ use crate::store::{AccountFilter, AccountOrder, AccountSearch, AuditSearch, Dire
 /// How many people who can't come in are named here.
 const NAMED: u32 = 8;
 
-/// How many days the chart shows, and how many records of them it counts at most: the
-/// newest, of more than anybody looks through.
+/// How many days the chart shows, and how many records of the log are looked through for
+/// it: the newest.
 const DAYS: u32 = 14;
 const MOST_TOLD: u32 = 20_000;
 
@@ -114,9 +114,33 @@ async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reaso
 /// When accounts were locked out and locked, in the last days, and whether that is not all.
 async fn lately(desk: &Desk, staff: &Staff) -> Result<(Chart, bool), Trouble> {
     let now = desk.now();
+    let since = Chart::since(DAYS, now);
+    let edge = |after, oldest_first| AuditSearch {
+        after,
+        oldest_first,
+        limit: 1,
+        ..AuditSearch::default()
+    };
+    // The log is read from its end, by position: however long it is, that costs the same.
+    let newest = desk
+        .admin
+        .audit_entries(&staff.actor, edge(None, false))
+        .await?;
+    let newest = newest.first().map_or(0, |entry| entry.record.position);
+    let after = newest.checked_sub(MOST_TOLD.into());
+    let first = match after {
+        Some(_) => {
+            desk.admin
+                .audit_entries(&staff.actor, edge(after, true))
+                .await?
+        }
+        None => Vec::new(),
+    };
+    let is_cut = first.first().is_some_and(|entry| entry.record.at > since);
     let search = AuditSearch {
         actions: vec![Action::AccountLockedOut, Action::AccountLocked],
-        since: Some(Chart::since(DAYS, now)),
+        since: Some(since),
+        after,
         limit: MOST_TOLD,
         ..AuditSearch::default()
     };
@@ -128,7 +152,7 @@ async fn lately(desk: &Desk, staff: &Staff) -> Result<(Chart, bool), Trouble> {
             .map(|one| one.at)
     };
     let chart = Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked));
-    Ok((chart, found.len() == MOST_TOLD as usize))
+    Ok((chart, is_cut))
 }
 
 /// What is not well with this gateway, in sentences.

@@ -209,15 +209,14 @@ async fn revoke(State(desk): Here, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     let revoked = async {
         staff.require(Operation::ManageTokens)?;
-        let id = fields
-            .once("token")?
-            .parse()
-            .map_err(|_| Trouble::NotFound)?;
-        desk.admin.revoke_token(&staff.actor, id).await?;
         let application = fields.perhaps("application")?;
         let application = application.filter(|id| id.bytes().all(|c| c.is_ascii_alphanumeric()));
         let back =
             application.map_or_else(|| "tokens".to_owned(), |id| format!("applications/{id}"));
+        was_sure(&desk, &staff, &back)?;
+        let id = fields.once("token")?.parse();
+        let id = id.map_err(|_| Trouble::NotFound)?;
+        desk.admin.revoke_token(&staff.actor, id).await?;
         let query = Done::new("revoked").to_query();
         Ok::<_, Trouble>(see_other(&format!("{}?{query}", desk.path(&back))))
     };

@@ -1,6 +1,7 @@
 //! Our own interface, `/admin/v1`.
 
 mod deletions;
+mod files;
 mod groups;
 
 use portcullis::domain::event::Action;

@@ -22,6 +22,7 @@ pub mod denial;
 pub mod device;
 pub mod event;
 pub mod group;
+pub mod history;
 pub mod invitation;
 pub mod length;
 pub mod lock;

@@ -39,3 +39,5 @@ pub mod session;
 pub mod standing;
 pub mod time;
 pub mod transfer;
+#[cfg(any(feature = "gateway", feature = "pages"))]
+pub(crate) mod trial;

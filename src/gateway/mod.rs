@@ -178,6 +178,9 @@ impl Gateway {
             drop(drained);
         };
         tokio::join!(public, admin);
+        // The last attempts are told of, too. Where the store does not answer, the log
+        // says so.
+        let _ = self.gate.write_attempts().await;
     }
 }
 

@@ -17,7 +17,8 @@
 //! machine may have them open at once.
 //!
 //! The SQL is the portable kind: only `TEXT` and `BIGINT`, numbered places, no
-//! functions of one database. What is SQLite's alone is in `sqlite.rs`.
+//! functions of one database. What is SQLite's alone is in `sqlite.rs`, in the index of
+//! `pieces.rs`, and in the triggers that keep counts.
 
 mod accounts;
 mod applications;
@@ -38,6 +39,7 @@ mod list;
 mod listing;
 mod members;
 mod names;
+mod pieces;
 mod prune;
 mod rows;
 mod runs;
@@ -86,6 +88,7 @@ pub struct SqlDirectory {
     bus: LocalBus,
     attempts: SqlAttempts,
     anchor: audit::Anchor,
+    due: pieces::Due,
 }
 
 impl SqlDirectory {
@@ -121,9 +124,14 @@ impl SqlDirectory {
         key::mark(&key_file);
         let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
         let anchor = audit::anchor_of(path);
-        let directory = Self { db, clock, keyring, bus: LocalBus::default(), attempts, anchor };
-        let sealed = directory.seal_if_never_sealed().await;
-        sealed.map_err(|fault| directory.db.fault(fault))?;
+        let (bus, due) = (LocalBus::default(), pieces::Due::default());
+        let directory = Self { db, clock, keyring, bus, attempts, anchor, due };
+        let made_ready = async {
+            directory.seal_if_never_sealed().await?;
+            directory.write_all_pieces().await
+        };
+        let made_ready = made_ready.await;
+        made_ready.map_err(|fault| directory.db.fault(fault))?;
         Ok(directory)
     }
 
@@ -164,6 +172,7 @@ impl SqlDirectory {
         let gone = self.forget(before).await?;
         // A record says itself from when on it says nothing any more.
         let attempts = self.attempts.forget(self.clock().wall()).await;
+        self.write_all_pieces().await?;
         Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
     }
 }

@@ -1,30 +1,39 @@
 //! Searches of accounts: one statement for what was asked, with every value in a
 //! numbered place.
 
+mod few;
+mod order;
+
 use std::fmt::Write;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
+use self::few::Few;
 use super::SqlDirectory;
-use super::errors::Fallible;
+use super::db::Tx;
+use super::errors::{Fallible, Fault};
 use super::list::pattern;
 use super::rows::{self, account_columns, stored};
-use crate::domain::account::AccountId;
-use crate::domain::standing::{Lifecycle, Status};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::store::{
-    AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
-    TimeField,
+    AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField,
 };
 
 /// Where the instant stands that statuses are asked for.
 const NOW: &str = "$1";
 
-/// The numbers of those who are locked at that instant, by the two indexes.
-const LOCKED: &str = "(SELECT id FROM accounts WHERE admin_lock_until > $1 \
-     UNION SELECT id FROM accounts WHERE lockout_until > $1)";
+/// So many accounts are looked at one by one and sorted sooner than an order is gone along.
+const FEW: u32 = 5_000;
+
+/// Where more than a few may be taken: so many accounts are gone along in order first.
+const STRETCH: u32 = 20_000;
+
+/// With more than so many, it is sooner to go along the whole order.
+const MANY: u32 = 300_000;
 
 /// Whether somebody is in a group, whichever it is.
 const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = accounts.id)";
@@ -32,8 +41,19 @@ const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = ac
 /// The numbers of those who are in these groups, by the table's own key.
 const OF_GROUPS: &str = "SELECT account FROM group_members WHERE group_id IN";
 
+/// Whether somebody has or had a lock. In these words, as indexes have it of few.
+const HELD: &str = "(admin_lock_until IS NOT NULL OR lockout_until IS NOT NULL)";
+
+/// What somebody is, locks aside; and that it is not the usual. In the words of indexes.
+const STATE: &str = "(CASE WHEN lifecycle = 'deleted' THEN 'deleted' \
+     WHEN disabled = 1 THEN 'disabled' ELSE lifecycle END)";
+const UNUSUAL: &str = "(disabled = 1 OR lifecycle <> 'active')";
+
 /// A condition on accounts. Texts go into places of their own, never into the SQL.
+#[derive(Clone)]
 struct Condition {
+    /// What is selected from.
+    source: String,
     sql: String,
     texts: Vec<String>,
 }
@@ -44,32 +64,87 @@ impl SqlDirectory {
         let condition = Condition::of(&search.filters);
         let now = self.clock.wall().as_micros();
         let mut tx = self.db.read().await?;
-        let mut total = 0;
-        if !search.uncounted {
-            let count = format!("SELECT COUNT(*) FROM accounts WHERE {}", condition.sql);
-            let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
-            total = row.try_get::<i64, _>(0)?.unsigned_abs();
+        let few = Few::of(&search.filters);
+        if search.uncounted {
+            let accounts = condition.found(&mut tx, &search, &few, now).await?;
+            return Ok(AccountPage { accounts, total: 0 });
         }
-        let beyond = !search.uncounted && search.offset >= total;
-        if search.limit == 0 || beyond {
-            return Ok(AccountPage { accounts: Vec::new(), total });
-        }
-        let page = condition.page(&search);
-        let page = condition
-            .bound(page, now)
-            .bind(i64::from(search.limit))
-            .bind(stored(search.offset));
-        let rows = page.fetch_all(&mut *tx).await?;
-        let accounts = rows.iter().map(rows::account).collect::<Fallible<_>>()?;
+        let condition = condition.among(&mut tx, &few, now, MANY).await?;
+        let count = format!("SELECT COUNT(*) FROM {} WHERE {}", condition.source, condition.sql);
+        let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
+        let total = row.try_get::<i64, _>(0)?.unsigned_abs();
+        let accounts = match search.offset >= total {
+            true => Vec::new(),
+            false => condition.read(&mut tx, &search, now).await?,
+        };
         Ok(AccountPage { accounts, total })
     }
 }
 
 impl Condition {
+    /// A page, by the shortest way to it.
+    async fn found(
+        self,
+        tx: &mut Tx,
+        search: &AccountSearch,
+        few: &[Few],
+        now: i64,
+    ) -> Fallible<Vec<Account>> {
+        if few.is_empty() {
+            return self.read(tx, search, now).await;
+        }
+        let among = self.clone().among(tx, few, now, FEW).await?;
+        if among.source != self.source {
+            return among.read(tx, search, now).await;
+        }
+        // Where many are taken, most likely a page of them is near.
+        if let Some(end) = end_of_stretch(tx, search).await? {
+            let mut near = self.clone();
+            near.sql.push_str(&order::up_to(search, end));
+            let found = near.read(tx, search, now).await?;
+            if found.len() >= search.limit as usize {
+                return Ok(found);
+            }
+            let among = self.among(tx, few, now, MANY).await?;
+            return among.read(tx, search, now).await;
+        }
+        self.read(tx, search, now).await
+    }
+
+    /// The same condition, on the accounts of the first filter that takes no more than so
+    /// many; on all where each takes more.
+    async fn among(mut self, tx: &mut Tx, few: &[Few], now: i64, most: u32) -> Fallible<Self> {
+        for few in few {
+            if few.are_at_most(tx, now, most).await? {
+                self.source = few.source(&mut self.texts);
+                break;
+            }
+        }
+        Ok(self)
+    }
+
+    async fn read(
+        &self,
+        tx: &mut Tx,
+        search: &AccountSearch,
+        now: i64,
+    ) -> Fallible<Vec<Account>> {
+        if search.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .bound(self.page(search), now)
+            .bind(i64::from(search.limit))
+            .bind(stored(search.offset))
+            .fetch_all(&mut **tx)
+            .await?;
+        rows.iter().map(rows::account).collect()
+    }
+
     fn of(filters: &[AccountFilter]) -> Self {
         // The instant has its place in every statement, whether or not it matters.
         let sql = format!("lifecycle <> 'deleted' AND CAST({NOW} AS BIGINT) IS NOT NULL");
-        let mut condition = Self { sql, texts: Vec::new() };
+        let mut condition = Self { source: "accounts".to_owned(), sql, texts: Vec::new() };
         for filter in filters {
             condition.sql.push_str(" AND ");
             condition.add(filter);
@@ -133,8 +208,10 @@ impl Condition {
     }
 
     fn add_until(&mut self, column: &str, wanted: bool) {
-        let fits = if wanted { ">" } else { "<=" };
-        let _ = write!(self.sql, "COALESCE({column}, 0) {fits} {NOW}");
+        let _ = match wanted {
+            true => write!(self.sql, "({HELD} AND COALESCE({column}, 0) > {NOW})"),
+            false => write!(self.sql, "COALESCE({column}, 0) <= {NOW}"),
+        };
     }
 
     /// What is nowhere is in no time; a comparison with it would be neither true nor
@@ -198,13 +275,14 @@ impl Condition {
             concat!(
                 "SELECT ",
                 account_columns!(),
-                " FROM accounts WHERE {}{} ORDER BY {} LIMIT {} OFFSET {}"
+                " FROM {} WHERE {}{} ORDER BY {} LIMIT {} OFFSET {}"
             ),
+            self.source,
             self.sql,
             search
                 .after
-                .map_or_else(String::new, |id| after(search, id)),
-            order_of(search),
+                .map_or_else(String::new, |id| order::after(search, id)),
+            order::terms_of(search),
             self.place(1),
             self.place(2)
         )
@@ -212,7 +290,7 @@ impl Condition {
 
     /// The place this many after the last.
     fn place(&self, after: usize) -> String {
-        format!("${}", 1 + self.texts.len() + after)
+        place(self.texts.len() + after)
     }
 
     fn bound<'q>(&'q self, sql: String, now: i64) -> Query<'q, Any, AnyArguments> {
@@ -254,77 +332,44 @@ const fn time_column(field: TimeField) -> &'static str {
 
 /// As `Standing::status` has it, of accounts that are not deleted.
 fn status_is(status: Status) -> String {
-    let unlocked = |lifecycle: Lifecycle| {
-        let lifecycle = lifecycle.as_str();
-        let free = |column| format!("COALESCE({column}, 0) <= {NOW}");
-        let (lock, lockout) = (free("admin_lock_until"), free("lockout_until"));
-        // By the row alone: to list everybody who is locked would be the more work the
-        // more there are, for each page anew.
-        format!("(lifecycle = '{lifecycle}' AND disabled = 0 AND {lock} AND {lockout})")
-    };
+    // By the row alone: to list everybody who is locked would be the more work the more
+    // there are, for each page anew.
+    let (lock, lockout) =
+        ("COALESCE(admin_lock_until, 0)", "COALESCE(lockout_until, 0)");
+    let unlocked = format!("{lock} <= {NOW} AND {lockout} <= {NOW}");
+    let unusual = |state: &str| format!("{STATE} = '{state}' AND {UNUSUAL}");
     match status {
-        Status::Active => unlocked(Lifecycle::Active),
+        Status::Active => format!("(lifecycle = 'active' AND disabled = 0 AND {unlocked})"),
         Status::Deleted => "1 = 0".to_owned(),
-        Status::Disabled => "disabled = 1".to_owned(),
-        Status::Invited => unlocked(Lifecycle::Invited),
-        Status::Locked => format!("(disabled = 0 AND id IN {LOCKED})"),
-        Status::Registered => unlocked(Lifecycle::Registered),
-    }
-}
-
-const fn column_of(order: AccountOrder) -> &'static str {
-    match order {
-        AccountOrder::CreatedAt => "created_at",
-        AccountOrder::Email => "COALESCE(email_folded, '')",
-        AccountOrder::FirstName => "first_name_folded",
-        AccountOrder::Id => "id",
-        AccountOrder::LastName => "last_name_folded",
-        AccountOrder::LastSignInAt => "COALESCE(last_sign_in_at, 0)",
-        AccountOrder::Login => "login",
-        AccountOrder::Name => "name_folded",
-        AccountOrder::UpdatedAt => "updated_at",
-    }
-}
-
-fn order_of(search: &AccountSearch) -> String {
-    let terms = search.full_order().into_iter().map(|(order, direction)| {
-        let column = column_of(order);
-        match direction {
-            Direction::Ascending => column.to_owned(),
-            Direction::Descending => format!("{column} DESC"),
+        Status::Disabled => format!("({})", unusual("disabled")),
+        Status::Invited => format!("({} AND {unlocked})", unusual("invited")),
+        Status::Locked => {
+            format!("(disabled = 0 AND {HELD} AND ({lock} > {NOW} OR {lockout} > {NOW}))")
         }
-    });
-    terms.collect::<Vec<_>>().join(", ")
+        Status::Registered => format!("({} AND {unlocked})", unusual("registered")),
+    }
 }
 
-/// Only what comes after that account. The first comparison says nothing that the
-/// others don't; it is there for the index. An account is never gone: of one that was
-/// deleted there still is where it stood.
-fn after(search: &AccountSearch, id: AccountId) -> String {
-    let own = |column: &str| format!("(SELECT {column} FROM accounts WHERE id = {id})");
-    let terms: Vec<_> = search
-        .full_order()
-        .into_iter()
-        .map(|(order, direction)| {
-            let column = column_of(order);
-            let sign = if direction == Direction::Ascending { '>' } else { '<' };
-            (column, sign, own(column))
-        })
-        .collect();
-    let mut sql = String::new();
-    if let Some((column, sign, own)) = terms.first() {
-        let _ = write!(sql, " AND {column} {sign}= {own}");
-    }
-    sql.push_str(" AND (1 = 0");
-    for (at, (column, sign, own)) in terms.iter().enumerate() {
-        sql.push_str(" OR (");
-        for (column, _, own) in &terms[..at] {
-            let _ = write!(sql, "{column} = {own} AND ");
-        }
-        let _ = write!(sql, "{column} {sign} {own})");
-    }
-    sql.push(')');
-    sql
+/// Who comes so many accounts later in the order, if so many come.
+async fn end_of_stretch(tx: &mut Tx, search: &AccountSearch) -> Fallible<Option<AccountId>> {
+    let sql = format!(
+        "SELECT id FROM accounts WHERE 1 = 1{} ORDER BY {} LIMIT 1 OFFSET {STRETCH}",
+        search
+            .after
+            .map_or_else(String::new, |id| order::after(search, id)),
+        order::terms_of(search)
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .fetch_optional(&mut **tx)
+        .await?;
+    let id = row.map(|row| row.try_get::<i64, _>(0)).transpose()?;
+    let id = id.map(AccountId::try_from).transpose();
+    id.map_err(|error| Fault::damaged(error.to_string()))
+}
+
+/// The name of a numbered place that texts stand in; the first is the instant's.
+fn place(number: usize) -> String {
+    format!("${}", 1 + number)
 }
 
 #[cfg(test)]

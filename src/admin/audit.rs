@@ -10,7 +10,9 @@ use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::Reason;
 use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
-use crate::store::{AuditEntry, AuditPruned, AuditQuery, AuditSearch, AuditWalk, BrokenChain, DayCount};
+use crate::store::{
+    AuditEntry, AuditPruned, AuditQuery, AuditSearch, AuditWalk, BrokenChain, DayCount,
+};
 
 impl Admin {
     /// The audit log, newest first.

@@ -48,11 +48,16 @@ impl State {
             let (at, action) = (entry.record.at, entry.record.action);
             let day = at.as_micros().div_euclid(DAY_MICROS);
             if day >= first && actions.contains(&action) {
-                counts.entry((day, action.as_str())).or_insert((action, 0)).1 += 1;
+                counts
+                    .entry((day, action.as_str()))
+                    .or_insert((action, 0))
+                    .1 += 1;
             }
         }
-        let count = |((day, _), (action, count))| {
-            DayCount { day: Timestamp::from_micros(day * DAY_MICROS), action, count }
+        let count = |((day, _), (action, count))| DayCount {
+            day: Timestamp::from_micros(day * DAY_MICROS),
+            action,
+            count,
         };
         counts.into_iter().map(count).collect()
     }

@@ -32,6 +32,10 @@ const DUE: u32 = 256;
 /// Accounts whose pieces are written in one transaction.
 const BATCH: u32 = 1_000;
 
+/// After so many at once the index is brought into one piece: it is read faster then.
+const TIDY_AFTER: u64 = 20_000;
+const TIDY: &str = "INSERT INTO account_text (account_text) VALUES ('optimize')";
+
 const PUT: Rows<2> =
     Rows { before: "INSERT OR REPLACE INTO account_text (rowid, pieces) VALUES ", after: "" };
 
@@ -93,6 +97,11 @@ impl SqlDirectory {
             if written.is_multiple_of(100_000) {
                 tracing::info!(accounts = written, "names taken into the search");
             }
+        }
+        if written > TIDY_AFTER {
+            let mut tx = self.db.write().await?;
+            sqlx::query(TIDY).execute(&mut *tx).await?;
+            self.commit_quietly(tx).await?;
         }
         Ok(())
     }

@@ -19,21 +19,23 @@ use super::rows::{self, account_columns, stored};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
-use crate::store::{
-    AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField,
-};
+use crate::store::{AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField};
 
 /// Where the instant stands that statuses are asked for.
 const NOW: &str = "$1";
 
-/// So many accounts are looked at one by one and sorted sooner than an order is gone along.
-const FEW: u32 = 5_000;
+/// How many accounts make one way to a page shorter than another.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// So many are looked at one by one and sorted sooner than an order is gone along.
+    few: u32,
+    /// Where more may be taken: so many are gone along in order first.
+    stretch: u32,
+    /// With more than so many, it is sooner to go along the whole order.
+    many: u32,
+}
 
-/// Where more than a few may be taken: so many accounts are gone along in order first.
-const STRETCH: u32 = 20_000;
-
-/// With more than so many, it is sooner to go along the whole order.
-const MANY: u32 = 300_000;
+const BOUNDS: Bounds = Bounds { few: 5_000, stretch: 20_000, many: 300_000 };
 
 /// Whether somebody is in a group, whichever it is.
 const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = accounts.id)";
@@ -61,15 +63,19 @@ struct Condition {
 impl SqlDirectory {
     /// Count and page are of one instant.
     pub(super) async fn find_all(&self, search: AccountSearch) -> Fallible<AccountPage> {
+        self.find_within(search, BOUNDS).await
+    }
+
+    async fn find_within(&self, search: AccountSearch, bounds: Bounds) -> Fallible<AccountPage> {
         let condition = Condition::of(&search.filters);
         let now = self.clock.wall().as_micros();
         let mut tx = self.db.read().await?;
         let few = Few::of(&search.filters);
         if search.uncounted {
-            let accounts = condition.found(&mut tx, &search, &few, now).await?;
+            let accounts = condition.found(&mut tx, &search, &few, now, bounds).await?;
             return Ok(AccountPage { accounts, total: 0 });
         }
-        let condition = condition.among(&mut tx, &few, now, MANY).await?;
+        let condition = condition.among(&mut tx, &few, now, bounds.many).await?;
         let count = format!("SELECT COUNT(*) FROM {} WHERE {}", condition.source, condition.sql);
         let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
         let total = row.try_get::<i64, _>(0)?.unsigned_abs();
@@ -89,23 +95,24 @@ impl Condition {
         search: &AccountSearch,
         few: &[Few],
         now: i64,
+        bounds: Bounds,
     ) -> Fallible<Vec<Account>> {
         if few.is_empty() {
             return self.read(tx, search, now).await;
         }
-        let among = self.clone().among(tx, few, now, FEW).await?;
+        let among = self.clone().among(tx, few, now, bounds.few).await?;
         if among.source != self.source {
             return among.read(tx, search, now).await;
         }
         // Where many are taken, most likely a page of them is near.
-        if let Some(end) = end_of_stretch(tx, search).await? {
+        if let Some(end) = end_of_stretch(tx, search, bounds.stretch).await? {
             let mut near = self.clone();
             near.sql.push_str(&order::up_to(search, end));
             let found = near.read(tx, search, now).await?;
             if found.len() >= search.limit as usize {
                 return Ok(found);
             }
-            let among = self.among(tx, few, now, MANY).await?;
+            let among = self.among(tx, few, now, bounds.many).await?;
             return among.read(tx, search, now).await;
         }
         self.read(tx, search, now).await
@@ -123,12 +130,7 @@ impl Condition {
         Ok(self)
     }
 
-    async fn read(
-        &self,
-        tx: &mut Tx,
-        search: &AccountSearch,
-        now: i64,
-    ) -> Fallible<Vec<Account>> {
+    async fn read(&self, tx: &mut Tx, search: &AccountSearch, now: i64) -> Fallible<Vec<Account>> {
         if search.limit == 0 {
             return Ok(Vec::new());
         }
@@ -334,8 +336,7 @@ const fn time_column(field: TimeField) -> &'static str {
 fn status_is(status: Status) -> String {
     // By the row alone: to list everybody who is locked would be the more work the more
     // there are, for each page anew.
-    let (lock, lockout) =
-        ("COALESCE(admin_lock_until, 0)", "COALESCE(lockout_until, 0)");
+    let (lock, lockout) = ("COALESCE(admin_lock_until, 0)", "COALESCE(lockout_until, 0)");
     let unlocked = format!("{lock} <= {NOW} AND {lockout} <= {NOW}");
     let unusual = |state: &str| format!("{STATE} = '{state}' AND {UNUSUAL}");
     match status {
@@ -351,9 +352,13 @@ fn status_is(status: Status) -> String {
 }
 
 /// Who comes so many accounts later in the order, if so many come.
-async fn end_of_stretch(tx: &mut Tx, search: &AccountSearch) -> Fallible<Option<AccountId>> {
+async fn end_of_stretch(
+    tx: &mut Tx,
+    search: &AccountSearch,
+    stretch: u32,
+) -> Fallible<Option<AccountId>> {
     let sql = format!(
-        "SELECT id FROM accounts WHERE 1 = 1{} ORDER BY {} LIMIT 1 OFFSET {STRETCH}",
+        "SELECT id FROM accounts WHERE 1 = 1{} ORDER BY {} LIMIT 1 OFFSET {stretch}",
         search
             .after
             .map_or_else(String::new, |id| order::after(search, id)),
@@ -373,63 +378,4 @@ fn place(number: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How SQLite would go about it.
-    async fn plan(directory: &SqlDirectory, search: &AccountSearch) -> String {
-        let condition = Condition::of(&search.filters);
-        let explain = format!("EXPLAIN QUERY PLAN {}", condition.page(search));
-        let query = condition.bound(explain, 0).bind(20_i64).bind(0_i64);
-        let rows = query
-            .fetch_all(directory.db.readers())
-            .await
-            .expect("a plan");
-        let steps = rows.iter().map(|row| row.get::<String, _>(3));
-        steps.collect::<Vec<_>>().join("\n")
-    }
-
-    #[tokio::test]
-    async fn lists_are_read_in_the_order_of_an_index() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let directory = SqlDirectory::open(folder.path().join("accounts.db")).await;
-        let directory = directory.expect("opens");
-        let id = AccountId::try_from(7).ok();
-        for order in [
-            AccountOrder::CreatedAt,
-            AccountOrder::Email,
-            AccountOrder::FirstName,
-            AccountOrder::Id,
-            AccountOrder::LastName,
-            AccountOrder::LastSignInAt,
-            AccountOrder::Login,
-            AccountOrder::Name,
-            AccountOrder::UpdatedAt,
-        ] {
-            for direction in [Direction::Ascending, Direction::Descending] {
-                for after in [None, id] {
-                    let order = vec![(order, direction)];
-                    let search = AccountSearch { order, after, limit: 20, ..Default::default() };
-                    let plan = plan(&directory, &search).await;
-                    assert!(!plan.contains("TEMP B-TREE"), "{search:?}: {plan}");
-                    let sought = after.is_none() || plan.contains("SEARCH accounts USING");
-                    assert!(sought, "{search:?}: {plan}");
-                }
-            }
-        }
-        let any_of = vec!["HR-1".to_owned()];
-        let (field, fit) = (TextField::ExternalId, TextFit::Whole);
-        let filters = vec![AccountFilter::Text { field, fit, any_of, negated: false }];
-        let found = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        assert!(found.contains("accounts_external_id"), "{found}");
-        let filters = vec![AccountFilter::InGroups(vec![7.try_into().expect("a number")])];
-        let members = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        assert!(!members.contains("SCAN group_members"), "{members}");
-        let any_of = vec![Status::Locked];
-        let filters = vec![AccountFilter::Status { any_of, negated: false }];
-        let locked = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        for index in ["accounts_admin_lock_until", "accounts_lockout_until"] {
-            assert!(locked.contains(index), "{locked}");
-        }
-    }
-}
+mod tests;

@@ -51,11 +51,12 @@ mod tokens;
 mod values;
 mod webhooks;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use self::attempts::SqlAttempts;
 use self::db::{Db, Tx};
 use self::errors::{Fallible, Fault};
+use self::pieces::Due;
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
@@ -88,7 +89,7 @@ pub struct SqlDirectory {
     bus: LocalBus,
     attempts: SqlAttempts,
     anchor: audit::Anchor,
-    due: pieces::Due,
+    due: Due,
 }
 
 impl SqlDirectory {
@@ -122,16 +123,10 @@ impl SqlDirectory {
         let checked = key::check(&db, &keyring, &key_file).await;
         checked.map_err(|fault| db.fault(fault))?;
         key::mark(&key_file);
-        let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
-        let anchor = audit::anchor_of(path);
-        let (bus, due) = (LocalBus::default(), pieces::Due::default());
+        let attempts = SqlAttempts::open(db::attempts_file(path), clock.clone()).await?;
+        let (anchor, bus, due) = (audit::anchor_of(path), LocalBus::default(), Due::default());
         let directory = Self { db, clock, keyring, bus, attempts, anchor, due };
-        let made_ready = async {
-            directory.seal_if_never_sealed().await?;
-            directory.write_all_pieces().await
-        };
-        let made_ready = made_ready.await;
-        made_ready.map_err(|fault| directory.db.fault(fault))?;
+        directory.make_ready().await?;
         Ok(directory)
     }
 
@@ -170,18 +165,10 @@ impl SqlDirectory {
 
     async fn forget_all(&self, before: Timestamp) -> Fallible<u64> {
         let gone = self.forget(before).await?;
+        self.write_all_pieces().await?;
         // A record says itself from when on it says nothing any more.
         let attempts = self.attempts.forget(self.clock().wall()).await;
-        self.write_all_pieces().await?;
         Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
-    }
-}
-
-/// `accounts.attempts.db` for `accounts.db`.
-fn attempts_file(db: &Path) -> PathBuf {
-    match db.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) => db.with_extension(format!("attempts.{extension}")),
-        None => db.with_extension("attempts"),
     }
 }
 

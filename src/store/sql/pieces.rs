@@ -19,6 +19,7 @@ use super::SqlDirectory;
 use super::db::Tx;
 use super::errors::Fallible;
 use super::values::{Rows, Value};
+use crate::store::StoreError;
 
 /// The longest piece, in characters.
 const LONGEST: usize = 3;
@@ -56,15 +57,38 @@ pub(super) fn wanted(text: &str) -> Option<String> {
     (!all.is_empty()).then(|| format!("({})", all.join(" AND ")))
 }
 
-/// All pieces of these texts, as the index keeps them.
+/// The same of those whose login does not begin like that; `None` of what is longer than a
+/// piece.
+pub(super) fn wanted_within(text: &str) -> Option<String> {
+    let beginning = beginnings(text).last()?;
+    let is_whole = text.chars().count() <= LONGEST;
+    let wanted = wanted(text).filter(|_| is_whole)?;
+    Some(format!("({wanted} NOT \"{beginning}\")"))
+}
+
+/// All pieces of these texts, as the index keeps them; the first is the login.
 fn pieces_of<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut pieces = BTreeSet::new();
+    let mut texts = texts.peekable();
+    let login = texts.peek().copied().unwrap_or_default();
+    let mut pieces: BTreeSet<String> = beginnings(login).collect();
     for text in texts {
         for length in 1..=LONGEST {
             cut(text, length, &mut pieces);
         }
     }
     pieces.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+/// How a login begins, in words that no piece is.
+fn beginnings(login: &str) -> impl Iterator<Item = String> {
+    let mut word = "b".to_owned();
+    login.chars().take(LONGEST).map(move |c| {
+        let mut bytes = [0; 4];
+        for byte in c.encode_utf8(&mut bytes).bytes() {
+            let _ = write!(word, "{byte:02x}");
+        }
+        word.clone()
+    })
 }
 
 /// Pieces of so many characters, each byte in hexadecimal: the index splits words at
@@ -77,7 +101,7 @@ fn cut(text: &str, length: usize, into: &mut BTreeSet<String>) {
     }
     for (start, end) in starts.iter().zip(ends) {
         let mut piece = String::with_capacity(2 * (end - start));
-        for byte in text.as_bytes()[*start..end].iter() {
+        for byte in &text.as_bytes()[*start..end] {
             let _ = write!(piece, "{byte:02x}");
         }
         into.insert(piece);
@@ -85,6 +109,15 @@ fn cut(text: &str, length: usize, into: &mut BTreeSet<String>) {
 }
 
 impl SqlDirectory {
+    /// What a new file, or one of an earlier version, lacks before it is worked with.
+    pub(super) async fn make_ready(&self) -> Result<(), StoreError> {
+        let ready = async {
+            self.seal_if_never_sealed().await?;
+            self.write_all_pieces().await
+        };
+        ready.await.map_err(|fault| self.db.fault(fault))
+    }
+
     /// Writes all pieces that are due: after a migration, everybody's.
     pub(super) async fn write_all_pieces(&self) -> Fallible<()> {
         let mut written: u64 = 0;
@@ -185,7 +218,10 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_into_all_its_pieces() {
-        assert_eq!(pieces_of(["abc", "ß"].into_iter()), "61 6162 616263 62 6263 63 c39f");
+        let pieces = pieces_of(["abc", "ß"].into_iter());
+        assert_eq!(pieces, "61 6162 616263 62 6263 63 b61 b6162 b616263 c39f");
+        assert_eq!(wanted_within("ab").as_deref(), Some("((\"6162\") NOT \"b6162\")"));
+        assert_eq!(wanted_within("abcd"), None);
         assert_eq!(wanted("abcd").as_deref(), Some("(\"616263\" AND \"626364\")"));
         assert_eq!(wanted("ß").as_deref(), Some("(\"c39f\")"));
         assert_eq!(wanted(""), None);

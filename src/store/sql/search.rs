@@ -3,6 +3,7 @@
 
 mod few;
 mod order;
+mod words;
 
 use std::fmt::Write;
 
@@ -10,14 +11,14 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
-use self::few::Few;
+use self::few::{Beginning, Few};
+use self::words::{HELD, columns_of, status_is, time_column};
 use super::SqlDirectory;
 use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::list::pattern;
 use super::rows::{self, account_columns, stored};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::store::{AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField};
 
@@ -42,14 +43,6 @@ const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = ac
 
 /// The numbers of those who are in these groups, by the table's own key.
 const OF_GROUPS: &str = "SELECT account FROM group_members WHERE group_id IN";
-
-/// Whether somebody has or had a lock. In these words, as indexes have it of few.
-const HELD: &str = "(admin_lock_until IS NOT NULL OR lockout_until IS NOT NULL)";
-
-/// What somebody is, locks aside; and that it is not the usual. In the words of indexes.
-const STATE: &str = "(CASE WHEN lifecycle = 'deleted' THEN 'deleted' \
-     WHEN disabled = 1 THEN 'disabled' ELSE lifecycle END)";
-const UNUSUAL: &str = "(disabled = 1 OR lifecycle <> 'active')";
 
 /// A condition on accounts. Texts go into places of their own, never into the SQL.
 #[derive(Clone)]
@@ -104,6 +97,11 @@ impl Condition {
         if among.source != self.source {
             return among.read(tx, search, now).await;
         }
+        if let Some((beginning, rest)) = Few::beside_beginnings(search)
+            && rest.are_at_most(tx, now, bounds.few).await?
+        {
+            return self.merged(tx, search, beginning, &rest, now).await;
+        }
         // Where many are taken, most likely a page of them is near.
         if let Some(end) = end_of_stretch(tx, search, bounds.stretch).await? {
             let mut near = self.clone();
@@ -116,6 +114,31 @@ impl Condition {
             return among.read(tx, search, now).await;
         }
         self.read(tx, search, now).await
+    }
+
+    /// A page of those whose login begins so and of the rest.
+    async fn merged(
+        self,
+        tx: &mut Tx,
+        search: &AccountSearch,
+        beginning: Beginning,
+        rest: &Few,
+        now: i64,
+    ) -> Fallible<Vec<Account>> {
+        let (mut begin, mut others) = (self.clone(), self);
+        let Beginning { from, before } = beginning;
+        let (first, second) = (begin.place(1), begin.place(2));
+        begin
+            .sql
+            .push_str(&format!(" AND login >= {first} AND login < {second}"));
+        begin.texts.extend([from, before]);
+        others.source = rest.source(&mut others.texts);
+        let mut found = begin.read(tx, search, now).await?;
+        found.extend(others.read(tx, search, now).await?);
+        found.sort_by(|a, b| search.compare(a, b));
+        found.dedup_by_key(|account| account.id);
+        found.truncate(search.limit as usize);
+        Ok(found)
     }
 
     /// The same condition, on the accounts of the first filter that takes no more than so
@@ -300,54 +323,6 @@ impl Condition {
         self.texts
             .iter()
             .fold(query, |query, text| query.bind(text.as_str()))
-    }
-}
-
-fn columns_of(field: TextField, fit: TextFit) -> &'static [&'static str] {
-    match (field, fit) {
-        (TextField::Any, _) => &[
-            "login",
-            "name_folded",
-            "first_name_folded",
-            "last_name_folded",
-            "COALESCE(email_folded, '')",
-        ],
-        (TextField::Email, _) => &["COALESCE(email_folded, '')"],
-        // Neither true nor false is no answer to a negation; and the index is used.
-        (TextField::ExternalId, TextFit::Whole) => &["external_id IS NOT NULL AND external_id"],
-        (TextField::ExternalId, _) => &["COALESCE(external_id_folded, '')"],
-        (TextField::FirstName, _) => &["first_name_folded"],
-        (TextField::LastName, _) => &["last_name_folded"],
-        (TextField::Login, _) => &["login"],
-        (TextField::Name, _) => &["name_folded"],
-    }
-}
-
-const fn time_column(field: TimeField) -> &'static str {
-    match field {
-        TimeField::CreatedAt => "created_at",
-        TimeField::LastSignInAt => "last_sign_in_at",
-        TimeField::SessionsEndedAt => "sessions_ended_at",
-        TimeField::UpdatedAt => "updated_at",
-    }
-}
-
-/// As `Standing::status` has it, of accounts that are not deleted.
-fn status_is(status: Status) -> String {
-    // By the row alone: to list everybody who is locked would be the more work the more
-    // there are, for each page anew.
-    let (lock, lockout) = ("COALESCE(admin_lock_until, 0)", "COALESCE(lockout_until, 0)");
-    let unlocked = format!("{lock} <= {NOW} AND {lockout} <= {NOW}");
-    let unusual = |state: &str| format!("{STATE} = '{state}' AND {UNUSUAL}");
-    match status {
-        Status::Active => format!("(lifecycle = 'active' AND disabled = 0 AND {unlocked})"),
-        Status::Deleted => "1 = 0".to_owned(),
-        Status::Disabled => format!("({})", unusual("disabled")),
-        Status::Invited => format!("({} AND {unlocked})", unusual("invited")),
-        Status::Locked => {
-            format!("(disabled = 0 AND {HELD} AND ({lock} > {NOW} OR {lockout} > {NOW}))")
-        }
-        Status::Registered => format!("({} AND {unlocked})", unusual("registered")),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::standing::Status;
 use crate::store::sql::db::Tx;
 use crate::store::sql::errors::Fallible;
 use crate::store::sql::pieces;
-use crate::store::{AccountFilter, TextField, TextFit};
+use crate::store::{AccountFilter, AccountOrder, AccountSearch, TextField, TextFit};
 
 /// The numbers of those whom one filter takes, and maybe of others: who is found is
 /// compared with the filter itself.
@@ -18,6 +18,13 @@ pub(super) struct Few {
     /// Statements that tell numbers; `{}` is the place of the text.
     numbers: Vec<String>,
     text: Option<String>,
+}
+
+/// Logins that begin with a text: from it on, and before another.
+#[derive(Clone, Debug)]
+pub(super) struct Beginning {
+    pub(super) from: String,
+    pub(super) before: String,
 }
 
 impl Few {
@@ -57,11 +64,40 @@ impl Few {
         }
     }
 
+    /// Where logins are gone along and a text is looked for that many begin with: those
+    /// in whom it stands elsewhere. The others are together in the order.
+    pub(super) fn beside_beginnings(search: &AccountSearch) -> Option<(Beginning, Self)> {
+        let (AccountOrder::Login, _) = search.order.first()? else { return None };
+        let AccountFilter::Text { field, fit, any_of, negated: false } = search
+            .filters
+            .iter()
+            .find(|one| matches!(one, AccountFilter::Text { .. }))?
+        else {
+            return None;
+        };
+        let of_logins = matches!(field, TextField::Any | TextField::Login);
+        let inside = matches!(fit, TextFit::Part | TextFit::Begins);
+        let [text] = &any_of[..] else { return None };
+        if !of_logins || !inside || search.offset > 0 {
+            return None;
+        }
+        let from = field.form(*fit)(text);
+        let rest = Self::of_pieces(pieces::wanted_within(&from)?);
+        Some((Beginning { before: next_after(&from)?, from }, rest))
+    }
+
+    fn of_pieces(text: String) -> Self {
+        let found = "SELECT rowid AS found FROM account_text WHERE account_text MATCH {}";
+        let due = "SELECT id AS found FROM account_text_due";
+        Self { numbers: vec![found.to_owned(), due.to_owned()], text: Some(text) }
+    }
+
     fn of_groups(groups: &[GroupId]) -> Self {
         let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
         let groups = groups.join(", ");
-        let members =
-            format!("SELECT account AS found FROM group_members WHERE group_id IN ({groups})");
+        let members = format!(
+            "SELECT DISTINCT account AS found FROM group_members WHERE group_id IN ({groups})"
+        );
         Self { numbers: vec![members], text: None }
     }
 
@@ -76,10 +112,7 @@ impl Few {
             .iter()
             .map(|text| pieces::wanted(&form(text)))
             .collect();
-        let found = "SELECT rowid AS found FROM account_text WHERE account_text MATCH {}";
-        let due = "SELECT id AS found FROM account_text_due";
-        let numbers = vec![found.to_owned(), due.to_owned()];
-        Some(Self { numbers, text: Some(each?.join(" OR ")) })
+        Some(Self::of_pieces(each?.join(" OR ")))
     }
 
     /// Whether there are no more than so many; who is told twice counts twice.
@@ -107,5 +140,25 @@ impl Few {
         }
         // In this order: the database does not know how few they are.
         format!("({numbers}) AS few CROSS JOIN accounts ON accounts.id = few.found")
+    }
+}
+
+/// The first text after all that begin with this one.
+fn next_after(text: &str) -> Option<String> {
+    let last = text.chars().next_back()?;
+    let next = (last..=char::MAX).nth(1)?;
+    Some(format!("{}{next}", &text[..text.len() - last.len_utf8()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_after_a_beginning_has_it_no_more() {
+        assert_eq!(next_after("p9").as_deref(), Some("p:"));
+        assert_eq!(next_after("a\u{d7ff}").as_deref(), Some("a\u{e000}"));
+        assert_eq!(next_after("a\u{10ffff}"), None);
+        assert_eq!(next_after(""), None);
     }
 }

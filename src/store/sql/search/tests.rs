@@ -10,7 +10,7 @@ use crate::domain::account::Details;
 use crate::domain::event::{Action, Note};
 use crate::domain::lock::{AdminLock, End, Locks};
 use crate::domain::login::Login;
-use crate::domain::standing::Lifecycle;
+use crate::domain::standing::{Lifecycle, Status};
 use crate::domain::time::Clock;
 use crate::store::memory::SingleProcessDirectory;
 use crate::store::{AccountOrder, Direction, Directory, Edit, NewAccount};
@@ -111,21 +111,23 @@ fn note(action: Action) -> Note {
 fn person(n: usize, name: &str, last: &str, kind: u8) -> NewAccount {
     let lock = AdminLock {
         laid_at: Timestamp::from_secs(0),
-        end: if kind % 2 == 0 { End::Never } else { End::At(Timestamp::from_secs(1)) },
+        end: if kind.is_multiple_of(2) { End::Never } else { End::At(Timestamp::from_secs(1)) },
         reason: None,
         author: "cli:root".to_owned(),
     };
     NewAccount {
         login: Login::new(&format!("p{}", n * 7 % 31)).expect("a login"),
         name: format!("{name} {last}").trim().to_owned(),
-        email: (kind % 3 == 0).then(|| format!("{last}{n}@b.example")),
-        admin: kind % 5 == 0,
+        email: kind
+            .is_multiple_of(3)
+            .then(|| format!("{last}{n}@b.example")),
+        admin: kind.is_multiple_of(5),
         details: Details {
             first_name: name.to_owned(),
             last_name: last.to_owned(),
             ..Details::default()
         },
-        lifecycle: if kind % 7 == 0 { Lifecycle::Invited } else { Lifecycle::Active },
+        lifecycle: if kind.is_multiple_of(7) { Lifecycle::Invited } else { Lifecycle::Active },
         locks: Locks { admin_lock: (kind % 4 < 2).then_some(lock), ..Locks::default() },
         password_hash: None,
     }

@@ -21,6 +21,7 @@ mod alarm;
 mod answer;
 mod body;
 mod figures;
+mod forward_auth;
 mod headers;
 mod health;
 mod listen;

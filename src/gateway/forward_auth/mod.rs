@@ -45,7 +45,10 @@ const X_LOCATION: HeaderName = HeaderName::from_static("x-portcullis-location");
 /// Why somebody was refused, in one word.
 const X_REASON: HeaderName = HeaderName::from_static("x-portcullis-reason");
 
-type Guarded = Guard<Allow, DefaultResponseForDenial<fn(String) -> Body>>;
+/// How the gateway answers for a guard.
+pub(crate) type Denials = DefaultResponseForDenial<fn(String) -> Body>;
+
+type Guarded = Guard<Allow, Denials>;
 
 /// Answers other proxies.
 #[derive(Debug)]
@@ -68,7 +71,7 @@ enum Asked {
 
 impl ForwardAuth {
     pub(crate) fn new(
-        layer: &GuardLayer<DefaultResponseForDenial<fn(String) -> Body>>,
+        layer: &GuardLayer<Denials>,
         settings: &Settings,
     ) -> Self {
         let allow = Allow { identity: settings.upstream.identity.clone() };

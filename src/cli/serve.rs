@@ -165,6 +165,7 @@ pub(super) async fn start(
     let pages = Pages::new(gate.clone())
         .at(RESERVED)
         .brand(brand.clone())
+        .return_origins(config.gateway.return_origins.clone())
         .into_router();
     let pages = Router::new().nest(RESERVED, pages);
     let console = Console::new(gate.clone(), admin.clone())

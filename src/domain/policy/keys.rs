@@ -106,7 +106,7 @@ pub enum PolicyKey {
 impl PolicyKey {
     /// Those that are of no counter.
     pub const COMMON: [Self; 5] =
-        [Self::Exempt, Self::KnownDevices, Self::RememberWrong, Self::LiveSessions, Self::Mode];
+        [Self::Mode, Self::LiveSessions, Self::KnownDevices, Self::RememberWrong, Self::Exempt];
 
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {

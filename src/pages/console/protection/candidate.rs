@@ -71,7 +71,7 @@ impl Asked {
         if let Some(words) = fields.perhaps("policy")? {
             return Ok(Self::Words(words));
         }
-        match fields.all("preset").pop() {
+        match fields.perhaps("preset")? {
             None => Ok(Self::Nothing),
             Some(preset) => Ok(Self::Fields(Typed::of_fields(preset, &mut fields)?)),
         }

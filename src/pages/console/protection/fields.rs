@@ -7,6 +7,8 @@ use crate::pages::console::protection::typed::{Typed, Wrong};
 /// The form, as it was filled in.
 pub(super) struct Form {
     pub(super) presets: Vec<(&'static str, bool)>,
+    /// The preset whose values the fields name.
+    pub(super) preset: &'static str,
     pub(super) preset_error: String,
     /// What every counter does when it is full, and how it begins.
     pub(super) groups: Vec<Group>,
@@ -52,6 +54,7 @@ impl Form {
             .collect();
         Self {
             presets: presets.collect(),
+            preset: preset.name(),
             preset_error: wrong.preset.clone(),
             summary: summary(wrong),
             groups,
@@ -132,7 +135,7 @@ impl Of {
                 format!("{}{off}", labels::counter(counter).1)
             }
             Self::Lockouts => {
-                "What becomes of sign-ins and sessions while a lockout lasts.".to_owned()
+                "Whether lockouts lock, and what they do to people who are signed in.".to_owned()
             }
             Self::Devices => {
                 "Who is spared what strangers do, and which guesses are not new ones.".to_owned()
@@ -169,7 +172,7 @@ impl Field {
         let label = label(key);
         let value = typed.value(key).to_owned();
         let says = preset.says(key).map(|says| labels::in_words(key, &says));
-        let says = says.unwrap_or_else(|| "nothing".to_owned());
+        let says = says.unwrap_or_else(|| "not set".to_owned());
         let default = format!("{}: {says}", preset.name());
         let error = wrong.values.iter().find(|(at, _)| *at == key);
         Self {

@@ -54,7 +54,7 @@ pub(super) fn label(key: PolicyKey) -> Label {
             Kind::Choice(&[("refuse", "are refused until it ends"), ("keep", "go on")]),
         ),
         PolicyKey::Mode => (
-            "What a lockout does",
+            "Mode",
             "Monitoring shows what a policy would do before it does it.",
             Kind::Choice(&[
                 ("lock", "Lock: refuse sign-ins until it ends"),
@@ -140,7 +140,7 @@ pub(super) const fn group(key: PolicyKey) -> &'static str {
         PolicyKey::Of(of, _) => counter(of).0,
         PolicyKey::Exempt => counter(PolicyCounter::Address).0,
         PolicyKey::KnownDevices | PolicyKey::RememberWrong => "Known devices and repeats",
-        PolicyKey::LiveSessions | PolicyKey::Mode => "What a lockout does",
+        PolicyKey::LiveSessions | PolicyKey::Mode => "What lockouts do",
     }
 }
 
@@ -166,7 +166,10 @@ pub(super) fn wants(key: PolicyKey, typed: &str) -> String {
     match label(key).kind {
         Kind::Number(word) => {
             let or = word.map_or_else(String::new, |word| format!(", or {word}"));
-            format!("“{typed}” is no whole number: write one in digits, as 5{or}.")
+            match typed.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => format!("{typed} is too much: write a smaller number{or}."),
+                false => format!("“{typed}” is no whole number: write one in digits, as 5{or}."),
+            }
         }
         Kind::Length(word) => {
             let or = word.map_or_else(String::new, |word| format!(", or {word}"));

@@ -116,8 +116,17 @@ impl ChangePage {
         }
     }
 
-    fn unread(self, words: String, error: String) -> Self {
-        Self { words, words_error: error, ..self }
+    /// The form beside words that can't be read.
+    async fn unread(
+        desk: &Desk,
+        staff: &Staff,
+        words: String,
+        error: String,
+    ) -> Result<Self, Trouble> {
+        staff.require(Operation::ChangeSettings)?;
+        let (_, policy) = in_force(desk, staff).await?;
+        let page = Self::of(desk, staff, &Typed::of(&policy), &Wrong::default());
+        Ok(Self { words, words_error: error, ..page })
     }
 
     fn answer(&self) -> Response {
@@ -136,10 +145,8 @@ pub(super) async fn look(State(desk): Here, staff: Staff, request: Request) -> R
             Asked::Words(words) => match Typed::of_words(&words) {
                 Ok(typed) => typed,
                 Err(error) => {
-                    let (_, policy) = in_force(&desk, &staff).await?;
-                    let page = Typed::of(&policy);
-                    let page = ChangePage::of(&desk, &staff, &page, &Wrong::default());
-                    return Ok(page.unread(words, error).answer());
+                    let page = ChangePage::unread(&desk, &staff, words, error).await?;
+                    return Ok(page.answer());
                 }
             },
         };
@@ -218,7 +225,10 @@ pub(super) async fn put_in_force(State(desk): Here, sent: Sent) -> Response {
         let (words, was) = (fields.once("policy")?, fields.once("was")?);
         let typed = match Typed::of_words(&words) {
             Ok(typed) => typed,
-            Err(error) => return Err(Trouble::Bad(error)),
+            Err(error) => {
+                let page = ChangePage::unread(&desk, &staff, words, error).await?;
+                return Ok(page.answer());
+            }
         };
         let chosen = match typed.read() {
             Ok(chosen) => chosen,

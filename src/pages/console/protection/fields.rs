@@ -64,17 +64,18 @@ impl Form {
 
 /// Each thing that is wrong once, with the first field that it is told at.
 fn summary(wrong: &Wrong) -> Vec<(String, String)> {
-    let mut all = Vec::new();
-    if !wrong.preset.is_empty() {
-        all.push(("preset".to_owned(), wrong.preset.clone()));
-    }
-    for (key, words) in &wrong.values {
-        let words = format!("{}: {words}", labels::group(*key));
-        if !all.iter().any(|(_, said)| *said == words) {
-            all.push((id_of(*key), words));
-        }
-    }
-    all
+    let preset = Some(("preset".to_owned(), wrong.preset.clone()));
+    let told = if wrong.is_between { 1 } else { usize::MAX };
+    let values = wrong.values.iter().take(told).map(|(key, words)| {
+        let of =
+            if wrong.is_between { String::new() } else { format!("{}: ", labels::group(*key)) };
+        (id_of(*key), format!("{of}{words}"))
+    });
+    preset
+        .filter(|(_, words)| !words.is_empty())
+        .into_iter()
+        .chain(values)
+        .collect()
 }
 
 fn id_of(key: PolicyKey) -> String {

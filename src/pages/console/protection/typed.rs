@@ -25,6 +25,8 @@ pub(super) struct Wrong {
     pub(super) preset: String,
     /// What is wrong with values.
     pub(super) values: Vec<(PolicyKey, String)>,
+    /// Whether that is one contradiction, between all of them.
+    pub(super) is_between: bool,
 }
 
 /// A policy, and the words that it was chosen by.
@@ -127,7 +129,7 @@ impl Typed {
     /// typed, or the first.
     fn wrong(&self, error: &UnreadablePolicy) -> Wrong {
         let UnreadablePolicy::Contradiction(error) = error else {
-            return Wrong { preset: sentence(&error.to_string()), values: Vec::new() };
+            return Wrong { preset: sentence(&error.to_string()), ..Wrong::default() };
         };
         let (concerned, words) = (concerned(error), told(error));
         let typed = concerned.iter().filter(|key| !self.value(**key).is_empty());
@@ -136,10 +138,10 @@ impl Typed {
             at.extend(concerned.first());
         }
         if at.is_empty() {
-            return Wrong { preset: words, values: Vec::new() };
+            return Wrong { preset: words, ..Wrong::default() };
         }
         let values = at.into_iter().map(|key| (key, words.clone()));
-        Wrong { preset: String::new(), values: values.collect() }
+        Wrong { values: values.collect(), is_between: true, ..Wrong::default() }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::pages::assets::Names;
 use crate::pages::brand::SharedBranding;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
+use crate::pages::console::once::Forms;
 use crate::pages::console::staff::Staff;
 use crate::pages::site::Frame;
 
@@ -35,6 +36,8 @@ pub(super) struct Desk {
     pub(super) public_url: Option<String>,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
+    /// The forms that are sent once.
+    pub(super) forms: Forms,
 }
 
 /// What stands around a page of the console.

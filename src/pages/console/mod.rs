@@ -17,6 +17,7 @@ mod licences;
 mod modules;
 mod nav;
 mod notice;
+mod once;
 mod overview;
 mod people;
 mod person;
@@ -82,6 +83,7 @@ impl Console {
             public_url: None,
             https: |_| false,
             client_address: site::client_address,
+            forms: once::Forms::new(),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
 use crate::pages::assets::Names;
 use crate::pages::brand::SharedBranding;
+use crate::pages::console::audit::Checks;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
 use crate::pages::console::once::Forms;
@@ -38,6 +39,8 @@ pub(super) struct Desk {
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
     /// The forms that are sent once.
     pub(super) forms: Forms,
+    /// The checks of the audit log that are under way.
+    pub(super) checks: Checks,
 }
 
 /// What stands around a page of the console.

@@ -13,6 +13,9 @@ use crate::pages::console::answer::Trouble;
 use crate::pages::console::people::author;
 use crate::pages::when::Moment;
 
+/// How many fields that are different since are named in a list.
+const NAMED: usize = 3;
+
 /// A record in words.
 pub(super) struct Entry {
     pub(super) position: u64,
@@ -59,6 +62,20 @@ pub(super) async fn in_words(
 }
 
 impl Entry {
+    /// What is different since, by name: the first few, and how many more.
+    pub(super) fn summary(&self) -> String {
+        let named = self
+            .changes
+            .iter()
+            .take(NAMED)
+            .map(|change| change.field.as_str());
+        let named = named.collect::<Vec<_>>().join(", ");
+        match self.changes.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+
     fn of(record: &AuditRecord, logins: &BTreeMap<AccountId, String>, now: Timestamp) -> Self {
         let login = |id: AccountId| {
             logins

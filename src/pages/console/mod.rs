@@ -5,6 +5,7 @@
 //! way round, and a lockout does not refuse one. Everything works without JavaScript;
 //! every state has an address, and every change is a form of ours.
 
+mod actions;
 mod answer;
 mod applications;
 mod audit;
@@ -28,6 +29,7 @@ mod sign_in;
 mod staff;
 mod tokens;
 mod users;
+mod wrong;
 
 use std::fmt;
 use std::sync::Arc;
@@ -84,6 +86,7 @@ impl Console {
             https: |_| false,
             client_address: site::client_address,
             forms: once::Forms::new(),
+            checks: audit::Checks::default(),
         })
     }
 

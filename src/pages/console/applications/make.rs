@@ -17,8 +17,9 @@ use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::once::{OPEN_TOO_LONG, SentBefore, Stale};
-use crate::pages::console::secrets::{Scopes, SecretPage, Wrong, end, sure, was_sure};
+use crate::pages::console::secrets::{Scopes, SecretPage, end, sure, was_sure};
 use crate::pages::console::staff::{Sent, Staff};
+use crate::pages::console::wrong::Wrong;
 use crate::pages::form::Fields;
 
 #[derive(Template)]

@@ -14,9 +14,10 @@ use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
-use crate::pages::console::secrets::{Scopes, Wrong, sure, was_sure};
+use crate::pages::console::secrets::{Scopes, sure, was_sure};
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::console::tokens::TokenRow;
+use crate::pages::console::wrong::Wrong;
 use crate::pages::form::Fields;
 
 /// How many of its tokens are listed.

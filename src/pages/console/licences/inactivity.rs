@@ -63,7 +63,7 @@ impl Rule {
             days: rule.map_or_else(String::new, |rule| rule.days.to_string()),
             disable: action.value == "disable",
             words: rule.map_or_else(
-                || "Nothing: the rule is off.".to_owned(),
+                || "Nothing happens to them: the rule is off.".to_owned(),
                 |rule| in_words(rule.days, rule.disable),
             ),
             waits,

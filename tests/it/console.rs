@@ -2,14 +2,23 @@
 //! are signed in, and whom they refuse.
 
 #[cfg(feature = "gateway")]
+mod applications;
+mod audit;
+#[cfg(feature = "gateway")]
 mod browser;
+mod checks;
 #[cfg(feature = "gateway")]
 mod deletions;
 mod entry;
+mod groups;
+mod licences;
+mod modules;
 mod person;
 mod requests;
 mod runs;
 mod sessions;
+#[cfg(feature = "gateway")]
+mod tokens;
 mod users;
 
 use std::net::SocketAddr;

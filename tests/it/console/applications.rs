@@ -353,14 +353,12 @@ async fn what_people_wrote_is_never_markup() {
     let desk = house.desk().await;
     let id = added(&house, MARKUP, &["users.view"]).await.application.id;
     let pages = ["", "/rotate", "/disable", "/remove"].map(|end| at(id, end));
-    for path in pages
-        .iter()
-        .map(String::as_str)
-        .chain([LIST, "/console/audit"])
-    {
+    for path in pages.iter().map(String::as_str).chain([LIST]) {
         let page = desk.page(path).await;
         assert!(!page.contains("<script>alert") && page.contains(ESCAPED), "{path}: {page}");
     }
+    let audit = desk.page("/console/audit").await;
+    assert!(!audit.contains("<script>alert"), "{audit}");
     let missing = desk.get("/console/applications/%3Cscript%3Ealert(1)").await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     assert!(!missing.body.contains("<script>alert"));

@@ -41,7 +41,7 @@ fn note(number: u64) -> Note {
     Note {
         actor: "system".to_owned(),
         action: Action::SettingChanged,
-        reason: (number % 10 == 0).then(|| format!("round {number}")),
+        reason: number.is_multiple_of(10).then(|| format!("round {number}")),
         from: None,
     }
 }

@@ -43,6 +43,7 @@ pub(super) struct Section {
 }
 
 const DAY: u64 = 24 * 3600;
+const QUARTER: u64 = 90 * DAY;
 
 macro_rules! sections {
     ($(
@@ -357,6 +358,15 @@ sections! {
     tokens: Tokens = ["tokens"] {
         /// How long one lives.
         lifetime: Option<Length<60, DAY>> = None, r#""15m""#;
+    }
+
+    /// Attempts to sign in that are over, kept in the directory for people to look at: who tried
+    /// to come in when, from where, and how it ended. What locks anybody out is counted apart.
+    history: History = ["history"] {
+        /// How long they are kept.
+        keep: Length<3600, QUARTER> = Length::secs(8 * DAY), r#""30d""#;
+        /// How many are kept at most, the newest; 0 keeps none.
+        attempts: Count<0, 100_000_000> = Count(1_000_000), "200000";
     }
 
     /// The audit log. A key that is written is pinned: then nobody who can write to the database

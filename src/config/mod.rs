@@ -81,6 +81,8 @@ pub struct GateSettings {
     pub session_idle: Duration,
     /// How many sessions are kept in memory.
     pub session_capacity: usize,
+    /// How long attempts to sign in are remembered, and how many at most.
+    pub history: (Duration, u64),
     /// Whether known devices are spared by the lockouts of strangers.
     pub known_devices: bool,
     /// How long what is known is used while the directory can't be asked.
@@ -128,6 +130,7 @@ impl GateSettings {
             .api_tokens(self.api_tokens)
             .session_lasts(self.session_lifetime, self.session_idle)
             .session_capacity(self.session_capacity)
+            .remember_attempts(self.history.0, self.history.1)
             .known_devices(self.known_devices)
             .max_stale(self.max_stale, self.when_stale);
         match pinned.lockout() {

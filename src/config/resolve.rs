@@ -407,6 +407,7 @@ pub(super) fn gate(written: &Written, https: bool) -> GateSettings {
         session_lifetime: sessions.lifetime.0,
         session_idle: sessions.idle.0,
         session_capacity: whole(sessions.capacity.0),
+        history: (written.history.keep.0, written.history.attempts.0),
         known_devices: sessions.known_devices,
         max_stale: sessions.max_stale.0,
         when_stale: sessions.when_stale,

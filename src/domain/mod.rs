@@ -22,6 +22,7 @@ pub mod denial;
 pub mod device;
 pub mod event;
 pub mod group;
+pub mod history;
 pub mod invitation;
 pub mod length;
 pub mod lock;
@@ -38,3 +39,9 @@ pub mod session;
 pub mod standing;
 pub mod time;
 pub mod transfer;
+#[cfg(feature = "pages")]
+#[cfg_attr(
+    not(feature = "gateway"),
+    allow(dead_code, reason = "the command line tells more of a trial than pages do")
+)]
+pub(crate) mod trial;

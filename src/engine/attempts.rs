@@ -22,6 +22,7 @@ use crate::domain::account::{Account, AccountKey};
 use crate::domain::attempts::{Guess, Outcome};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::DeviceId;
+use crate::domain::history::AttemptEnd;
 use crate::domain::login::TypedLogin;
 #[cfg(feature = "passwords")]
 use crate::domain::password::Password;
@@ -29,6 +30,7 @@ use crate::domain::policy::{Enforcement, LockoutPolicy};
 use crate::domain::standing::{Generation, Standing};
 use crate::engine::devices::Offer;
 use crate::engine::figures::Attempted;
+use crate::engine::history::Beginning;
 #[cfg(feature = "passwords")]
 use crate::engine::passwords::{Asker, is_outdated};
 use crate::engine::sign_in::{Entry, SignInError, SignedIn};
@@ -81,9 +83,17 @@ impl Portcullis {
         let typed = TypedLogin::new(login);
         let account = gate.resolve(&typed).await?;
         let known = gate.recognize(&visitor, account.as_ref()).await?;
-        let (device, reserved) = gate
-            .reserve(typed, account.as_ref(), known, &visitor)
-            .await?;
+        let beginning = gate.beginning(&typed, account.as_ref(), known, &visitor);
+        let reserve = gate.reserve(typed, account.as_ref(), known, &visitor);
+        let (device, reserved) = match reserve.await {
+            Ok(reserved) => reserved,
+            Err(refusal) => {
+                if let Some(end) = AttemptEnd::of(&refusal) {
+                    gate.note_end(beginning, end, None);
+                }
+                return Err(refusal);
+            }
+        };
         let attempt = Attempt {
             gate: self.clone(),
             device,
@@ -92,6 +102,7 @@ impl Portcullis {
             account,
             known,
             visitor,
+            beginning,
             #[cfg(feature = "passwords")]
             outdated_hash: false,
         };
@@ -171,6 +182,8 @@ pub struct Attempt {
     /// The device of the account that the visitor proved to come from.
     known: Option<DeviceId>,
     visitor: Visitor,
+    /// What is remembered of it, until it is told how it ended.
+    beginning: Option<Beginning>,
     /// Whether the stored hash is not as it would be made now.
     #[cfg(feature = "passwords")]
     outdated_hash: bool,
@@ -210,6 +223,7 @@ impl Attempt {
             return Ok(self);
         };
         self.settle(Outcome::Released).await?;
+        self.note_end(AttemptEnd::LockedOut, None);
         Err(SignInError::locked_out(&lockout, now))
     }
 
@@ -244,6 +258,8 @@ impl Attempt {
     }
 
     async fn fail_as(mut self, outcome: Outcome) -> Result<Failure, SignInError> {
+        let guess = if let Outcome::Failed(guess) = outcome { guess } else { None };
+        self.note_end(AttemptEnd::Wrong, guess);
         let verdict = self.settle(outcome).await?;
         self.lay(&verdict).await?;
         let remaining = if verdict.laid.is_empty() { verdict.remaining } else { None };
@@ -271,7 +287,9 @@ impl Attempt {
     /// If a store does not answer, or a lockout came meanwhile.
     pub async fn pass_factor(mut self) -> Result<(), SignInError> {
         let verdict = self.settle(Outcome::Passed).await?;
-        self.unless_laid(&verdict).await
+        self.unless_laid(&verdict).await?;
+        self.note_end(AttemptEnd::Passed, None);
+        Ok(())
     }
 
     /// Nothing was guessed, as with an empty password: nothing is counted.
@@ -280,6 +298,7 @@ impl Attempt {
     ///
     /// If a store does not answer. The guess counts as failed then.
     pub async fn withdraw(mut self) -> Result<(), SignInError> {
+        self.beginning = None;
         self.settle(Outcome::Released).await.map(drop)
     }
 
@@ -499,6 +518,7 @@ impl Attempt {
         };
         if let Some(reason) = refusal {
             self.settle(Outcome::Released).await?;
+            self.note_end(AttemptEnd::Refused, None);
             self.gate.0.figures.attempts.add(Attempted::Refused);
             return Err(SignInError::Refused { reason, at: now });
         }
@@ -506,16 +526,21 @@ impl Attempt {
         let expected = self.expected(account);
         if expected.is_some_and(|generation| generation != standing.generation) {
             self.settle(Outcome::Released).await?;
+            self.note_end(AttemptEnd::Wrong, None);
             self.gate.0.figures.attempts.add(Attempted::Wrong);
             return Err(SignInError::Wrong);
         }
         let verdict = self.settle(outcome).await?;
         self.unless_laid(&verdict).await?;
+        self.note_end(
+            if clears(outcome) { AttemptEnd::Succeeded } else { AttemptEnd::Passed },
+            None,
+        );
         Ok(standing)
     }
 
     /// Refuses what came back so late that a lockout has been laid meanwhile.
-    async fn unless_laid(&self, verdict: &Verdict) -> Result<(), SignInError> {
+    async fn unless_laid(&mut self, verdict: &Verdict) -> Result<(), SignInError> {
         let enforcement = self.enforcement;
         match verdict.refusal(self.gate.0.clock.wall()) {
             Some(refusal) if enforcement == Enforcement::Lock => {
@@ -523,6 +548,7 @@ impl Attempt {
                     .0
                     .record(&verdict.laid, self.account.as_ref())
                     .await?;
+                self.note_end(AttemptEnd::LockedOut, None);
                 Err(refusal)
             }
             _ => Ok(()),
@@ -539,10 +565,16 @@ impl Attempt {
 
     /// A store failed before anything was decided: that is nobody's wrong guess.
     async fn give_back(&mut self, unanswered: Unanswered) -> SignInError {
+        self.beginning = None;
         self.gate.0.figures.attempts.add(Attempted::Unavailable);
         // Where this fails too, the guess stays counted.
         let _ = self.settle(Outcome::Released).await;
         unanswered.into()
+    }
+
+    /// Notes how it ended, once.
+    fn note_end(&mut self, end: AttemptEnd, guess: Option<Guess>) {
+        self.gate.0.note_end(self.beginning.take(), end, guess);
     }
 
     async fn settle(&mut self, outcome: Outcome) -> Result<Verdict, SignInError> {
@@ -558,6 +590,7 @@ impl Drop for Attempt {
     /// The slot counts as failed anyway. Saying so at once lets the next attempt
     /// know that it is not in flight any more.
     fn drop(&mut self) {
+        self.note_end(AttemptEnd::Wrong, None);
         let Some(reserved) = self.reserved.take() else { return };
         let (gate, account, enforcement) =
             (Arc::clone(&self.gate.0), self.account.take(), self.enforcement);
@@ -568,6 +601,11 @@ impl Drop for Attempt {
             }
         });
     }
+}
+
+/// Whether an attempt that is settled so was a whole sign-in.
+const fn clears(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Succeeded)
 }
 
 impl fmt::Debug for Attempt {

@@ -13,6 +13,7 @@ use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::SessionCookie;
 use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
+use crate::engine::history::{self, History, Remember};
 #[cfg(feature = "jwt")]
 use crate::engine::jwt::JwtSessions;
 use crate::engine::live::Waiting;
@@ -79,6 +80,7 @@ impl Default for Builder {
                 max_stale: Duration::from_secs(10),
                 refresh_every: Duration::from_secs(30),
                 store_timeout: Duration::from_secs(5),
+                remember: Remember::default(),
             },
             session_capacity: 1_000_000,
             on_stale: OnStale::Strict,
@@ -215,6 +217,14 @@ impl Builder {
         self
     }
 
+    /// How long attempts to sign in are remembered in the directory, and how many at
+    /// most, for people who look after accounts; zero of either remembers none. What locks
+    /// anybody out is counted apart from it. Default: 8 days and a million.
+    pub fn remember_attempts(mut self, keep: Duration, most: u64) -> Self {
+        self.settings.remember = Remember { keep, most };
+        self
+    }
+
     /// How many sessions are kept in memory; more are read again when they come.
     /// Default: a million.
     pub fn session_capacity(mut self, sessions: usize) -> Self {
@@ -250,6 +260,7 @@ impl Builder {
         let gate = Portcullis(Arc::new(self.assemble(clock, policy)?), on_stale);
         gate.0.looked_at_feed(gate.0.first_look());
         feed::spawn(&gate.0, cursor);
+        history::spawn(&gate.0);
         Ok(gate)
     }
 
@@ -307,6 +318,7 @@ impl Builder {
             .unwrap_or_else(|| Arc::new(SingleProcessAttempts::new(clock.clone())));
         Ok(Gate {
             figures: Figures::default(),
+            history: Arc::new(History::default()),
             tokens: TokenHasher::new(random()?),
             sessions: Sessions::new(self.session_capacity),
             standings: Standings::new(64),

@@ -208,6 +208,7 @@ async fn keep_house(gate: Weak<Gate>) {
         }
         if rounds.is_multiple_of(every(PRUNE_EVERY)) {
             gate.prune().await;
+            gate.prune_history().await;
         }
     }
 }

@@ -221,6 +221,8 @@ pub(crate) struct Figures {
     pub(super) lockouts: Counts<CountedBy>,
     /// Lockouts that a policy which only monitors would have laid.
     pub(super) would_lock: Counts<CountedBy>,
+    /// Attempts that were not remembered.
+    pub(super) attempts_forgotten: AtomicU64,
     /// Whether a proxy's own address came in the place of its client's.
     proxy_seen: AtomicBool,
     pub(super) revocations: Histogram,
@@ -291,6 +293,7 @@ impl Default for Figures {
             attempts: Counts::default(),
             lockouts: Counts::default(),
             would_lock: Counts::default(),
+            attempts_forgotten: AtomicU64::new(0),
             proxy_seen: AtomicBool::new(false),
             revocations: Histogram::new(&OF_REVOCATIONS),
             feed_position: AtomicU64::new(0),
@@ -326,6 +329,11 @@ impl Figures {
             (_, Some(false)) => Attempted::Succeeded,
         };
         self.attempts.add(attempted);
+    }
+
+    /// An attempt was not remembered, because more waited than could be written.
+    pub(super) fn attempt_forgotten(&self) {
+        self.attempts_forgotten.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A policy that only monitors let somebody through whom it would have refused.

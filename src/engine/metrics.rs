@@ -53,6 +53,7 @@ impl Portcullis {
         page.counts(Metric::Attempts, figures.attempts.each());
         page.counts(Metric::Lockouts, figures.lockouts.each());
         page.counts(Metric::WouldLock, figures.would_lock.each());
+        page.counter(Metric::AttemptsForgotten, figures.attempts_forgotten.load(Ordering::Relaxed));
         page.histogram(Metric::Revocation, &figures.revocations.spread());
         page.counts(Metric::AdminChanges, figures.admin_changes.each());
         page.gauge(Metric::LicencesUsed, figures.licences.used());

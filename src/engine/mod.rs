@@ -17,6 +17,7 @@ mod feed;
 pub(crate) mod figures;
 mod flight;
 mod health;
+mod history;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 mod live;
@@ -65,6 +66,7 @@ use self::cell::Cell;
 use self::credential::SessionCookie;
 use self::figures::Figures;
 use self::flight::SingleFlight;
+use self::history::{History, Remember};
 use self::live::Waiting;
 use self::policy::Policy;
 use self::session::{Live, TokenHash, TokenHasher};
@@ -98,6 +100,7 @@ struct Gate {
     clock: Clock,
     figures: Figures,
     settings: Settings,
+    history: Arc<History>,
     tokens: TokenHasher,
     sessions: Sessions,
     standings: Standings,
@@ -143,6 +146,7 @@ struct Settings {
     /// How long a source's word is taken, where no feed tells of changes.
     refresh_every: Duration,
     store_timeout: Duration,
+    remember: Remember,
 }
 
 /// What a read of a session yields.

@@ -12,6 +12,7 @@ mod devices;
 mod directory;
 mod groups;
 mod held;
+mod history;
 mod invitations;
 mod runs;
 mod sessions;

@@ -16,6 +16,7 @@ mod bus;
 mod deletions;
 mod error;
 pub(crate) mod groups;
+mod history;
 mod invitations;
 pub mod keyring;
 mod listing;
@@ -57,6 +58,7 @@ pub use self::groups::{
     DecideDeletion, DecideGroup, GroupChanged, GroupEdit, GroupPage, GroupQuery, GroupStore,
     Member, MemberChange, Membership, NewGroup, NoMember,
 };
+pub use self::history::{HistoryQuery, HistoryStore, HourCount, Remembered, SourceCount};
 pub use self::invitations::{DecideInvitation, InvitationStore, NewInvitation};
 pub use self::listing::{SessionPage, SessionQuery, SessionRecord, SessionState};
 pub use self::records::{
@@ -148,6 +150,10 @@ pub trait Directory: SessionStore {
 
     /// Deletions under way.
     fn deleting(&self) -> &dyn DeletionStore;
+
+    /// Attempts to sign in that are over.
+    fn history(&self) -> &dyn HistoryStore;
+
     /// Groups, and who is in them.
     fn groups(&self) -> &dyn GroupStore;
 

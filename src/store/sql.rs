@@ -31,6 +31,7 @@ mod feed;
 mod groups;
 mod headcount;
 mod heads;
+mod history;
 mod invitations;
 mod key;
 mod list;
@@ -65,8 +66,8 @@ use crate::store::keyring::Keyring;
 use crate::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DeletionStore, Directory, FeedCursor, FeedPage, GroupStore,
-    Headcount, InvitationStore, NewAccount, NewSession, NewToken, RunStore, SessionPage,
-    SessionQuery, SessionStore, StoreError, TokenOwner, WebhookStore,
+    Headcount, HistoryStore, InvitationStore, NewAccount, NewSession, NewToken, RunStore,
+    SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A directory in an SQLite file.
@@ -233,6 +234,10 @@ impl Directory for SqlDirectory {
     }
 
     fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
+    fn history(&self) -> &dyn HistoryStore {
         self
     }
 

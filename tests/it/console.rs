@@ -3,6 +3,7 @@
 
 #[cfg(feature = "gateway")]
 mod applications;
+mod attempts;
 mod audit;
 #[cfg(feature = "gateway")]
 mod browser;

@@ -7,6 +7,8 @@ mod counters;
 mod devices;
 pub(crate) mod faulty;
 mod gateways;
+#[cfg(feature = "sqlite")]
+mod history;
 mod live;
 mod sessions;
 mod source;

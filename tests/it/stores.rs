@@ -11,6 +11,7 @@ mod deletions;
 mod devices;
 mod feed;
 mod groups;
+mod history;
 mod invitations;
 mod licences;
 mod lists;
@@ -118,6 +119,12 @@ macro_rules! suite {
                 pruning_keeps_what_is_young
                 a_cursor_from_another_life_is_told_so
                 a_change_wakes_followers;
+            history:
+                an_attempt_is_remembered_as_it_was
+                attempts_are_found_by_account_and_place
+                the_newest_attempts_are_kept_and_hours_outlive_them
+                failures_are_told_by_their_networks
+                what_is_old_of_attempts_is_forgotten;
             groups:
                 a_group_is_kept_with_its_members
                 a_change_of_a_group_is_one_record

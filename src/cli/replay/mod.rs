@@ -14,7 +14,6 @@ mod read;
 mod report;
 mod tally;
 mod timeline;
-mod trial;
 mod view;
 
 use std::fs::{File, OpenOptions};
@@ -26,17 +25,17 @@ use clap::Args;
 use self::attempt::Attempt;
 use self::facts::Facts;
 use self::lines::{Line, Lines};
-use self::names::{Names, Who};
+use self::names::Names;
 use self::order::Order;
 use self::read::{Bad, Columns, Format, Read, Reader, Sign, SignIns};
 use self::report::{Report, Tested};
 use self::tally::Tally;
 use self::timeline::Timeline;
-use self::trial::Trial;
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
 use crate::cli::policy::{Chosen, choose};
 use crate::cli::store::Named;
+use crate::domain::trial::{Trial, Who};
 
 /// How many bad lines are shown.
 const BAD_SHOWN: usize = 5;
@@ -128,7 +127,7 @@ impl Replay {
         let mut tallies: Vec<_> = chosen.iter().map(|_| Tally::default()).collect();
         let facts = self.read(names, |attempt, who| {
             for (trial, tally) in trials.iter_mut().zip(&mut tallies) {
-                let tried = trial.make(attempt, who, names);
+                let tried = trial.make(&names.told(attempt, who));
                 tally.add(attempt, who, &tried, names);
             }
         })?;
@@ -178,7 +177,7 @@ impl Replay {
             .collect();
         self.read(names, |attempt, who| {
             for (at, trial) in trials.iter_mut().enumerate() {
-                let tried = trial.make(attempt, who, names);
+                let tried = trial.make(&names.told(attempt, who));
                 timeline.add(at, attempt, who, &tried);
             }
         })?;

@@ -5,17 +5,13 @@ use std::hash::{BuildHasher, RandomState};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::attempt::{Attempt, Outcome};
 use crate::cli::exit::Failure;
-use crate::domain::attempts::Guess;
-use crate::domain::client::ClientAddr;
 use crate::domain::device::DeviceId;
+use crate::domain::trial::{Past, Who};
 
 /// How many hexadecimal digits stand for a login.
 const DIGITS: usize = 10;
-
-/// A login, as this run knows it: a hash with a key of the run.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct Who(u64);
 
 /// Makes names. Its keys are new in every run, so what it makes of a login in one
 /// report tells nothing of another.
@@ -39,31 +35,30 @@ impl Names {
         self.hidden.is_none()
     }
 
+    /// A login, as this run knows it: a hash with a key of the run.
     pub(super) fn who(&self, login: &str) -> Who {
         Who(self.state.hash_one(login))
     }
 
-    pub(super) fn device(&self, device: &str) -> DeviceId {
+    /// What a policy is told of an attempt.
+    pub(super) fn told(&self, attempt: &Attempt, who: Option<Who>) -> Past {
+        Past {
+            at: attempt.at,
+            who,
+            address: attempt.address,
+            device: attempt.device.as_deref().map(|device| self.device(device)),
+            success: attempt.outcome == Outcome::Success,
+            mark: attempt.secret.as_ref().map(|marker| self.print(&marker.0)),
+        }
+    }
+
+    fn device(&self, device: &str) -> DeviceId {
         DeviceId::from_random(self.state.hash_one(("device", device)).to_be_bytes())
     }
 
     /// A password, told by its marker.
     pub(super) fn print(&self, marker: &str) -> u64 {
         self.state.hash_one(("secret", marker))
-    }
-
-    /// A wrong password, as the counter of an account remembers it.
-    pub(super) fn guess(
-        &self,
-        device: Option<DeviceId>,
-        address: Option<ClientAddr>,
-        marker: &str,
-    ) -> Guess {
-        let source = match device {
-            Some(device) => self.state.hash_one(("from", device)),
-            None => self.state.hash_one(address.map(ClientAddr::prefix)),
-        };
-        Guess { source: (source >> 32) as u32, print: self.print(marker) }
     }
 
     /// What a login is called in a report.

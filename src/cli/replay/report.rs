@@ -6,12 +6,12 @@ use comfy_table::Cell;
 use ipnet::IpNet;
 
 use super::facts::Facts;
-use super::names::Who;
 use super::tally::{Row, Rows, Sum, Tally, bare};
 use crate::cli::bench::units::count;
 use crate::cli::output::{Page, cell};
 use crate::domain::length::spell_length;
 use crate::domain::policy::LockoutPolicy;
+use crate::domain::trial::Who;
 
 /// A longer title is no head of a column.
 const TITLE: usize = 16;

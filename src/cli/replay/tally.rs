@@ -7,12 +7,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::attempt::{Attempt, Outcome};
-use super::names::{Names, Who};
-use super::trial::Tried;
+use super::names::Names;
 use crate::domain::client::ClientAddr;
 use crate::domain::lock::Lockout;
 use crate::domain::policy::By;
 use crate::domain::time::Timestamp;
+use crate::domain::trial::{Tried, Who};
 
 /// How many accounts, and how many networks, are told apart.
 const MOST_ROWS: usize = 100_000;

@@ -11,16 +11,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::attempt::{Attempt, Outcome};
-use super::names::Who;
 use super::report::Report;
 use super::tally::{Rows, Tally, bare};
-use super::trial::Tried;
 use crate::cli::bench::html::escape;
 use crate::cli::output::clean;
 use crate::domain::length::spell_length;
 use crate::domain::lock::Lockout;
 use crate::domain::policy::By;
 use crate::domain::time::Timestamp;
+use crate::domain::trial::{Tried, Who};
 
 /// How many accounts, and how many networks, are drawn.
 const ACCOUNTS: usize = 24;

@@ -100,6 +100,8 @@ metrics! {
          the directory.",
     WouldLock = Counter "portcullis_would_lock" ["of"]:
         "Lockouts that a policy which only monitors would have laid.",
+    AttemptsForgotten = Counter "portcullis_attempts_forgotten":
+        "Attempts that were left out of the history because too many waited to be written.",
     PasswordHashes = Gauge "portcullis_password_hashes" ["state"]:
         "Passwords that are hashed now, and that wait for their turn.",
     PasswordChecks = Counter "portcullis_password_checks":

@@ -13,6 +13,7 @@ mod chart;
 mod deletions;
 mod desk;
 mod entries;
+mod failures;
 mod groups;
 mod licences;
 mod modules;
@@ -28,6 +29,7 @@ mod secrets;
 mod sign_in;
 mod staff;
 mod tokens;
+mod trial;
 mod users;
 mod wrong;
 
@@ -145,6 +147,7 @@ impl Console {
             .merge(runs::routes())
             .merge(deletions::routes())
             .merge(protection::routes())
+            .merge(trial::routes())
             .merge(licences::routes())
             .merge(tokens::routes())
             .merge(applications::routes())

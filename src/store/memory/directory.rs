@@ -19,9 +19,9 @@ use crate::store::memory::{born, now};
 use crate::store::{
     AccountChange, AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore,
     AuditEntry, AuditLog, BoxFuture, Bus, Changed, CreateError, Decide, DeletionStore, Directory,
-    Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, InvitationStore, LocalBus,
-    NewAccount, NewSession, NewToken, RunStore, SessionNews, SessionNewsKind, SessionPage,
-    SessionQuery, SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
+    Edit, Facts, FeedCursor, FeedPage, GroupStore, Headcount, HistoryStore, InvitationStore,
+    LocalBus, NewAccount, NewSession, NewToken, RunStore, SessionNews, SessionNewsKind,
+    SessionPage, SessionQuery, SessionState, SessionStore, StoreError, TokenOwner, WebhookStore,
 };
 
 /// A [`Directory`] in the memory of one process.
@@ -259,6 +259,10 @@ impl Directory for SingleProcessDirectory {
     }
 
     fn deleting(&self) -> &dyn DeletionStore {
+        self
+    }
+
+    fn history(&self) -> &dyn HistoryStore {
         self
     }
 

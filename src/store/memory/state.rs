@@ -15,6 +15,7 @@ use crate::store::memory::deletions::Kept;
 use crate::store::memory::devices::Devices;
 use crate::store::memory::groups::Groups;
 use crate::store::memory::held::Held;
+use crate::store::memory::history::History;
 use crate::store::memory::runs::Runs;
 use crate::store::memory::webhooks::Webhooks;
 use crate::store::{
@@ -40,6 +41,7 @@ pub(super) struct State {
     pub(super) invitations: HashMap<AccountId, Invitation>,
     pub(super) settings: HashMap<&'static str, String>,
     pub(super) runs: Runs,
+    pub(super) history: History,
     pub(super) audit: Vec<AuditEntry>,
     /// The last record that was pruned, and its link.
     pub(super) audit_pruned: Option<(u64, AuditLink)>,

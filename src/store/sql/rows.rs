@@ -237,7 +237,10 @@ impl<'r> Columns<'r> {
         meaning(&self.text()?, read)
     }
 
-    fn word_if_any<T>(&mut self, read: impl Fn(&str) -> Option<T>) -> Fallible<Option<T>> {
+    pub(super) fn word_if_any<T>(
+        &mut self,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Fallible<Option<T>> {
         let word: Option<String> = self.get()?;
         word.map(|word| meaning(&word, read)).transpose()
     }

@@ -25,6 +25,7 @@ pub(super) const DIRECTORY: &Migrations = &[
     (11, include_str!("migrations/directory/0011_webhooks.sql")),
     (12, include_str!("migrations/directory/0012_invitations.sql")),
     (13, include_str!("migrations/directory/0013_console_sessions.sql")),
+    (14, include_str!("migrations/directory/0014_history.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

@@ -9,6 +9,7 @@ use portcullis::domain::application::{Application, ApplicationId};
 use portcullis::domain::denial::DenialReason;
 use portcullis::domain::device::{Device, DeviceId};
 use portcullis::domain::event::Note;
+use portcullis::domain::history::PastAttempt;
 use portcullis::domain::login::{Login, TypedLogin};
 use portcullis::domain::session::{Session, SessionId, SessionKey};
 use portcullis::store::keyring::Keyring;
@@ -16,9 +17,9 @@ use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::{
     AccountPage, AccountQuery, AccountSearch, ApiToken, ApplicationStore, AuditLog, BoxFuture, Bus,
     Changed, CreateError, Decide, DecideApplication, DeletionStore, Directory, FeedCursor,
-    FeedPage, GroupStore, Headcount, InvitationStore, NewAccount, NewApplication, NewSession,
-    NewToken, RunStore, SessionPage, SessionQuery, SessionStore, StoreError, TokenOwner,
-    WebhookStore,
+    FeedPage, GroupStore, Headcount, HistoryQuery, HistoryStore, HourCount, InvitationStore,
+    NewAccount, NewApplication, NewSession, NewToken, Remembered, RunStore, SessionPage,
+    SessionQuery, SessionStore, SourceCount, StoreError, TokenOwner, WebhookStore,
 };
 use portcullis::{Account, AccountId, AccountKey, Clock, Timestamp};
 
@@ -198,6 +199,28 @@ impl ApplicationStore for Faulty {
     }
 }
 
+impl HistoryStore for Faulty {
+    fn remember(&self, attempts: Vec<PastAttempt>, most: u64) -> Answer<'_, ()> {
+        self.via("remember", move |inner| inner.history().remember(attempts, most))
+    }
+
+    fn attempts(&self, query: HistoryQuery) -> Answer<'_, Vec<Remembered>> {
+        self.inner.history().attempts(query)
+    }
+
+    fn by_hour(&self, since: Timestamp) -> Answer<'_, Vec<HourCount>> {
+        self.inner.history().by_hour(since)
+    }
+
+    fn sources(&self, among: u64, limit: u32) -> Answer<'_, Vec<SourceCount>> {
+        self.inner.history().sources(among, limit)
+    }
+
+    fn forget(&self, attempts: Timestamp, hours: Timestamp) -> Answer<'_, u64> {
+        self.inner.history().forget(attempts, hours)
+    }
+}
+
 impl Directory for Faulty {
     fn clock(&self) -> &Clock {
         self.inner.clock()
@@ -217,6 +240,10 @@ impl Directory for Faulty {
 
     fn bus(&self) -> &dyn Bus {
         self.inner.bus()
+    }
+
+    fn history(&self) -> &dyn HistoryStore {
+        self
     }
 
     fn deleting(&self) -> &dyn DeletionStore {

@@ -3,7 +3,6 @@ use std::net::IpAddr;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
-use super::super::attempt::Marker;
 use super::*;
 use crate::domain::login::TypedLogin;
 use crate::domain::time::Clock;
@@ -11,29 +10,32 @@ use crate::store::keyring::Keyring;
 use crate::store::memory::SingleProcessAttempts;
 use crate::store::{AttemptStore, Counter};
 
-fn names() -> Names {
-    Names::new(false).unwrap_or_else(|failure| panic!("{}", failure.message()))
-}
-
 fn policy(words: &str) -> LockoutPolicy {
     words
         .parse()
         .unwrap_or_else(|error| panic!("{words}: {error}"))
 }
 
-fn wrong(secs: i64, login: &str) -> Attempt {
-    Attempt {
+fn wrong(secs: i64, login: &str) -> Past {
+    Past {
         at: Timestamp::from_secs(secs),
-        login: Some(login.to_owned()),
+        who: who(login),
         address: Some(address(7)),
-        outcome: Outcome::Failure,
+        success: false,
         device: None,
-        secret: None,
+        mark: None,
     }
 }
 
-fn good(secs: i64, login: &str) -> Attempt {
-    Attempt { outcome: Outcome::Success, ..wrong(secs, login) }
+fn good(secs: i64, login: &str) -> Past {
+    Past { success: true, ..wrong(secs, login) }
+}
+
+fn who(login: &str) -> Option<Who> {
+    let number = login
+        .bytes()
+        .fold(0, |number, byte| number << 8 | u64::from(byte));
+    Some(Who(number)).filter(|_| !login.is_empty())
 }
 
 fn address(last: u8) -> ClientAddr {
@@ -41,17 +43,16 @@ fn address(last: u8) -> ClientAddr {
 }
 
 /// Whether each would have been checked, and which lockouts each laid.
-fn tried(words: &str, attempts: &[Attempt]) -> Vec<(bool, usize)> {
-    let (mut trial, names) = (Trial::of(&policy(words)), names());
+fn tried(words: &str, attempts: &[Past]) -> Vec<(bool, usize)> {
+    let mut trial = Trial::of(&policy(words));
     let each = attempts.iter().map(|attempt| {
-        let who = attempt.login.as_deref().map(|login| names.who(login));
-        let tried = trial.make(attempt, who, &names);
+        let tried = trial.make(attempt);
         (tried.checked, tried.laid.len())
     });
     each.collect()
 }
 
-fn checked(words: &str, attempts: &[Attempt]) -> Vec<bool> {
+fn checked(words: &str, attempts: &[Past]) -> Vec<bool> {
     tried(words, attempts)
         .into_iter()
         .map(|(checked, _)| checked)
@@ -88,21 +89,24 @@ fn a_success_clears_what_was_counted() {
 
 #[test]
 fn the_same_wrong_password_again_is_no_guess() {
-    let with = |secs, secret: &str| Attempt {
-        secret: Some(Marker(secret.to_owned())),
-        ..wrong(secs, "anna")
-    };
-    let same: Vec<_> = (0..15).map(|secs| with(secs, "old")).collect();
+    let with = |secs, mark: u64| Past { mark: Some(mark), ..wrong(secs, "anna") };
+    let same: Vec<_> = (0..15).map(|secs| with(secs, 4711)).collect();
     assert_eq!(checked("balanced", &same), [true; 15]);
-    let other: Vec<_> = (0..15).map(|secs| with(secs, &secs.to_string())).collect();
+    let other: Vec<_> = (0..15)
+        .map(|secs| with(secs, secs.unsigned_abs()))
+        .collect();
     assert_eq!(checked("balanced", &other)[5..], [false; 10]);
     assert_eq!(checked("balanced remember_wrong=0", &same)[5..], [false; 10]);
 }
 
 #[test]
 fn a_device_that_signed_in_is_spared_by_strangers() {
-    let on =
-        |attempt: Attempt, device: &str| Attempt { device: Some(device.to_owned()), ..attempt };
+    let on = |attempt: Past, device: &str| {
+        let device = device
+            .bytes()
+            .fold(1_u64, |number, byte| number << 8 | u64::from(byte));
+        Past { device: Some(DeviceId::from_random(device.to_be_bytes())), ..attempt }
+    };
     let mut log = vec![on(good(0, "anna"), "hers")];
     log.extend((1..7).map(|secs| wrong(secs, "anna")));
     log.extend([
@@ -117,8 +121,7 @@ fn a_device_that_signed_in_is_spared_by_strangers() {
 
 #[test]
 fn without_logins_addresses_count() {
-    let nobody =
-        |secs, last| Attempt { login: None, address: Some(address(last)), ..wrong(secs, "") };
+    let nobody = |secs, last| Past { who: None, address: Some(address(last)), ..wrong(secs, "") };
     let mut log: Vec<_> = (0..9).map(|secs| nobody(secs, 1)).collect();
     log.push(nobody(9, 2));
     let told = checked("balanced address.max_attempts=8", &log);
@@ -152,8 +155,8 @@ struct Gate {
 }
 
 impl Gate {
-    fn counters(&self, attempt: &Attempt) -> Vec<Counter> {
-        let name = TypedLogin::new(attempt.login.as_deref().unwrap_or_default());
+    fn counters(&self, attempt: &Past) -> Vec<Counter> {
+        let name = TypedLogin::new(&attempt.who.map(|who| who.0.to_string()).unwrap_or_default());
         let named = !name.as_str().is_empty();
         let by = self.policy.stranger_counts_by(named, attempt.address);
         by.map(|(by, rules)| {
@@ -170,16 +173,13 @@ impl Gate {
         .collect()
     }
 
-    fn make(&self, attempt: &Attempt) -> (bool, usize) {
+    fn make(&self, attempt: &Past) -> (bool, usize) {
         let now = self.clock.wall();
         self.clock.advance(attempt.at.since(now));
         let counters = self.counters(attempt);
         let granted = self.attempts.reserve(&counters).now_or_never();
         let Some(Ok(Reservation::Granted(tickets))) = granted else { return (false, 0) };
-        let outcome = match attempt.outcome {
-            Outcome::Success => attempts::Outcome::Succeeded,
-            _ => attempts::Outcome::Failed(None),
-        };
+        let outcome = if attempt.success { Outcome::Succeeded } else { Outcome::Failed(None) };
         let settled = self
             .attempts
             .settle(&counters, &tickets, outcome)
@@ -192,19 +192,14 @@ impl Gate {
     }
 }
 
-fn any_log() -> impl Strategy<Value = Vec<Attempt>> {
+fn any_log() -> impl Strategy<Value = Vec<Past>> {
     let step = (0_i64..200, 0_usize..3, 1_u8..4, 0_u8..8);
     proptest::collection::vec(step, 1..120).prop_map(|steps| {
         let mut at = 0;
         let make = |(wait, login, from, luck): (i64, usize, u8, u8)| {
             at += wait;
             let attempt = wrong(at, ["anna", "bela", ""][login]);
-            Attempt {
-                login: attempt.login.filter(|login| !login.is_empty()),
-                address: Some(address(from)),
-                outcome: if luck == 0 { Outcome::Success } else { Outcome::Failure },
-                ..wrong(at, "")
-            }
+            Past { address: Some(address(from)), success: luck == 0, ..attempt }
         };
         steps.into_iter().map(make).collect()
     })

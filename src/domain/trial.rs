@@ -1,14 +1,13 @@
-//! One policy, tried on attempts as they come: the gate's own rules, on counters in
+//! One policy, tried on attempts that are over: the gate's own rules, on counters in
 //! memory.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use ipnet::IpNet;
 use smallvec::SmallVec;
 
-use super::attempt::{Attempt, Outcome};
-use super::names::{Names, Who};
-use crate::domain::attempts::{self, AttemptRecord, Counted, Reservation, Settled};
+use crate::domain::attempts::{self, AttemptRecord, Counted, Guess, Outcome, Reservation, Settled};
 use crate::domain::client::ClientAddr;
 use crate::domain::counting::CounterRules;
 use crate::domain::device::{DeviceId, KNOWN_FOR, MAX_DEVICES};
@@ -22,14 +21,34 @@ const MOST_COUNTERS: usize = 262_144;
 /// How many people's devices are held.
 const MOST_OWNERS: usize = 100_000;
 
+/// Whose login it is, as whoever tries a policy tells people apart.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Who(pub(crate) u64);
+
+/// An attempt, as far as a policy cares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    pub(crate) at: Timestamp,
+    /// None where it is not told.
+    pub(crate) who: Option<Who>,
+    pub(crate) address: Option<ClientAddr>,
+    /// What tells one device from another, whatever that is.
+    pub(crate) device: Option<DeviceId>,
+    /// Whether the password was right.
+    pub(crate) success: bool,
+    /// What tells one wrong password from another.
+    pub(crate) mark: Option<u64>,
+}
+
 /// A policy that is being tried.
-pub(super) struct Trial {
+pub(crate) struct Trial {
     policy: LockoutPolicy,
     records: HashMap<Key, AttemptRecord>,
     devices: HashMap<Who, SmallVec<[(DeviceId, Timestamp); 1]>>,
     nonce: u64,
+    state: RandomState,
     /// How many counters were let go that still counted something.
-    pub(super) forgotten: u64,
+    pub(crate) forgotten: u64,
 }
 
 /// Whose a counter is.
@@ -43,31 +62,32 @@ enum Key {
 
 /// What came of an attempt.
 #[derive(Debug, Default)]
-pub(super) struct Tried {
+pub(crate) struct Tried {
     /// Whether its password would have been looked at.
-    pub(super) checked: bool,
+    pub(crate) checked: bool,
     /// The lockouts that it laid.
-    pub(super) laid: SmallVec<[(By, Lockout); 1]>,
+    pub(crate) laid: SmallVec<[(By, Lockout); 1]>,
 }
 
 type Counters<'a> = SmallVec<[(By, Key, &'a CounterRules); 5]>;
 
 impl Trial {
-    pub(super) fn of(policy: &LockoutPolicy) -> Self {
+    pub(crate) fn of(policy: &LockoutPolicy) -> Self {
         Self {
             policy: policy.clone(),
             records: HashMap::new(),
             devices: HashMap::new(),
             nonce: 0,
+            state: RandomState::new(),
             forgotten: 0,
         }
     }
 
     /// What the gate does with an attempt: a known device's own guesses first, then
     /// those of strangers.
-    pub(super) fn make(&mut self, attempt: &Attempt, who: Option<Who>, names: &Names) -> Tried {
+    pub(crate) fn make(&mut self, attempt: &Past) -> Tried {
         let policy = self.policy.clone();
-        let device = attempt.device.as_deref().map(|device| names.device(device));
+        let (who, device) = (attempt.who, attempt.device);
         let known = who
             .zip(device)
             .filter(|(who, device)| self.knows(*who, *device, attempt.at));
@@ -75,27 +95,21 @@ impl Trial {
         if let Some(((who, device), rules)) = own {
             let counters: Counters<'_> =
                 std::iter::once((By::Device(device), Key::Device(who, device), &**rules)).collect();
-            let tried = self.ask(&counters, attempt, Some(device), names);
+            let tried = self.ask(&counters, attempt, Some(device));
             if tried.checked {
                 self.learn(attempt, Some((who, device)));
                 return tried;
             }
         }
         let counters = strangers(&policy, who, attempt.address);
-        let tried = self.ask(&counters, attempt, None, names);
+        let tried = self.ask(&counters, attempt, None);
         if tried.checked {
             self.learn(attempt, who.zip(device));
         }
         tried
     }
 
-    fn ask(
-        &mut self,
-        counters: &Counters<'_>,
-        attempt: &Attempt,
-        device: Option<DeviceId>,
-        names: &Names,
-    ) -> Tried {
+    fn ask(&mut self, counters: &Counters<'_>, attempt: &Past, device: Option<DeviceId>) -> Tried {
         if counters.is_empty() {
             return Tried { checked: true, ..Tried::default() };
         }
@@ -113,7 +127,7 @@ impl Trial {
         if let Reservation::Granted(tickets) =
             attempts::reserve(&mut records, &counted, self.nonce, attempt.at)
         {
-            let outcome = outcome(attempt, device, names);
+            let outcome = self.outcome(attempt, device);
             let settled = attempts::settle(&mut records, &counted, &tickets, outcome, attempt.at);
             tried = Tried { checked: true, laid: laid(counters, settled) };
         }
@@ -123,6 +137,19 @@ impl Trial {
             }
         }
         tried
+    }
+
+    fn outcome(&self, attempt: &Past, device: Option<DeviceId>) -> Outcome {
+        if attempt.success {
+            return Outcome::Succeeded;
+        }
+        // A wrong password again, from another network or device, is another guess.
+        let source = match device {
+            Some(device) => self.state.hash_one(("from", device)),
+            None => self.state.hash_one(attempt.address.map(ClientAddr::prefix)),
+        };
+        let source = (source >> 32) as u32;
+        Outcome::Failed(attempt.mark.map(|print| Guess { source, print }))
     }
 
     fn knows(&self, who: Who, device: DeviceId, now: Timestamp) -> bool {
@@ -135,8 +162,8 @@ impl Trial {
     }
 
     /// A full sign-in makes its device known.
-    fn learn(&mut self, attempt: &Attempt, device: Option<(Who, DeviceId)>) {
-        let Some((who, device)) = device.filter(|_| attempt.outcome == Outcome::Success) else {
+    fn learn(&mut self, attempt: &Past, device: Option<(Who, DeviceId)>) {
+        let Some((who, device)) = device.filter(|_| attempt.success) else {
             return;
         };
         if !self.devices.contains_key(&who) && self.devices.len() >= MOST_OWNERS {
@@ -217,17 +244,6 @@ fn strangers(
         Some((by, key, &**rules))
     });
     keyed.collect()
-}
-
-fn outcome(attempt: &Attempt, device: Option<DeviceId>, names: &Names) -> attempts::Outcome {
-    match attempt.outcome {
-        Outcome::Success => attempts::Outcome::Succeeded,
-        Outcome::Failure | Outcome::Refused => {
-            let marker = attempt.secret.as_ref();
-            let guess = marker.map(|marker| names.guess(device, attempt.address, &marker.0));
-            attempts::Outcome::Failed(guess)
-        }
-    }
 }
 
 fn laid(counters: &Counters<'_>, settled: Vec<Settled>) -> SmallVec<[(By, Lockout); 1]> {

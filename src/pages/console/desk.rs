@@ -11,8 +11,10 @@ use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
 use crate::pages::assets::Names;
 use crate::pages::brand::SharedBranding;
+use crate::pages::console::audit::Checks;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
+use crate::pages::console::once::Forms;
 use crate::pages::console::staff::Staff;
 use crate::pages::site::Frame;
 
@@ -35,6 +37,10 @@ pub(super) struct Desk {
     pub(super) public_url: Option<String>,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
+    /// The forms that are sent once.
+    pub(super) forms: Forms,
+    /// The checks of the audit log that are under way.
+    pub(super) checks: Checks,
 }
 
 /// What stands around a page of the console.

@@ -9,7 +9,6 @@ use crate::domain::client::ClientAddr;
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
-use crate::pages::assets::Names;
 use crate::pages::brand::SharedBranding;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
@@ -52,10 +51,7 @@ pub(super) struct Shell {
 impl Desk {
     /// What stands around a page that is nobody's yet.
     pub(super) fn frame(&self) -> Frame {
-        let brand = self.brand.get();
-        let names = Names::of(&brand);
-        let home = self.path("");
-        Frame { at: self.at.clone(), brand, names, home }
+        Frame::new(&self.at, &self.brand, self.path(""))
     }
 
     /// What stands around a page of this section.

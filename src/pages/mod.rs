@@ -47,6 +47,7 @@ mod account;
 mod answer;
 mod assets;
 mod brand;
+mod called;
 mod colour;
 mod console;
 mod device;

@@ -267,7 +267,7 @@ async fn notice(desk: &Desk, head: &Parts, here: &str) -> Result<Option<Notice>,
     let id = done.id.and_then(|id| AccountId::try_from(id).ok());
     let Some(id) = id else { return Ok(None) };
     let Some(account) = desk.admin.record(id).await? else { return Ok(None) };
-    let name = Person::of(&account, desk.now()).name;
+    let name = Person::of(&account, desk.now()).called;
     let hold = done.hold();
     let ended = sessions(done.count.unwrap_or_default());
     let back = |what: &str| format!("users/act?{}", joined(here, &format!("do={what}&id={id}")));

@@ -138,7 +138,7 @@ fn words(deletion: &Deletion) -> String {
         ),
         (DeletionState::Working, None) => format!("{login} is being deleted."),
         (DeletionState::Failed, to) => {
-            let moved = to.map_or_else(String::new, |to| {
+            let moved = to.as_ref().map_or_else(String::new, |to| {
                 format!(" {} of {} are with {to}.", spaced(moved), records(expected))
             });
             format!("{login} is locked, and not deleted.{moved}")

@@ -135,8 +135,10 @@ impl Person {
 fn initials(name: &str) -> String {
     let mut words = name
         .split_whitespace()
-        .filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
-    let first = words.next();
+        .filter_map(|word| word.chars().find(|c| c.is_alphabetic()));
+    let first = words
+        .next()
+        .or_else(|| name.chars().find(|c| c.is_alphanumeric()));
     let letters = first.into_iter().chain(words.next_back());
     letters.flat_map(char::to_uppercase).collect()
 }

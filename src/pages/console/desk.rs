@@ -32,6 +32,8 @@ pub(super) struct Desk {
     pub(super) program: String,
     /// Where people reach the service, for links that are sent to them.
     pub(super) public_url: Option<String>,
+    /// The path that the pages are below there.
+    pub(super) pages_at: String,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
 }

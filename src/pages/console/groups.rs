@@ -18,6 +18,7 @@ use crate::domain::operation::Operation;
 use crate::domain::permission::{Permission, Permissions};
 use crate::domain::standing::Version;
 use crate::pages::answer::{self, see_other};
+use crate::pages::called;
 use crate::pages::console::answer::{Trouble, sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
@@ -80,6 +81,11 @@ struct DeletePage {
 }
 
 impl GroupPage {
+    /// What a member is called, where that can be seen.
+    fn name_of(member: &Member) -> String {
+        called::shown(&member.display).unwrap_or_else(|| format!("number {}", member.account))
+    }
+
     fn error_at(&self, field: &str) -> &str {
         if self.wrong == field { &self.error } else { "" }
     }

@@ -7,7 +7,7 @@ import { smaller } from "./png.mjs";
 
 const [site, folder, now] = process.argv.slice(2);
 const CONSOLE = `${site}/console`;
-const DESK = { width: 1120, height: 700, colorScheme: "light" };
+const DESK = { width: 1120, height: 860, colorScheme: "light" };
 const PHONE = { width: 390, height: 780, colorScheme: "dark", deviceScaleFactor: 1.5 };
 
 async function administrator(browser, view) {
@@ -33,8 +33,8 @@ await withBrowser(async (browser) => {
   mkdirSync(folder, { recursive: true });
   const desk = await administrator(browser, DESK);
   expect("the attack shows", await take(desk, "", "overview"), /Locked out now by failed sign-ins/);
-  expect("why somebody is locked", await take(desk, "users", "users"), /Left the company/);
+  expect("why somebody is locked", await take(desk, "users?sort=status", "users"), /Left the company/);
   expect("until when", await take(desk, "users/11", "locked"), /Reason: Phone stolen/);
   const phone = await administrator(browser, PHONE);
-  expect("who is locked", await take(phone, "users?status=locked", "phone"), /Left the company/);
+  expect("and on a phone", await take(phone, "users/4", "phone"), /Reason: Left the company/);
 });

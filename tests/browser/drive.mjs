@@ -34,7 +34,7 @@ let asked = 0;
 export function expect(what, found, wanted) {
   asked += 1;
   const fits = wanted instanceof RegExp ? wanted.test(found) : found === wanted;
-  if (!fits) wrong.push(`${what}: found ${JSON.stringify(found)}, wanted ${wanted}`);
+  if (!fits) wrong.push(`${what}: found ${JSON.stringify(found)?.slice(0, 800)}, wanted ${wanted}`);
 }
 
 export async function withBrowser(work) {

@@ -36,6 +36,9 @@ export const KEYS = {
   },
 };
 
+/** Labels are looked for with the white space around them. */
+const padded = (name) => new RegExp(name.source.replace(/^\^/, "^\\s*").replace(/\$$/, "\\s*$"));
+
 export const POINTER = {
   name: "no-script",
   scripts: false,
@@ -44,8 +47,8 @@ export const POINTER = {
     const button = page.getByRole("button", { name }).or(page.getByRole("link", { name }));
     await ((await summary.count()) > 0 ? summary : button).first().click();
   },
-  tick: (page, name) => page.getByLabel(name).check(),
-  type: (page, name, text) => page.getByLabel(name).fill(text),
+  tick: (page, name) => page.getByLabel(padded(name)).check(),
+  type: (page, name, text) => page.getByLabel(padded(name)).fill(text),
 };
 
 /** A browser for one of them. */

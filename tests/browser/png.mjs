@@ -62,7 +62,7 @@ function palette(pixels, most) {
   for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([colour]) => colour);
   const chosen = [];
-  for (const apart of [400, 100, 25, 0]) {
+  for (const apart of [150, 40, 0]) {
     for (const colour of sorted) {
       if (chosen.length < most && chosen.every((one) => far(one, colour) > apart)) chosen.push(colour);
     }
@@ -88,7 +88,7 @@ function chunk(kind, data) {
 }
 
 /** The same picture in so many colours. */
-export function smaller(png, colours = 64) {
+export function smaller(png, colours = 160) {
   const { width, height, pixels } = read(png);
   const { chosen, nearest } = palette(pixels, colours);
   const lines = Buffer.alloc((width + 1) * height);

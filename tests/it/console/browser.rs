@@ -86,16 +86,20 @@ async fn odd(gate: &Portcullis, admin: &Admin) {
     locked.expect("locked");
 }
 
-/// A service with one guarded page that greets, and the console, under this brand.
+/// A service with one guarded page that greets, another that sends nobody to sign in, and
+/// the console, under this brand.
 fn service(gate: &Portcullis, admin: &Admin, brand: Branding) -> Router {
     let console = Console::new(gate.clone(), admin.clone()).brand(brand.clone());
     let pages = Pages::new(gate.clone()).brand(brand);
     let guard = GuardLayer::new(gate.clone())
         .sign_in_at(&pages.sign_in_path())
         .refusal_pages(pages.refusal_pages());
+    let plain = GuardLayer::new(gate.clone()).refusal_pages(pages.refusal_pages());
+    let greet = || get(|me: CurrentAccount| async move { format!("Hello {}", me.login()) });
     Router::new()
-        .route("/", get(|me: CurrentAccount| async move { format!("Hello {}", me.login()) }))
+        .route("/", greet())
         .layer(guard)
+        .merge(Router::new().route("/final", greet()).layer(plain))
         .nest("/.portcullis", pages.into_router())
         .nest_service("/console", console.into_router())
 }

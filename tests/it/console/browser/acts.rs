@@ -57,7 +57,7 @@ async fn every_act_reaches_whoever_it_is_about_at_their_next_click() {
     let later = |Path(minutes): Path<u64>| async move {
         clock.advance(Duration::from_secs(60 * minutes));
     };
-    let service = service(&gate, &admin, Branding::new("Harbour"))
+    let service = service(&gate, &admin, Branding::new("Harbour").contact("room 7"))
         .merge(Api::new(admin).into_router())
         .route("/later/{minutes}", post(later));
     driven(service, "console_acts.mjs", Vec::new()).await;

@@ -182,7 +182,7 @@ fn the_readme_shows_every_picture() {
     let readme = fs::read_to_string(root.join("README.md")).expect("a README");
     for name in PICTURES {
         let path = format!("src/manual/pictures/{name}");
-        assert!(readme.contains(&format!("({path})")), "{name} is shown nowhere");
+        assert!(readme.contains(&format!("src=\"{path}\"")), "{name} is shown nowhere");
         let bytes = fs::metadata(root.join(&path)).expect(name).len();
         assert!((2_000..MOST_BYTES).contains(&bytes), "{name} has {bytes} bytes");
     }

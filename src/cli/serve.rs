@@ -162,7 +162,10 @@ pub(super) async fn start(
         .map_err(|error| Failure::usage(error.to_string()))?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
-    let pages = Pages::new(gate.clone()).at(RESERVED).brand(brand.clone());
+    let pages = Pages::new(gate.clone())
+        .at(RESERVED)
+        .brand(brand.clone())
+        .return_origins(config.gateway.return_origins.clone());
     let refusal_pages = pages.refusal_pages();
     let pages = Router::new().nest(RESERVED, pages.into_router());
     let console = Console::new(gate.clone(), admin.clone())

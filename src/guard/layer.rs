@@ -65,11 +65,16 @@ impl<T: Clone> GuardLayer<DefaultResponseForDenial<T>> {
     /// If it is neither a path of this service nor an http address.
     pub fn sign_in_address(self, address: &str) -> Result<Self, InvalidSignInAddress> {
         let address = SignInAddress::parse(address)?;
-        Ok(self.map(|shared| Shared {
+        Ok(self.sign_in(address))
+    }
+
+    /// The same, for an address with settings of its own.
+    pub fn sign_in(self, address: SignInAddress) -> Self {
+        self.map(|shared| Shared {
             responder: shared.responder.sign_in_at(address.clone()),
             sign_in: Some(address),
             ..shared
-        }))
+        })
     }
 
     /// Tells refused people whom to ask: "the help desk, 4711". Plain text.

@@ -80,7 +80,7 @@ pub mod return_to;
 mod service;
 pub mod sign_in;
 
-pub use self::address::{InvalidSignInAddress, SignInAddress};
+pub use self::address::{InvalidSignInAddress, ReturnOrigin, SignInAddress};
 pub use self::body::{BodyFromText, NoText, Text};
 pub use self::client::ClientKind;
 pub use self::cut::{Cut, CutBody, CutError, CutFuture, CutLayer};

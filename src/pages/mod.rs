@@ -79,7 +79,7 @@ use http::request::Parts;
 use crate::admin::Admin;
 use crate::domain::client::ClientAddr;
 use crate::engine::Portcullis;
-use crate::guard::{GuardLayer, ReturnTo};
+use crate::guard::{GuardLayer, ReturnOrigin, ReturnTo};
 use crate::pages::site::Site;
 
 pub use self::brand::{
@@ -100,6 +100,7 @@ pub struct Pages {
     brand: SharedBranding,
     at: String,
     home: ReturnTo,
+    return_origins: Vec<ReturnOrigin>,
     client_address: fn(&Parts) -> Option<ClientAddr>,
 }
 
@@ -124,6 +125,7 @@ impl Pages {
             brand: SharedBranding::default(),
             at: "/.portcullis".to_owned(),
             home: site::root(),
+            return_origins: Vec::new(),
             client_address: site::client_address,
         }
     }
@@ -156,6 +158,12 @@ impl Pages {
         Self { home, ..self }
     }
 
+    /// Other hosts that people may return to after signing in, where one sign-in is for
+    /// several. Default: none.
+    pub fn return_origins(self, origins: Vec<ReturnOrigin>) -> Self {
+        Self { return_origins: origins, ..self }
+    }
+
     /// How a request's client is told. Default: the [`ClientAddr`] in the
     /// request's extensions, or else the peer's address that
     /// `into_make_service_with_connect_info` puts there.
@@ -186,8 +194,8 @@ impl Pages {
         let guard = GuardLayer::new(self.gate.clone())
             .sign_in_at(&self.sign_in_path())
             .refusal_pages(self.refusal_pages());
-        let Self { gate, admin, brand, at, home, client_address } = self;
-        let site = Arc::new(Site { gate, admin, brand, at, home, client_address });
+        let Self { gate, admin, brand, at, home, return_origins, client_address } = self;
+        let site = Arc::new(Site { gate, admin, brand, at, home, return_origins, client_address });
         Router::new()
             .route("/account", get(account::page))
             .route("/account/password", get(password::page).post(password::change))

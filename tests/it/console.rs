@@ -7,7 +7,9 @@ mod browser;
 #[cfg(feature = "gateway")]
 mod deletions;
 mod entry;
+mod overview;
 mod person;
+mod protection;
 mod requests;
 mod runs;
 mod sessions;

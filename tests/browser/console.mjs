@@ -15,8 +15,8 @@ const PAGES = [
   "users/2/records", "users/2/history", "users/5", "users/2/do/lock", "users/2/password", "users/2/invite",
   "users/2/delete", "users/2/delete?records=some&receiver=3&of.deals=some",
   "users/2/delete/look?records=some&receiver=3&of.deals=some&field.deals=status&is.deals=is&value.deals=open",
-  "users/2/delete/look?records=all", "groups", "runs", "deletions", "protection", "protection/change", "protection/policy?preset=strict",
-  "protection/disabling", "protection/trial", "licences", "tokens",
+  "users/2/delete/look?records=all", "groups", "runs", "deletions", "protection", "protection/change",
+  "protection/policy?policy=owasp-asvs", "protection/disabling", "protection/trial", "licences", "tokens",
   "applications", "modules", "audit", "confirm", "nothing-here",
 ];
 

@@ -92,6 +92,9 @@ async function disabled({ hand, who, door, page }) {
   await page.goto(`${CONSOLE}/protection`);
   if (/can't be disabled here/.test(await text(page))) {
     await hand.press(page, /^Switch it on$/);
+    await page.waitForURL(/protection\/disabling$/);
+    await says(page, "what the switch will do", /Accounts can be disabled for good from then on/);
+    await hand.press(page, /^Switch it on$/);
     await page.waitForURL(/done=/);
   }
   await page.goto(`${CONSOLE}/users/${who.id}`);
@@ -297,7 +300,9 @@ async function permissions({ browser, hand, who, page }) {
 async function policy({ browser, hand, other, page }) {
   await page.goto(`${CONSOLE}/protection`);
   await says(page, "five guesses", /5 wrong guesses/);
-  await hand.type(page, /^What differs$/, "max_attempts=3");
+  await hand.press(page, /^Change the policy$/);
+  await page.waitForURL(/protection\/change/);
+  await hand.type(page, /^Wrong guesses that lock$/, "3");
   await hand.press(page, /^See what it means$/);
   await page.waitForURL(/protection\/policy/);
   await says(page, "three then", /3 wrong guesses/);

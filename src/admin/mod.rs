@@ -29,6 +29,7 @@ mod error;
 pub(crate) mod export;
 mod find;
 mod group;
+mod history;
 #[cfg(feature = "passwords")]
 mod import;
 #[cfg(feature = "api")]
@@ -47,6 +48,8 @@ pub mod settings;
 mod show;
 mod sign_out;
 mod token;
+#[cfg(feature = "pages")]
+mod trial;
 mod unlock;
 mod update;
 #[cfg(feature = "passwords")]
@@ -86,6 +89,7 @@ pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
 pub use self::find::Taken;
 pub use self::group::GroupChange;
+pub use self::history::SOURCES_AMONG;
 #[cfg(feature = "passwords")]
 pub use self::import::{Import, ImportedPerson};
 pub use self::inactivity::{InactivityPreview, InactivityRule};
@@ -98,6 +102,8 @@ pub use self::scratch::{InvalidRun, ScratchRun};
 pub use self::settings::{Branding, Pins};
 pub use self::show::Detail;
 pub use self::token::{CreatedToken, TokenRequest};
+#[cfg(feature = "pages")]
+pub use self::trial::{PolicyTrial, TRIED_ON, TriedPolicy};
 pub use self::unlock::UnlockKind;
 
 /// Does what administrators ask for.

@@ -16,7 +16,8 @@ pub struct PastAttempt {
     pub at: Timestamp,
     /// Whose login it was, if it was anybody's.
     pub account: Option<AccountId>,
-    /// A keyed hash of the login, cut short: the same for all spellings.
+    /// A keyed hash of the login, cut short: the same for all spellings;
+    /// 0 for a login of nothing.
     pub login: u64,
     /// Where it came from; `None` where a program asked for somebody, or a proxy did
     /// not say.

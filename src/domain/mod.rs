@@ -39,5 +39,9 @@ pub mod session;
 pub mod standing;
 pub mod time;
 pub mod transfer;
-#[cfg(any(feature = "gateway", feature = "pages"))]
+#[cfg(feature = "pages")]
+#[cfg_attr(
+    not(feature = "gateway"),
+    allow(dead_code, reason = "the command line tells more of a trial than pages do")
+)]
 pub(crate) mod trial;

@@ -113,10 +113,10 @@ impl Gate {
         }
         let name = account.map_or_else(|| typed.clone(), |account| (&account.login).into());
         let [a, b, c, d, e, f, g, h, ..] = *self.keyring.attempt_key(&name).as_bytes();
-        let address = visitor.address();
+        let (named, address) = (!name.as_str().is_empty(), visitor.address());
         let told = !visitor.is_go_between() && !self.settings.trusted_proxies.contains(address);
         Some(Beginning {
-            login: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
+            login: if named { u64::from_be_bytes([a, b, c, d, e, f, g, h]) } else { 0 },
             account: account.map(|account| account.id),
             from: Some(address).filter(|_| told),
             device: known,

@@ -21,6 +21,7 @@ mod alarm;
 mod answer;
 mod body;
 mod figures;
+mod forward_auth;
 mod headers;
 mod health;
 mod listen;
@@ -178,6 +179,9 @@ impl Gateway {
             drop(drained);
         };
         tokio::join!(public, admin);
+        // The last attempts are told of, too. Where the store does not answer, the log
+        // says so.
+        let _ = self.gate.write_attempts().await;
     }
 }
 

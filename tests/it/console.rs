@@ -1,6 +1,7 @@
 //! The console, as a service nests it: what its pages say, what they do to people who
 //! are signed in, and whom they refuse.
 
+mod attempts;
 #[cfg(feature = "gateway")]
 mod browser;
 #[cfg(feature = "gateway")]

@@ -40,12 +40,13 @@ pub(super) struct Bar {
 }
 
 impl Chart {
-    /// Of instants of two kinds; those before the first day are left out.
+    /// Of what happened so often at instants, of two kinds; what was before the first day
+    /// is left out.
     pub(super) fn of(
         days: u32,
         now: Timestamp,
-        first: impl IntoIterator<Item = Timestamp>,
-        second: impl IntoIterator<Item = Timestamp>,
+        first: impl IntoIterator<Item = (Timestamp, u64)>,
+        second: impl IntoIterator<Item = (Timestamp, u64)>,
     ) -> Self {
         let today = now.floor_secs().div_euclid(86_400);
         let counts = [counted(days, today, first), counted(days, today, second)];
@@ -90,16 +91,16 @@ impl Bar {
     }
 }
 
-fn counted(days: u32, today: i64, at: impl IntoIterator<Item = Timestamp>) -> Vec<u64> {
+fn counted(days: u32, today: i64, at: impl IntoIterator<Item = (Timestamp, u64)>) -> Vec<u64> {
     let mut counts = vec![0; days as usize];
-    for at in at {
+    for (at, often) in at {
         let back = today - at.floor_secs().div_euclid(86_400);
         let place = i64::from(days) - 1 - back;
         if let Some(count) = usize::try_from(place)
             .ok()
             .and_then(|place| counts.get_mut(place))
         {
-            *count += 1;
+            *count += often;
         }
     }
     counts
@@ -119,7 +120,8 @@ mod tests {
     #[test]
     fn each_instant_is_in_its_day_and_none_is_outside() {
         let at = |days: i64| Timestamp::from_secs((20_000 - days) * 86_400);
-        let chart = Chart::of(7, NOON, [at(0), at(0), at(6), at(7), at(-1)], [at(3)]);
+        let first = [(at(0), 1), (at(0), 1), (at(6), 1), (at(7), 1), (at(-1), 1)];
+        let chart = Chart::of(7, NOON, first, [(at(3), 1)]);
         let firsts: Vec<u64> = chart.days.iter().map(|day| day.first.count).collect();
         let seconds: Vec<u64> = chart.days.iter().map(|day| day.second.count).collect();
         assert_eq!(firsts, [1, 0, 0, 0, 0, 0, 2]);
@@ -131,8 +133,7 @@ mod tests {
 
     #[test]
     fn bars_stay_inside_the_picture() {
-        let many = std::iter::repeat_n(NOON, 10_000);
-        let chart = Chart::of(14, NOON, many, [NOON]);
+        let chart = Chart::of(14, NOON, [(NOON, 10_000)], [(NOON, 1)]);
         for day in &chart.days {
             for bar in [&day.first, &day.second] {
                 assert!(bar.x + bar.width <= WIDTH && bar.y >= ABOVE, "{}", day.name);

@@ -12,6 +12,7 @@ mod chart;
 mod deletions;
 mod desk;
 mod entries;
+mod failures;
 mod groups;
 mod licences;
 mod modules;
@@ -26,6 +27,7 @@ mod secrets;
 mod sign_in;
 mod staff;
 mod tokens;
+mod trial;
 mod users;
 
 use std::fmt;
@@ -140,6 +142,7 @@ impl Console {
             .merge(runs::routes())
             .merge(deletions::routes())
             .merge(protection::routes())
+            .merge(trial::routes())
             .merge(licences::routes())
             .merge(tokens::routes())
             .merge(applications::routes())

@@ -15,6 +15,7 @@ use crate::pages::answer;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::chart::Chart;
 use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::failures::Failures;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::people::{self, Person, Reason};
 use crate::pages::console::staff::Staff;
@@ -40,6 +41,8 @@ struct OverviewPage {
     chart: Option<Chart>,
     /// Whether there were more than the chart counts.
     chart_is_cut: bool,
+    /// How attempts went, and where failures came from; for the same.
+    failures: Option<Failures>,
 }
 
 /// A number that leads to those whom it counts.
@@ -82,6 +85,7 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
             .map(|(chart, cut)| (Some(chart), cut))?,
         false => (None, false),
     };
+    let failures = Failures::of(desk, staff).await?;
     let limited = licences.limit.is_some();
     Ok(OverviewPage {
         shell: desk.shell(staff, Section::Overview),
@@ -91,6 +95,7 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         health: trouble(desk),
         chart,
         chart_is_cut,
+        failures,
     })
 }
 
@@ -105,10 +110,13 @@ async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reaso
     };
     let found = desk.admin.search(&staff.actor, search).await?;
     let now = desk.now();
-    let people = found.accounts.iter();
-    Ok(people
-        .map(|one| (Person::of(one, now), people::reasons(one, now)))
-        .collect())
+    let mut locked_out = Vec::new();
+    for one in &found.accounts {
+        let mut reasons = people::reasons(one, now);
+        people::name_sources(&desk.admin, staff, &mut reasons, one).await?;
+        locked_out.push((Person::of(one, now), reasons));
+    }
+    Ok(locked_out)
 }
 
 /// When accounts were locked out and locked, in the last days, and whether that is not all.
@@ -149,7 +157,7 @@ async fn lately(desk: &Desk, staff: &Staff) -> Result<(Chart, bool), Trouble> {
         let records = found.iter().map(|entry| &entry.record);
         records
             .filter(move |one| one.action == action)
-            .map(|one| one.at)
+            .map(|one| (one.at, 1))
     };
     let chart = Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked));
     Ok((chart, is_cut))

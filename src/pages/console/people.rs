@@ -4,9 +4,11 @@
 use crate::admin::{Actor, Admin, AdminError};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::lock::{AdminLock, Disablement, End, Lockout};
+use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::pages::account;
+use crate::pages::console::staff::Staff;
 use crate::pages::when::Moment;
 
 /// A person in a list.
@@ -211,6 +213,35 @@ pub(super) async fn name_authors(
         if let Some(found) = admin.record(id).await? {
             let verb = if reason.kind == Against::AdminLock { "Locked" } else { "Disabled" };
             reason.what = format!("{verb} by {}", found.login);
+        }
+    }
+    Ok(())
+}
+
+/// Says where the failures came from that locked somebody out, to whoever may know.
+pub(super) async fn name_sources(
+    admin: &Admin,
+    staff: &Staff,
+    reasons: &mut [Reason],
+    account: &Account,
+) -> Result<(), AdminError> {
+    let Some(reason) = reasons.iter_mut().find(|reason| reason.is_lockout()) else {
+        return Ok(());
+    };
+    if !staff.rights.allow(Operation::ReadAudit) {
+        return Ok(());
+    }
+    let sources = admin.sources_of_lockout(&staff.actor, account).await?;
+    let addresses: Vec<_> = sources.iter().map(|(from, _)| from.to_string()).collect();
+    match &addresses[..] {
+        [] => {}
+        [one] => reason.what.push_str(&format!(" from {one}")),
+        [one, other] => reason.what.push_str(&format!(" from {one} and {other}")),
+        [one, other, more @ ..] => {
+            let more = more.len();
+            reason
+                .what
+                .push_str(&format!(" from {one}, {other} and {more} more"));
         }
     }
     Ok(())

@@ -197,6 +197,7 @@ pub(super) async fn show(
     let groups = memberships.into_iter();
     let mut reasons = people::reasons(account, now);
     people::name_authors(&desk.admin, &mut reasons, account).await?;
+    people::name_sources(&desk.admin, staff, &mut reasons, account).await?;
     Ok(PersonPage {
         shell: desk.shell(staff, crate::pages::console::nav::Section::Users),
         head: Head::of(staff, account, now, Tab::User),

@@ -57,6 +57,7 @@
 //! | deleting people, and giving their records to others | [`manual::deletion`] |
 //! | load testing a guarded service | [`manual::load_testing`] |
 //! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
+//! | the gateway behind nginx, Caddy, Traefik, HAProxy or Envoy | [`manual::forward_auth`] |
 //! | testing a guarded service | [`testing`] |
 //!
 //! # Order of layers

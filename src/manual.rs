@@ -49,6 +49,9 @@ pub mod deletion {}
 #[doc = include_str!("manual/load_testing.md")]
 pub mod load_testing {}
 
+#[doc = include_str!("manual/forward_auth.md")]
+pub mod forward_auth {}
+
 #[doc = include_str!("manual/gateway.md")]
 pub mod gateway {}
 

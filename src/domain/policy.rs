@@ -1,6 +1,7 @@
 //! The lockout policy, as values that can't contradict themselves.
 
 mod by;
+mod keys;
 mod meaning;
 mod preset;
 mod proof;
@@ -16,6 +17,7 @@ use crate::domain::counting::{Contradiction, CounterRules, Counting, Extras};
 use crate::domain::lock::LiveSessions;
 
 pub(crate) use self::by::By;
+pub use self::keys::{CounterKey, Differences, PolicyCounter, PolicyKey};
 pub use self::meaning::{CounterMeaning, LockoutRow, Meaning};
 pub use self::preset::Preset;
 pub use self::proof::{Most, Proof, WorstCase};

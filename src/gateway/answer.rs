@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
     SlowClient,
     /// The body is larger than is taken.
     TooLarge,
+    /// Whoever asks whether a request may pass is no proxy that is trusted.
+    UntrustedProxy,
     /// The upstream gave no answer.
     Upstream { address: String, error: UpstreamError },
 }
@@ -119,6 +121,12 @@ impl Refusal {
                 "too-large",
                 "This is too large",
                 "The configuration allows less: limits.body.",
+            ),
+            Self::UntrustedProxy => words(
+                StatusCode::FORBIDDEN,
+                "untrusted-proxy",
+                "Only a trusted proxy may ask this",
+                "Name the address that it asks from in clients.trusted_proxies.",
             ),
             Self::Upstream { address, error } => upstream_words(address, error),
         }

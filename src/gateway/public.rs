@@ -20,13 +20,14 @@ use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, RequestBody};
 use crate::gateway::figures::{Figures, Outcome};
+use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::Settings;
 use crate::gateway::tunnel::Tunnels;
 use crate::guard::response::DefaultResponseForDenial;
-use crate::guard::{ClientKind, Guard, GuardLayer};
+use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
 
 type Guarded = Guard<Proxy, DefaultResponseForDenial<fn(String) -> Body>>;
 
@@ -42,6 +43,8 @@ struct Shared {
     /// For paths that everybody may see.
     open: Guarded,
     open_paths: Vec<String>,
+    /// For other proxies.
+    forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
     figures: Figures,
 }
@@ -53,7 +56,7 @@ impl Public {
     pub(crate) fn new(
         gate: &Portcullis,
         settings: &Settings,
-        pages: Router,
+        (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
         tunnels: Tunnels,
         figures: Figures,
     ) -> Self {
@@ -63,8 +66,14 @@ impl Public {
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
+        let layer = match refusal_pages {
+            Some(pages) => layer.refusal_pages(pages),
+            None => layer,
+        };
+        let forward_auth = ForwardAuth::new(&layer, settings);
         Self(Arc::new(Shared {
             screen,
+            forward_auth,
             pages,
             open: layer.clone().optional().layer(proxy.clone()),
             guarded: layer.layer(proxy),
@@ -98,6 +107,9 @@ impl Shared {
         request: Request<Incoming>,
     ) -> Result<(Outcome, Response<Body>), Infallible> {
         let (mut head, body) = request.into_parts();
+        if ForwardAuth::is_at(head.uri.path()) {
+            return Ok(self.forward_auth.answer(&self.screen, peer, &head).await);
+        }
         let client = match self.screen.look(&mut head, !body.is_end_stream(), peer) {
             Ok(client) => client,
             Err(refusal) => {

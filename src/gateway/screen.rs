@@ -65,6 +65,16 @@ impl Screen {
         }
     }
 
+    pub(crate) fn check_size(&self, head: &Parts) -> Result<(), Refusal> {
+        let fits = size_of_head(head) <= self.head_bytes;
+        if fits { Ok(()) } else { Err(Refusal::HeadTooLarge) }
+    }
+
+    /// Whether what this peer says of others is taken.
+    pub(crate) fn trusts(&self, peer: &Peer) -> bool {
+        self.client_address.trusted_proxies.contains(peer.ip.into())
+    }
+
     /// Checks a request's head, and leaves in it nothing that the client should
     /// not have said. `has_body` is whether a body follows.
     pub(crate) fn look(
@@ -76,9 +86,7 @@ impl Screen {
         if matches!(head.method, Method::CONNECT | Method::TRACE) {
             return Err(Refusal::Method);
         }
-        if size_of_head(head) > self.head_bytes {
-            return Err(Refusal::HeadTooLarge);
-        }
+        self.check_size(head)?;
         let host = one_host(head)?;
         head.uri = origin_form(&head.uri)?;
         check_path(head.uri.path())?;
@@ -149,7 +157,7 @@ fn one_host(head: &Parts) -> Result<HeaderValue, Refusal> {
 
 /// Whether this is a name or an address, and maybe a port: less than the grammar
 /// of URLs has, and all that names have.
-fn is_host(text: &[u8]) -> bool {
+pub(crate) fn is_host(text: &[u8]) -> bool {
     let (name, port) = match text.iter().rposition(|byte| *byte == b':') {
         Some(colon) if !text.ends_with(b"]") => (&text[..colon], Some(&text[colon + 1..])),
         _ => (text, None),
@@ -241,7 +249,7 @@ pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
 
 /// Refuses what somebody could take for one of the gateway's own pages, and the
 /// gateway does not: neither the guard nor the application shall wonder.
-fn check_reserved(path: &str) -> Result<(), Refusal> {
+pub(crate) fn check_reserved(path: &str) -> Result<(), Refusal> {
     if is_below(path, RESERVED) || !may_mean_reserved(path) {
         return Ok(());
     }

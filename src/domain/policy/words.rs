@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Counters, Enforcement, InvalidPolicy, LockoutPolicy, Preset};
+use super::{Counters, Enforcement, InvalidPolicy, LockoutPolicy, PolicyKey, Preset};
 use crate::domain::counting::{CounterRules, Counting, Growth, Window};
-use crate::domain::length::{read_length, spell_length};
+use crate::domain::length::spell_length;
 use crate::domain::lock::LiveSessions;
 
 /// For ever: failures don't age.
@@ -50,7 +50,7 @@ impl WindowKind {
             .find(|kind| kind.name() == name)
     }
 
-    const fn of(window: Window) -> Self {
+    pub(super) const fn of(window: Window) -> Self {
         match window {
             Window::SinceLast(_) => Self::SinceLast,
             Window::Endless | Window::Sliding(_) => Self::Sliding,
@@ -118,12 +118,19 @@ impl PolicyWords {
     ///
     /// If they contradict each other, or the rule that the preset stands for.
     pub fn build(&self) -> Result<LockoutPolicy, InvalidPolicy> {
+        let policy = self.assemble()?;
+        self.preset.stands_for(&policy)?;
+        Ok(policy)
+    }
+
+    /// The same, whatever rule the preset stands for.
+    pub(super) fn assemble(&self) -> Result<LockoutPolicy, InvalidPolicy> {
         let Some(preset) = self.preset.parts() else {
             let alone = *self == Self::of(Preset::Off);
             return if alone { Ok(LockoutPolicy::off()) } else { Err(InvalidPolicy::PartsOfOff) };
         };
         let of_account = preset.account.clone();
-        let policy = Parts {
+        Parts {
             account: self.account.over(preset.account, of_account.clone()),
             account_at_address: self
                 .account_at_address
@@ -137,58 +144,11 @@ impl PolicyWords {
             live_sessions: self.live_sessions.unwrap_or(preset.live_sessions),
             enforcement: self.enforcement.unwrap_or(preset.enforcement),
         }
-        .build()?;
-        self.preset.stands_for(&policy)?;
-        Ok(policy)
-    }
-
-    /// Sets one part by its name.
-    fn set(&mut self, name: &str, value: &str) -> Option<()> {
-        let (counter, name) = match name.split_once('.') {
-            Some(("address", name)) => (&mut self.address, name),
-            Some(("account_at_address", name)) => (&mut self.account_at_address, name),
-            Some(_) => return None,
-            None => (&mut self.account, name),
-        };
-        if counter.set(name, value)? {
-            return Some(());
-        }
-        match name {
-            "exempt" => self.exempt = Some(read_networks(value)?),
-            "known_devices" => self.known_devices = Some(read_switch(value)?),
-            "remember_wrong" => self.remember_wrong = Some(value.parse().ok()?),
-            "live_sessions" => self.live_sessions = Some(live_sessions_named(value)?),
-            "mode" => self.enforcement = Some(enforcement_named(value)?),
-            _ => return None,
-        }
-        Some(())
+        .build()
     }
 }
 
 impl CounterWords {
-    /// Sets one part by its name; `None`: that is no value of it. Says whether
-    /// there is such a part.
-    fn set(&mut self, name: &str, value: &str) -> Option<bool> {
-        match name {
-            "count" => self.count = Some(read_switch(value)?),
-            "max_attempts" => self.max_attempts = Some(value.parse().ok()?),
-            "window" => self.window = Some(or_word(value, NO_WINDOW, read_length)?),
-            "window_kind" => self.window_kind = Some(WindowKind::named(value)?),
-            "lock_for" => self.lock_for = Some(or_word(value, UNTIL_UNLOCKED, read_length)?),
-            "growth" => self.growth = Some(value.parse().ok()?),
-            "longest" => self.longest = Some(or_word(value, NO_CEILING, read_length)?),
-            "steps" => self.steps = Some(value.split(',').map(read_length).collect::<Option<_>>()?),
-            "permanent_after" => {
-                self.permanent_after = Some(or_word(value, NEVER, |text| text.parse().ok())?);
-            }
-            "ceiling" => {
-                self.ceiling = Some(or_word(value, NO_CEILING, |text| text.parse().ok())?);
-            }
-            _ => return Some(false),
-        }
-        Some(true)
-    }
-
     /// These words over what the preset says of this counter. Where it does not
     /// count there, words about it switch it on, over `else_from`.
     fn over(
@@ -266,7 +226,33 @@ pub(super) struct CounterParts {
     pub(super) ceiling: Option<u32>,
 }
 
+impl LockoutPolicy {
+    /// The parts that make it up; none where it is off.
+    pub(super) fn parts(&self) -> Option<Parts> {
+        let counters = self.0.as_ref()?;
+        let parts = |rules: &CounterRules| CounterParts::of(rules);
+        Some(Parts {
+            account: self.by_account().map(|rules| parts(rules)),
+            account_at_address: self.by_account_at_address().map(|rules| parts(rules)),
+            address: self.by_address().map(|rules| parts(rules)),
+            exempt: counters.exempt.clone(),
+            known_devices: counters.known_devices,
+            remembered: counters.extras.remembered,
+            live_sessions: counters.extras.live_sessions,
+            enforcement: counters.enforcement,
+        })
+    }
+}
+
 impl Parts {
+    /// The same, where every counter counts: one that does not begins as words about it
+    /// would let it.
+    pub(super) fn all_counted(self) -> Self {
+        let pair = self.account_at_address.or_else(|| self.account.clone());
+        let address = self.address.unwrap_or_else(Self::any_address);
+        Self { account_at_address: pair, address: Some(address), ..self }
+    }
+
     pub(super) fn build(self) -> Result<LockoutPolicy, InvalidPolicy> {
         let mut builder = LockoutPolicy::builder()
             .exempt(self.exempt)
@@ -288,6 +274,25 @@ impl Parts {
 }
 
 impl CounterParts {
+    fn of(rules: &CounterRules) -> Self {
+        let (growth, longest, steps) = match rules.growth() {
+            Some(Growth::Factor { factor, cap }) => (*factor, *cap, None),
+            Some(Growth::Steps(steps)) => (1, None, Some(steps.to_vec())),
+            Some(Growth::None) | None => (1, None, None),
+        };
+        Self {
+            max_attempts: rules.limit(),
+            window: rules.window(),
+            lock_for: rules.length_after(0),
+            growth,
+            longest,
+            steps,
+            // What lasts until somebody unlocks has nothing to say of it.
+            permanent_after: rules.growth().and(rules.permanent_after()),
+            ceiling: rules.ceiling(),
+        }
+    }
+
     fn counting(self) -> Counting {
         let mut counting = Counting::after(self.max_attempts).window(self.window);
         if let Some(lock_for) = self.lock_for {
@@ -343,27 +348,6 @@ pub const fn enforcement_name(enforcement: Enforcement) -> &'static str {
     }
 }
 
-fn read_switch(text: &str) -> Option<bool> {
-    match text {
-        "on" => Some(true),
-        "off" => Some(false),
-        _ => None,
-    }
-}
-
-fn or_word<T>(text: &str, word: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
-    if text == word { Some(None) } else { read(text).map(Some) }
-}
-
-fn read_networks(text: &str) -> Option<Vec<IpNet>> {
-    if text == NO_CEILING {
-        return Some(Vec::new());
-    }
-    text.split(',')
-        .map(|network| network.parse().ok())
-        .collect()
-}
-
 /// Words that are no policy.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{words:?} is no part of a policy: write parts such as balanced or max_attempts=5")]
@@ -399,7 +383,7 @@ impl FromStr for PolicyWords {
         }
         for part in parts {
             let pair = part.split_once('=');
-            let set = pair.and_then(|(name, value)| words.set(name, value));
+            let set = pair.and_then(|(name, value)| words.set(PolicyKey::named(name)?, value));
             set.ok_or_else(|| unknown(part))?;
         }
         Ok(words)

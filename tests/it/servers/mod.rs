@@ -1,5 +1,7 @@
 //! Servers of others that tests run against: real ones, private to the tests.
 
+mod kept;
 mod postgres;
 
+pub(crate) use self::kept::{Kept, free_address};
 pub(crate) use self::postgres::{PASSWORD, Postgres, SUPERUSER, url};

@@ -157,7 +157,9 @@ proptest! {
         if let Some(counting) = address { builder = builder.by_address(counting); }
         if let Some(counting) = pair { builder = builder.by_account_at_address(counting); }
         let built = builder.build().expect("a policy");
-        prop_assert_eq!(policy(&built.to_string()), built);
+        prop_assert_eq!(&policy(&built.to_string()), &built);
+        // So is what is told as a preset and what differs.
+        prop_assert_eq!(policy(&built.differences().to_string()), built);
     }
 
     /// Property: no text makes the reader panic, and what it reads it can spell.

@@ -1,0 +1,238 @@
+//! Says to another proxy whether a request may pass: `check`, `check/status` and
+//! `check/path/…`.
+//!
+//! | asked at | by | the original request is told by | answers |
+//! |---|---|---|---|
+//! | `check` | Caddy, Traefik | `X-Forwarded-Method`, `-Proto`, `-Host`, `-Uri` | 200, or what the client is sent |
+//! | `check` with `X-Original-URL`, `check/status` | nginx, HAProxy | `X-Original-URL`, `X-Original-Method`, or as above | 200, 401, 403 |
+//! | `check/path/…` | Envoy | the rest of the path, the method, `Host` | 200, or what the client is sent |
+//!
+//! A 200 names whoever asks in the identity headers, all of them each time: one that has
+//! nothing to say is empty, so that a proxy which copies it overwrites what a client sent.
+
+mod original;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use self::original::Original;
+use crate::domain::denial::{Denial, DenialReason};
+use crate::engine::CurrentAccount;
+use crate::gateway::RESERVED;
+use crate::gateway::answer::Refusal;
+use crate::gateway::body::Body;
+use crate::gateway::figures::Outcome;
+use crate::gateway::headers::put_identity;
+use crate::gateway::screen::{Peer, Screen, is_below};
+use crate::gateway::settings::{IdentityHeaders, Settings};
+use crate::guard::response::DefaultResponseForDenial;
+use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin, SignInAddress};
+
+/// Below the reserved path: `/.portcullis/check`.
+const CHECK: &str = "/check";
+const STATUS: &str = "/check/status";
+const PATH: &str = "/check/path";
+
+/// Where a refused person is to be sent, for a proxy that can't pass the answer on.
+const X_LOCATION: HeaderName = HeaderName::from_static("x-portcullis-location");
+/// Why somebody was refused, in one word.
+const X_REASON: HeaderName = HeaderName::from_static("x-portcullis-reason");
+
+/// How the gateway answers for a guard.
+pub(crate) type Denials = DefaultResponseForDenial<fn(String) -> Body>;
+
+type Guarded = Guard<Allow, Denials>;
+
+/// Answers other proxies.
+#[derive(Debug)]
+pub(crate) struct ForwardAuth {
+    guarded: Guarded,
+    /// For hosts whose people sign in at another.
+    of_hosts: Vec<(ReturnOrigin, Guarded)>,
+    open: Guarded,
+    open_paths: Vec<String>,
+}
+
+/// How the answer is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    /// What the client is sent is passed on.
+    Whole,
+    /// Only the status counts, and there are three.
+    Status,
+    /// The original path is behind this one.
+    Behind,
+}
+
+impl ForwardAuth {
+    pub(crate) fn new(layer: &GuardLayer<Denials>, settings: &Settings) -> Self {
+        let allow = Allow { identity: settings.upstream.identity.clone() };
+        Self {
+            of_hosts: of_hosts(layer, &allow, settings),
+            open: layer.clone().optional().layer(allow.clone()),
+            guarded: layer.clone().layer(allow),
+            open_paths: settings.open_paths.clone(),
+        }
+    }
+
+    /// Whether a request is for it.
+    pub(crate) fn is_at(path: &str) -> bool {
+        asked(path).is_some()
+    }
+
+    /// Whether the request that the proxy asks about may pass.
+    pub(crate) async fn answer(
+        &self,
+        screen: &Screen,
+        peer: &Peer,
+        head: &Parts,
+    ) -> (Outcome, Response<Body>) {
+        match self.ask(screen, peer, head).await {
+            Ok(answered) => answered,
+            Err(refusal) => (Outcome::Malformed, refusal.answer(ClientKind::Program)),
+        }
+    }
+
+    /// The guard of the host that the original request is for.
+    fn guard_of(&self, origin: &str) -> &Guarded {
+        let found = self.of_hosts.iter().find(|(of, _)| of.as_str() == origin);
+        found.map_or(&self.guarded, |(_, guarded)| guarded)
+    }
+
+    async fn ask(
+        &self,
+        screen: &Screen,
+        peer: &Peer,
+        head: &Parts,
+    ) -> Result<(Outcome, Response<Body>), Refusal> {
+        if !screen.trusts(peer) {
+            return Err(Refusal::UntrustedProxy);
+        }
+        screen.check_size(head)?;
+        let asked = match asked(head.uri.path()) {
+            Some(Asked::Whole) if head.headers.contains_key("x-original-url") => Asked::Status,
+            Some(asked) => asked,
+            None => return Err(Refusal::NotFound),
+        };
+        let original = match asked {
+            Asked::Behind => Original::behind(&format!("{RESERVED}{PATH}"), head)?,
+            Asked::Whole | Asked::Status => Original::told_by(&head.headers)?,
+        };
+        let path = original.target.path().to_owned();
+        let origin = original.origin();
+        let request = original.into_request(head.headers.clone());
+        let is_open =
+            is_below(&path, RESERVED) || self.open_paths.iter().any(|open| is_below(&path, open));
+        let mut guarded = if is_open { self.open.clone() } else { self.guard_of(&origin).clone() };
+        let response = match guarded.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let denial = response.extensions().get::<Denial>().cloned();
+        Ok(match (denial, asked) {
+            (None, _) => (if is_open { Outcome::Open } else { Outcome::Passed }, response),
+            (Some(denial), Asked::Status) => (Outcome::Denied, status_alone(&denial, &response)),
+            (Some(_), _) => (Outcome::Denied, response),
+        })
+    }
+}
+
+/// A guard for each host whose people sign in at the origin that people see.
+fn of_hosts(
+    layer: &GuardLayer<Denials>,
+    allow: &Allow,
+    settings: &Settings,
+) -> Vec<(ReturnOrigin, Guarded)> {
+    let Some(public) = &settings.public_url else { return Vec::new() };
+    let page = SignInAddress::parse(&format!("{public}{RESERVED}/sign-in"));
+    // It is our own page, so nobody is signed in there without doing anything.
+    let Ok(page) = page.map(|page| page.elsewhere(false)) else { return Vec::new() };
+    let guard = |origin: &ReturnOrigin| {
+        let address = page.clone().return_origin(origin.as_str()).ok()?;
+        Some((origin.clone(), layer.clone().sign_in(address).layer(allow.clone())))
+    };
+    settings.return_origins.iter().filter_map(guard).collect()
+}
+
+fn asked(path: &str) -> Option<Asked> {
+    let rest = path.strip_prefix(RESERVED)?;
+    match rest {
+        CHECK => Some(Asked::Whole),
+        STATUS => Some(Asked::Status),
+        _ => rest
+            .strip_prefix(PATH)
+            .filter(|rest| rest.starts_with('/'))
+            .map(|_| Asked::Behind),
+    }
+}
+
+/// The refusal in one of the two statuses that such a proxy knows, with the rest in
+/// headers: where to send a person, why, and what to do with cookies.
+fn status_alone(denial: &Denial, whole: &Response<Body>) -> Response<Body> {
+    let status = match denial.reason() {
+        DenialReason::NoSession | DenialReason::SessionEnded => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in whole.headers() {
+        match *name {
+            LOCATION if whole.status().is_redirection() => {
+                headers.insert(X_LOCATION, value.clone());
+            }
+            CACHE_CONTROL
+            | RETRY_AFTER
+            | http::header::SET_COOKIE
+            | http::header::VARY
+            | http::header::WWW_AUTHENTICATE => {
+                headers.append(name.clone(), value.clone());
+            }
+            _ => {}
+        }
+    }
+    headers.insert(X_REASON, HeaderValue::from_static(denial.reason().as_str()));
+    response
+}
+
+/// What stands behind the guard: says that the request may pass, and who asks.
+#[derive(Clone, Debug)]
+struct Allow {
+    identity: IdentityHeaders,
+}
+
+impl Service<Request<()>> for Allow {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        put_nobody(headers, &self.identity);
+        if let Some(me) = request.extensions().get::<CurrentAccount>() {
+            put_identity(headers, &self.identity, me);
+        }
+        ready(Ok(response))
+    }
+}
+
+/// Says that nobody asks, in every header that could say who.
+fn put_nobody(headers: &mut HeaderMap, names: &IdentityHeaders) {
+    let names = [&names.user, &names.account, &names.email, &names.name, &names.groups];
+    for name in names.into_iter().flatten() {
+        headers.insert(name, HeaderValue::from_static(""));
+    }
+}

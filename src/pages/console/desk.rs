@@ -10,8 +10,10 @@ use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
 use crate::pages::brand::SharedBranding;
+use crate::pages::console::audit::Checks;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
+use crate::pages::console::once::Forms;
 use crate::pages::console::staff::Staff;
 use crate::pages::site::Frame;
 
@@ -36,6 +38,10 @@ pub(super) struct Desk {
     pub(super) pages_at: String,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
+    /// The forms that are sent once.
+    pub(super) forms: Forms,
+    /// The checks of the audit log that are under way.
+    pub(super) checks: Checks,
 }
 
 /// What stands around a page of the console.

@@ -5,6 +5,7 @@
 //! way round, and a lockout does not refuse one. Everything works without JavaScript;
 //! every state has an address, and every change is a form of ours.
 
+mod actions;
 mod answer;
 mod applications;
 mod audit;
@@ -18,6 +19,7 @@ mod licences;
 mod modules;
 mod nav;
 mod notice;
+mod once;
 mod overview;
 mod people;
 mod person;
@@ -29,6 +31,7 @@ mod staff;
 mod tokens;
 mod trial;
 mod users;
+mod wrong;
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,6 +88,8 @@ impl Console {
             pages_at: "/.portcullis".to_owned(),
             https: |_| false,
             client_address: site::client_address,
+            forms: once::Forms::new(),
+            checks: audit::Checks::default(),
         })
     }
 

@@ -87,6 +87,32 @@ impl Admin {
         Ok(Ok(walk))
     }
 
+    /// Goes on with a check while that is wanted, which is asked after each step, or
+    /// until it is done. One that is broken off can be gone on with in the same way.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn check_audit_while(
+        &self,
+        actor: &Actor,
+        mut walk: AuditWalk,
+        mut wanted: impl FnMut(&AuditWalk) -> bool + Send,
+    ) -> Result<Result<AuditWalk, BrokenChain>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
+        let log = self.directory.audit_log();
+        while !walk.is_done() {
+            walk = match log.check(walk).await? {
+                Ok(further) => further,
+                Err(broken) => return Ok(Err(broken)),
+            };
+            if !wanted(&walk) {
+                break;
+            }
+        }
+        Ok(Ok(walk))
+    }
+
     /// Forgets the audit records from the oldest on that are older than this. `None` if
     /// there were none. An instant to come stands for now.
     ///

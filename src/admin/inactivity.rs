@@ -70,11 +70,26 @@ impl Admin {
         &self,
         actor: &Actor,
     ) -> Result<Option<InactivityPreview>, AdminError> {
+        let seen = self.look_at_inactivity(actor).await?;
+        if seen.is_some() {
+            self.confirm_inactivity(actor).await?;
+        }
+        Ok(seen)
+    }
+
+    /// The same, and notes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Admin::preview_inactivity`].
+    pub async fn look_at_inactivity(
+        &self,
+        actor: &Actor,
+    ) -> Result<Option<InactivityPreview>, AdminError> {
         actor.require_administrator()?;
         let Some(rule) = self.inactivity_rule().await? else { return Ok(None) };
         let request = self.inactive_people(rule).await?;
         let preview = self.preview_bulk(&Actor::System, &request).await?;
-        self.confirm_inactivity(actor).await?;
         Ok(Some(InactivityPreview { rule, preview }))
     }
 
@@ -243,6 +258,10 @@ mod tests {
         assert!(night(&admin).await.is_none(), "nobody has seen it");
         clock.advance(Duration::from_secs(1));
         assert!(admin.preview_inactivity(&person(7)).await.is_err());
+        assert!(admin.look_at_inactivity(&person(7)).await.is_err());
+        let looked = admin.look_at_inactivity(&cli()).await.expect("a look");
+        assert_eq!(looked.expect("on").preview.counts.changed, 1);
+        assert!(night(&admin).await.is_none(), "a look confirms nothing");
         let seen = admin
             .preview_inactivity(&cli())
             .await

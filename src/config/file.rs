@@ -16,8 +16,9 @@ use super::read::Reader;
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
-use crate::engine::OnStale;
+use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
+use crate::guard::ReturnOrigin;
 
 /// A key as the reference file and the messages show it.
 #[derive(Clone, Debug)]
@@ -114,7 +115,10 @@ sections! {
         listen: SocketAddr = (Ipv4Addr::LOCALHOST, 8080).into(), r#""0.0.0.0:8080""#;
         /// The origin that people see. With https, cookies are for https alone: something before
         /// the gateway ends TLS then. Left out: http, by whatever name people use.
-        url: Option<Origin> = None, r#""https://app.example""#;
+        url: Option<Origin> = None, r#""https://app.example.com""#;
+        /// Other hosts whose people sign in at `public.url`, behind proxies that ask here whether
+        /// a request may pass. It takes `sessions.cookie_domain`.
+        return_origins: Vec<ReturnOrigin> = Vec::new(), r#"["https://wiki.example.com"]"#;
         /// Whether API tokens are taken from the Authorization header.
         api_tokens: bool = false, "true";
     }
@@ -189,6 +193,9 @@ sections! {
         max_stale: Length<1, DAY> = Length::secs(10), r#""1m""#;
         /// What happens then: "strict" answers 503, "best-effort" lets people pass.
         when_stale: OnStale = OnStale::Strict, r#""best-effort""#;
+        /// One sign-in for all hosts of this domain. Whoever runs one of them could use a session
+        /// that comes to it. Left out: the cookie goes back to the host alone that set it.
+        cookie_domain: Option<CookieDomain> = None, r#""example.com""#;
         /// How many sessions are kept in memory; others are read again when they come.
         capacity: Count<1000, 100_000_000> = Count(1_000_000), "200000";
         /// Whether people sign in and work from devices that they signed in from before, while

@@ -19,8 +19,9 @@ use crate::domain::policy::{
     Enforcement, NO_CEILING, NO_WINDOW, Preset, UNTIL_UNLOCKED, WindowKind, live_sessions_name,
     live_sessions_named,
 };
-use crate::engine::OnStale;
+use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
+use crate::guard::ReturnOrigin;
 
 /// Words that stand for values, and nothing else.
 macro_rules! words {
@@ -172,6 +173,34 @@ impl Text for Origin {
 
     fn spell(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Text for ReturnOrigin {
+    fn allowed() -> Cow<'static, str> {
+        "a scheme, a host and perhaps a port, as in \"https://wiki.example.com\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|_| "is no such origin".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.as_str().to_owned()
+    }
+}
+
+impl Text for CookieDomain {
+    fn allowed() -> Cow<'static, str> {
+        "a name with a dot in it, as in \"example.com\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::parse(text).map_err(|_| "is no such name".to_owned())
+    }
+
+    fn spell(&self) -> String {
+        self.as_str().to_owned()
     }
 }
 

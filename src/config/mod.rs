@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::admin::Pins;
-use crate::engine::{Builder, OnStale};
+use crate::engine::{Builder, CookieDomain, OnStale};
 use crate::gateway::{Origin, Settings};
 
 pub use self::bootstrap::{
@@ -89,6 +89,8 @@ pub struct GateSettings {
     pub max_stale: Duration,
     /// What happens then.
     pub when_stale: OnStale,
+    /// The domain whose hosts share one sign-in.
+    pub cookie_domain: Option<CookieDomain>,
     /// Whether people see https.
     pub https: bool,
     /// Whether API tokens are taken from the `Authorization` header.
@@ -133,6 +135,10 @@ impl GateSettings {
             .remember_attempts(self.history.0, self.history.1)
             .known_devices(self.known_devices)
             .max_stale(self.max_stale, self.when_stale);
+        let builder = match &self.cookie_domain {
+            Some(domain) => builder.cookie_domain(domain.clone()),
+            None => builder,
+        };
         match pinned.lockout() {
             Some(policy) => builder.lockout(policy.clone()),
             None => builder,

@@ -31,8 +31,16 @@ pub(crate) const DEFAULT_DIRECTORY: &str = "portcullis.db";
 
 /// What can't be meant together. Each names both keys and the mend.
 pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem> {
-    let rules =
-        [listeners, plain_admin, own_upstream, tls_upstream, session_times, identity, lockout];
+    let rules = [
+        listeners,
+        plain_admin,
+        own_upstream,
+        tls_upstream,
+        session_times,
+        cookie_domain,
+        identity,
+        lockout,
+    ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
 }
@@ -129,6 +137,35 @@ fn session_times(written: &Written, places: &Places) -> Vec<Problem> {
     let what = "`sessions.idle` is longer than `sessions.lifetime`".to_owned();
     let problem = between(places, "sessions.idle", "sessions.lifetime", what);
     vec![problem.mend("shorten `sessions.idle`, or lengthen `sessions.lifetime`")]
+}
+
+/// A session that several hosts share has to reach each of them, and over https alone.
+fn cookie_domain(written: &Written, places: &Places) -> Vec<Problem> {
+    let (public, domain) = (&written.public, &written.sessions.cookie_domain);
+    let Some(domain) = domain else {
+        if public.return_origins.is_empty() {
+            return Vec::new();
+        }
+        let what = "`public.return_origins` names other hosts, and none of them would get the \
+                    session's cookie";
+        let problem = Problem::new(places.of("public.return_origins"), what);
+        return vec![problem.mend("set `sessions.cookie_domain` to the domain that they share")];
+    };
+    let Some(url) = public.url.as_ref().filter(|url| url.is_https()) else {
+        let what = "`sessions.cookie_domain` takes https, and `public.url` does not say so";
+        let problem = Problem::new(places.of("sessions.cookie_domain"), what);
+        return vec![problem.mend("set `public.url` to the https address where people sign in")];
+    };
+    let own = std::iter::once(("public.url", url.authority().host()));
+    let others = public.return_origins.iter();
+    let others = others.map(|origin| ("public.return_origins", origin.host()));
+    let outside = own.chain(others).filter(|(_, host)| !domain.includes(host));
+    let outside = outside.map(|(key, host)| {
+        let what = format!("`{key}` names {host}, which is outside of {}", domain.as_str());
+        let problem = between(places, key, "sessions.cookie_domain", what);
+        problem.mend("name hosts of `sessions.cookie_domain` alone")
+    });
+    outside.collect()
 }
 
 /// The keys of the headers that tell who is signed in.
@@ -361,6 +398,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     let mut settings = Settings::for_upstream(origin);
     settings.public = public.listen;
     settings.public_url = public.url.clone();
+    settings.return_origins = public.return_origins.clone();
     settings.admin = admin.listen.0;
     settings.metrics_token = admin.metrics_token;
     settings.admin_hosts = admin.hosts.iter().map(|host| host.0.clone()).collect();
@@ -411,6 +449,7 @@ pub(super) fn gate(written: &Written, https: bool) -> GateSettings {
         known_devices: sessions.known_devices,
         max_stale: sessions.max_stale.0,
         when_stale: sessions.when_stale,
+        cookie_domain: sessions.cookie_domain.clone(),
         https,
         api_tokens: written.public.api_tokens,
     }

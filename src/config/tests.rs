@@ -313,6 +313,22 @@ fn contradictions_name_both_keys_and_the_mend() {
             "another name",
         ),
         (
+            "[sessions]\ncookie_domain = \"example.com\"\n",
+            ["sessions.cookie_domain", "public.url"],
+            "https",
+        ),
+        (
+            "[public]\nurl = \"https://app.example.com\"\nreturn_origins = [\"https://a.test.example\"]\n\
+             [sessions]\ncookie_domain = \"example.com\"\n",
+            ["public.return_origins", "sessions.cookie_domain"],
+            "outside of example.com",
+        ),
+        (
+            "[public]\nurl = \"https://app.example.com\"\nreturn_origins = [\"https://wiki.example.com\"]\n",
+            ["public.return_origins", "sessions.cookie_domain"],
+            "none of them would get",
+        ),
+        (
             "[lockout]\nlock_for = \"2h\"\nlongest = \"1h\"\n",
             ["lockout.lock_for", "lockout.longest"],
             "raise the cap",

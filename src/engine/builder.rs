@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
-use crate::engine::credential::SessionCookie;
+use crate::engine::credential::{CookieDomain, SessionCookie};
 use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
 use crate::engine::history::{self, History, Remember};
@@ -71,6 +71,7 @@ impl Default for Builder {
             policy: None,
             settings: Settings {
                 cookie: SessionCookie::new(false),
+                cookie_domain: None,
                 https: false,
                 api_tokens: false,
                 known_devices: true,
@@ -152,6 +153,15 @@ impl Builder {
     pub fn https(mut self, https: bool) -> Self {
         self.settings.cookie = SessionCookie::new(https);
         self.settings.https = https;
+        self
+    }
+
+    /// One sign-in for all hosts of this domain: the session cookie is
+    /// `__Secure-portcullis`, and goes to each of them. Whoever runs any of these hosts
+    /// could use a session that comes to it. It takes https. Default: none, the cookie
+    /// goes back to the host alone that set it.
+    pub fn cookie_domain(mut self, domain: CookieDomain) -> Self {
+        self.settings.cookie_domain = Some(domain);
         self
     }
 
@@ -249,6 +259,9 @@ impl Builder {
     /// Outside of a tokio runtime.
     pub async fn build(mut self) -> Result<Portcullis, BuildError> {
         self.check()?;
+        if self.settings.cookie_domain.is_some() {
+            self.settings.cookie = SessionCookie::of_domain();
+        }
         let clock = self.settled_clock();
         let cursor = match &self.directory {
             Some(directory) => directory.feed_head().await?,
@@ -272,6 +285,9 @@ impl Builder {
         }
         if self.directory.is_some() && self.sessions.is_some() {
             return Err(BuildError::TwoStoresOfSessions);
+        }
+        if self.settings.cookie_domain.is_some() && !self.settings.https {
+            return Err(BuildError::CookieDomainWithoutHttps);
         }
         // What is written of a session's use is up to two minutes old.
         if self.settings.session_idle < Duration::from_secs(5 * 60) {
@@ -401,6 +417,9 @@ impl fmt::Debug for Builder {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// A cookie that goes to several hosts goes over https alone.
+    #[error("a cookie's domain takes https: call `https(true)`, or leave `cookie_domain` out")]
+    CookieDomainWithoutHttps,
     /// Uses of sessions are written once a minute.
     #[error("an idle limit under 5 minutes can't be kept: raise it in `session_lasts`")]
     IdleTooShort,

@@ -26,8 +26,59 @@ pub(crate) enum Credential<'a> {
     Session(&'a [u8]),
 }
 
-/// What the session cookie is called over http, and over https.
-pub(crate) const COOKIE_NAMES: [&str; 2] = ["portcullis", "__Host-portcullis"];
+/// What the session cookie is called over http, over https, and over https for several
+/// hosts.
+pub(crate) const COOKIE_NAMES: [&str; 3] =
+    ["portcullis", "__Host-portcullis", "__Secure-portcullis"];
+
+/// The domain whose hosts share one sign-in: `example.com` for itself and every host
+/// below it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookieDomain(String);
+
+/// Why text is no [`CookieDomain`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "a cookie's domain is a name with a dot in it, of letters, digits and hyphens: example.com"
+)]
+#[non_exhaustive]
+pub struct InvalidCookieDomain;
+
+impl CookieDomain {
+    /// Reads `example.com`, in any case. A dot before it means nothing (RFC 6265,
+    /// section 5.2.3).
+    ///
+    /// # Errors
+    ///
+    /// If it is no name of two labels or more, or an address.
+    pub fn parse(text: &str) -> Result<Self, InvalidCookieDomain> {
+        let name = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
+        let is_label = |label: &str| {
+            let inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            (1..=63).contains(&label.len())
+                && label.bytes().all(inside)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        // Browsers read what ends in a number as an address.
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = name.len() <= 253 && name.contains('.') && name.split('.').all(is_label);
+        if is_name && !is_address { Ok(Self(name)) } else { Err(InvalidCookieDomain) }
+    }
+
+    /// The name, in small letters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether cookies of this domain go to that host.
+    pub fn includes(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        let rest = host.strip_suffix(&self.0);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+}
 
 /// The name of the session cookie, ready to be looked for.
 #[derive(Clone, Debug)]
@@ -45,6 +96,11 @@ impl SessionCookie {
             false => (COOKIE_NAMES[0], "portcullis="),
         };
         Self { name, finder: Finder::new(pattern) }
+    }
+
+    /// The cookie of a service that is reached over https, under several names.
+    pub(crate) fn of_domain() -> Self {
+        Self { name: COOKIE_NAMES[2], finder: Finder::new("__Secure-portcullis=") }
     }
 
     /// The cookie of the console.
@@ -175,6 +231,21 @@ mod tests {
 
     fn cookies<'a>(headers: &'a HeaderMap) -> Credential<'a> {
         of(headers, &SessionCookie::new(false), false)
+    }
+
+    #[test]
+    fn a_domain_is_a_name_and_has_hosts() {
+        for bad in
+            ["", ".", "com", "localhost", "127.0.0.1", "a..b", "-a.b", "a.b:1", "a b.c", "é.fr"]
+        {
+            assert_eq!(CookieDomain::parse(bad), Err(InvalidCookieDomain), "{bad}");
+        }
+        let domain = CookieDomain::parse(".Example.COM").expect("a domain");
+        assert_eq!(domain.as_str(), "example.com");
+        assert!(domain.includes("example.com") && domain.includes("Wiki.example.com"));
+        for other in ["badexample.com", "example.com.evil.test", "com", ""] {
+            assert!(!domain.includes(other), "{other}");
+        }
     }
 
     #[test]

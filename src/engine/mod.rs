@@ -64,6 +64,7 @@ pub(crate) use self::credential::COOKIE_NAMES;
 
 use self::cell::Cell;
 use self::credential::SessionCookie;
+pub use self::credential::{CookieDomain, InvalidCookieDomain};
 use self::figures::Figures;
 use self::flight::SingleFlight;
 use self::history::{History, Remember};
@@ -136,6 +137,7 @@ struct Gate {
 #[derive(Clone, Debug)]
 struct Settings {
     cookie: SessionCookie,
+    cookie_domain: Option<CookieDomain>,
     https: bool,
     api_tokens: bool,
     known_devices: bool,

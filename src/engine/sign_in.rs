@@ -13,6 +13,7 @@ use crate::domain::lock::{End, Lockout};
 use crate::domain::session::{Session, SessionToken};
 use crate::domain::standing::{Generation, Standing};
 use crate::domain::time::Timestamp;
+use crate::engine::credential::CookieDomain;
 use crate::engine::devices::Offer;
 use crate::engine::session::Kept;
 use crate::engine::visitor::Door;
@@ -87,12 +88,25 @@ impl Portcullis {
     }
 
     fn cookie(&self, value: &str, lifetime: Duration) -> HeaderValue {
-        self.set_cookie(self.0.settings.cookie.name(), value, lifetime)
+        let settings = &self.0.settings;
+        let line = cookie_line(settings.cookie.name(), value, lifetime, "Lax", settings.https);
+        match &settings.cookie_domain {
+            None => line,
+            Some(domain) => with_domain(&line, domain),
+        }
     }
 
     pub(super) fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) -> HeaderValue {
         cookie_line(name, value, lifetime, "Lax", self.0.settings.https)
     }
+}
+
+/// The same cookie, for all hosts of this domain.
+fn with_domain(line: &HeaderValue, domain: &CookieDomain) -> HeaderValue {
+    let text = [line.as_bytes(), b"; Domain=", domain.as_str().as_bytes()].concat();
+    let mut header = HeaderValue::from_bytes(&text).unwrap_or_else(|_| line.clone());
+    header.set_sensitive(true);
+    header
 }
 
 pub(super) fn cookie_line(

@@ -7,6 +7,7 @@ use http::header::HeaderName;
 use http::uri::{Authority, Scheme, Uri};
 
 use crate::domain::client::TrustedProxies;
+use crate::guard::ReturnOrigin;
 
 /// Everything that a gateway needs to know beside the gate itself.
 ///
@@ -25,6 +26,9 @@ pub struct Settings {
     pub metrics_token: bool,
     /// The origin that people see, where it is known: `https://app.example`.
     pub public_url: Option<Origin>,
+    /// Other hosts, behind proxies that ask here, whose people sign in at the origin
+    /// that people see.
+    pub return_origins: Vec<ReturnOrigin>,
     /// The application that is guarded.
     pub upstream: Upstream,
     /// How a client's address is told behind other proxies.
@@ -200,6 +204,7 @@ impl Settings {
             admin_hosts: Vec::new(),
             metrics_token: false,
             public_url: None,
+            return_origins: Vec::new(),
             upstream: Upstream::new(origin),
             client_address: ClientAddress::default(),
             limits: Limits::default(),

@@ -145,6 +145,46 @@ impl FromStr for SignInAddress {
     }
 }
 
+/// Another host that people may return to: `https://wiki.example.com`.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct ReturnOrigin(String);
+
+impl ReturnOrigin {
+    /// Reads `https://wiki.example.com`, with a port perhaps.
+    ///
+    /// # Errors
+    ///
+    /// If it is not `https` or `http` with a host, or has more than that.
+    pub fn parse(text: &str) -> Result<Self, InvalidSignInAddress> {
+        let origin = origin_of(text)?;
+        let whole = !origin.is_empty() && origin.len() == text.len();
+        let small = text.to_ascii_lowercase();
+        whole
+            .then_some(Self(small))
+            .ok_or(InvalidSignInAddress::NotAnAddress)
+    }
+
+    /// The origin, in small letters and without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name or address in it, without the port.
+    pub fn host(&self) -> &str {
+        let (_, authority) = self.0.split_once("://").unwrap_or_default();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => authority,
+        }
+    }
+
+    /// What of an address is its path, if it is one of this origin, letter by letter.
+    pub(super) fn path_of<'a>(&self, text: &'a str) -> Option<&'a str> {
+        text.strip_prefix(&self.0)
+            .filter(|rest| rest.starts_with('/'))
+    }
+}
+
 /// Why text is no [`SignInAddress`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use crate::engine::Portcullis;
 use crate::guard::address::{InvalidSignInAddress, SignInAddress};
 use crate::guard::body::NoText;
+use crate::guard::page::RefusalPages;
 use crate::guard::redirect_loop::LoopGuard;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::service::Guard;
@@ -64,16 +65,27 @@ impl<T: Clone> GuardLayer<DefaultResponseForDenial<T>> {
     /// If it is neither a path of this service nor an http address.
     pub fn sign_in_address(self, address: &str) -> Result<Self, InvalidSignInAddress> {
         let address = SignInAddress::parse(address)?;
-        Ok(self.map(|shared| Shared {
+        Ok(self.sign_in(address))
+    }
+
+    /// The same, for an address with settings of its own.
+    pub fn sign_in(self, address: SignInAddress) -> Self {
+        self.map(|shared| Shared {
             responder: shared.responder.sign_in_at(address.clone()),
             sign_in: Some(address),
             ..shared
-        }))
+        })
     }
 
     /// Tells refused people whom to ask: "the help desk, 4711". Plain text.
     pub fn contact(self, contact: &str) -> Self {
         self.map(|shared| Shared { responder: shared.responder.contact(contact), ..shared })
+    }
+
+    /// Shows refused people pages in the looks of the service, in place of a plain one:
+    /// `Pages::refusal_pages` of the feature `pages`.
+    pub fn refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        self.map(|shared| Shared { responder: shared.responder.refusal_pages(pages), ..shared })
     }
 
     /// Makes the bodies of refusals with this function, where a service's body

@@ -26,6 +26,8 @@ use std::str::FromStr;
 use http::Uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
+use super::address::ReturnOrigin;
+
 /// The longest return address, in bytes.
 pub const MAX_RETURN_TO_BYTES: usize = 2048;
 
@@ -55,7 +57,11 @@ pub(crate) const QUERY_VALUE: &AsciiSet = &NON_ALPHANUMERIC
 /// # Ok::<(), portcullis::guard::InvalidReturnTo>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ReturnTo(String);
+pub struct ReturnTo {
+    text: String,
+    /// How much of it is the origin of another host.
+    origin: usize,
+}
 
 impl ReturnTo {
     /// Reads an address that came from outside, such as a form field.
@@ -67,7 +73,23 @@ impl ReturnTo {
         check_form(text)?;
         let path = text.split_once('?').map_or(text, |(path, _)| path);
         check_decodings(path.as_bytes())?;
-        Ok(Self(text.to_owned()))
+        Ok(Self { text: text.to_owned(), origin: 0 })
+    }
+
+    /// The same, where people may return to other hosts, too: an address of one of
+    /// these origins, or a path of our own.
+    ///
+    /// An origin is compared letter by letter, as we write it ourselves: an address
+    /// that a browser would have to put right first is none of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`ReturnTo::parse`].
+    pub fn parse_within(text: &str, origins: &[ReturnOrigin]) -> Result<Self, InvalidReturnTo> {
+        let path = origins.iter().find_map(|origin| origin.path_of(text));
+        let Some(path) = path else { return Self::parse(text) };
+        let Self { text: path, .. } = Self::parse(path)?;
+        Ok(Self { origin: text.len() - path.len(), text: text.to_owned() })
     }
 
     /// The address that a request was made for: its path and query.
@@ -86,12 +108,13 @@ impl ReturnTo {
 
     /// The address, to be written into `Location`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The path, without the query.
     pub fn path(&self) -> &str {
-        self.0.split_once('?').map_or(&self.0, |(path, _)| path)
+        let rest = self.text.get(self.origin..).unwrap_or_default();
+        rest.split_once('?').map_or(rest, |(path, _)| path)
     }
 
     /// The address as the value of a query parameter.
@@ -99,7 +122,7 @@ impl ReturnTo {
     /// Only unreserved characters, `/` and `%` are in it, so it needs no
     /// escaping in a header or in HTML.
     pub fn to_query_value(&self) -> String {
-        utf8_percent_encode(&self.0, QUERY_VALUE).to_string()
+        utf8_percent_encode(&self.text, QUERY_VALUE).to_string()
     }
 
     /// Whether the address leads to this path, however it is spelled.
@@ -133,7 +156,7 @@ impl FromStr for ReturnTo {
 
 impl fmt::Display for ReturnTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -246,6 +269,57 @@ mod tests {
             assert!(matches!(verdict, "ok" | "no"), "{line}");
             (verdict == "ok", unescape(text))
         })
+    }
+
+    #[test]
+    fn other_hosts_are_returned_to_where_they_are_listed() {
+        let origins = ["https://wiki.example.com", "https://files.example.com:8443"];
+        let origins = origins.map(|origin| ReturnOrigin::parse(origin).expect("an origin"));
+        let there = ReturnTo::parse_within("https://wiki.example.com/a?b=c", &origins);
+        let there = there.expect("listed");
+        assert_eq!((there.as_str(), there.path()), ("https://wiki.example.com/a?b=c", "/a"));
+        assert_eq!(there.to_query_value(), "https%3A//wiki.example.com/a%3Fb%3Dc");
+        assert!(there.leads_to("/A/"));
+        let no = [
+            "https://wiki.example.com",
+            "https://wiki.example.com.evil.test/",
+            "https://wiki.example.com@evil.test/",
+            "https://wiki.example.com:8443/",
+            "https://wiki.example.com//evil.test",
+            "https://wiki.example.com/\\evil.test",
+            "https://wiki.example.com/%2e%2e/",
+            "http://wiki.example.com/",
+            "HTTPS://wiki.example.com/",
+            "https://WIKI.example.com/",
+            "https:/wiki.example.com/",
+            " https://wiki.example.com/",
+            "//wiki.example.com/",
+            "https://files.example.com/",
+            "https://evil.test/https://wiki.example.com/",
+            "javascript:https://wiki.example.com/",
+        ];
+        for text in no {
+            assert!(ReturnTo::parse_within(text, &origins).is_err(), "{text}");
+        }
+        assert!(ReturnTo::parse("https://wiki.example.com/a").is_err());
+    }
+
+    proptest! {
+        /// Property: what is taken leads a browser to our own origin or to a listed one.
+        #[test]
+        fn a_return_address_leads_nowhere_else(
+            origin in "(https://wiki\\.example\\.com)?",
+            rest in "[/:@a-z.%2eE?#\\\\\t]{0,16}",
+        ) {
+            let listed = [ReturnOrigin::parse("https://wiki.example.com").expect("an origin")];
+            let text = format!("{origin}{rest}");
+            if ReturnTo::parse_within(&text, &listed).is_ok() {
+                let base = Url::parse("https://app.example/sign-in").expect("a base");
+                let led = base.join(&text).expect("an address").origin().ascii_serialization();
+                let allowed = ["https://app.example", "https://wiki.example.com"];
+                prop_assert!(allowed.contains(&led.as_str()), "{} leads to {}", text, led);
+            }
+        }
     }
 
     fn unescape(text: &str) -> String {

@@ -11,7 +11,7 @@ use crate::domain::account::Account;
 use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
 use crate::engine::{Admission, CurrentAccount, Portcullis};
-use crate::guard::ReturnTo;
+use crate::guard::{ReturnOrigin, ReturnTo};
 use crate::pages::assets::Names;
 use crate::pages::brand::{Branding, SharedBranding};
 
@@ -23,6 +23,8 @@ pub(super) struct Site {
     /// The path that the pages are below.
     pub(super) at: String,
     pub(super) home: ReturnTo,
+    /// Other hosts that people may return to.
+    pub(super) return_origins: Vec<ReturnOrigin>,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
 }
 
@@ -33,6 +35,14 @@ pub(super) struct Frame {
     pub(super) names: Names,
     /// Where the name above the page leads.
     pub(super) home: String,
+}
+
+impl Frame {
+    pub(super) fn new(at: &str, brand: &SharedBranding, home: String) -> Self {
+        let brand = brand.get();
+        let names = Names::of(&brand);
+        Self { at: at.to_owned(), brand, names, home }
+    }
 }
 
 /// The front page of the service.
@@ -52,9 +62,7 @@ pub(super) fn client_address(request: &Parts) -> Option<ClientAddr> {
 
 impl Site {
     pub(super) fn frame(&self) -> Frame {
-        let brand = self.brand.get();
-        let names = Names::of(&brand);
-        Frame { at: self.at.clone(), brand, names, home: self.home.to_string() }
+        Frame::new(&self.at, &self.brand, self.home.to_string())
     }
 
     /// The address of one of the pages.
@@ -63,9 +71,9 @@ impl Site {
     }
 
     /// Where somebody is going, in a form that was checked: nowhere else than on
-    /// our own origin, and not to the pages that one leaves by signing in.
+    /// our own origin and those that are listed, and not to the pages that one leaves by signing in.
     pub(super) fn return_to(&self, text: Option<&str>) -> Option<ReturnTo> {
-        let address = ReturnTo::parse(text?).ok()?;
+        let address = ReturnTo::parse_within(text?, &self.return_origins).ok()?;
         let circular = ["invite", "sign-in", "sign-out"];
         let circular = circular
             .iter()

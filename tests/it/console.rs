@@ -1,18 +1,27 @@
 //! The console, as a service nests it: what its pages say, what they do to people who
 //! are signed in, and whom they refuse.
 
+#[cfg(feature = "gateway")]
+mod applications;
 mod attempts;
+mod audit;
 #[cfg(feature = "gateway")]
 mod browser;
+mod checks;
 #[cfg(feature = "gateway")]
 mod deletions;
 mod entry;
+mod groups;
+mod licences;
+mod modules;
 mod overview;
 mod person;
 mod protection;
 mod requests;
 mod runs;
 mod sessions;
+#[cfg(feature = "gateway")]
+mod tokens;
 mod users;
 
 use std::net::SocketAddr;

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use portcullis::gateway::{Gateway, Origin, RESERVED, Settings};
+use portcullis::guard::ReturnOrigin;
 use portcullis::pages::Pages;
 use portcullis::testing::TestGate;
 use tokio::net::TcpListener;
@@ -48,13 +49,25 @@ impl Stand {
 
     /// A gateway before whatever listens there.
     pub(crate) async fn over(upstream: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
-        let test = TestGate::new().await;
+        Self::of(TestGate::new().await, upstream, Vec::new(), change).await
+    }
+
+    /// The same, for these people.
+    pub(crate) async fn of(
+        test: TestGate,
+        upstream: SocketAddr,
+        return_origins: Vec<ReturnOrigin>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let origin = Origin::parse(&format!("http://{upstream}")).expect("an origin");
         let mut settings = Settings::for_upstream(origin);
         settings.public = ([127, 0, 0, 1], 0).into();
         settings.admin = None;
         change(&mut settings);
-        let pages = Pages::new(test.gate()).at(RESERVED).into_router();
+        let pages = Pages::new(test.gate())
+            .at(RESERVED)
+            .return_origins(return_origins);
+        let pages = pages.into_router();
         let pages = Router::new().nest(RESERVED, pages);
         let gateway = Gateway::bind(test.gate(), settings, pages).await;
         let gateway = gateway.expect("a free port");

@@ -57,6 +57,12 @@ impl Admin {
         self.modules.check().await
     }
 
+    /// Looks whether one module is there and as it is described. `None` if there is none
+    /// of this name.
+    pub async fn check_module(&self, name: &ModuleName) -> Option<Result<(), ModuleError>> {
+        Some(self.modules.get(name)?.check().await)
+    }
+
     /// What a choice would move if it were made now. Changes nothing.
     ///
     /// # Errors

@@ -57,7 +57,7 @@ prop_compose! {
         known_devices in any::<bool>(),
     ) -> Sessions {
         let when_stale = if strict { OnStale::Strict } else { OnStale::BestEffort };
-        Sessions { lifetime, idle, max_stale, when_stale, capacity, known_devices }
+        Sessions { lifetime, idle, max_stale, when_stale, capacity, known_devices, cookie_domain: None }
     }
 }
 

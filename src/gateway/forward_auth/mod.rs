@@ -33,7 +33,7 @@ use crate::gateway::headers::put_identity;
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
 use crate::guard::response::DefaultResponseForDenial;
-use crate::guard::{ClientKind, Guard, GuardLayer};
+use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin, SignInAddress};
 
 /// Below the reserved path: `/.portcullis/check`.
 const CHECK: &str = "/check";
@@ -54,6 +54,8 @@ type Guarded = Guard<Allow, Denials>;
 #[derive(Debug)]
 pub(crate) struct ForwardAuth {
     guarded: Guarded,
+    /// For hosts whose people sign in at another.
+    of_hosts: Vec<(ReturnOrigin, Guarded)>,
     open: Guarded,
     open_paths: Vec<String>,
 }
@@ -70,12 +72,10 @@ enum Asked {
 }
 
 impl ForwardAuth {
-    pub(crate) fn new(
-        layer: &GuardLayer<Denials>,
-        settings: &Settings,
-    ) -> Self {
+    pub(crate) fn new(layer: &GuardLayer<Denials>, settings: &Settings) -> Self {
         let allow = Allow { identity: settings.upstream.identity.clone() };
         Self {
+            of_hosts: of_hosts(layer, &allow, settings),
             open: layer.clone().optional().layer(allow.clone()),
             guarded: layer.clone().layer(allow),
             open_paths: settings.open_paths.clone(),
@@ -100,6 +100,12 @@ impl ForwardAuth {
         }
     }
 
+    /// The guard of the host that the original request is for.
+    fn guard_of(&self, origin: &str) -> &Guarded {
+        let found = self.of_hosts.iter().find(|(of, _)| of.as_str() == origin);
+        found.map_or(&self.guarded, |(_, guarded)| guarded)
+    }
+
     async fn ask(
         &self,
         screen: &Screen,
@@ -120,10 +126,11 @@ impl ForwardAuth {
             Asked::Whole | Asked::Status => Original::told_by(&head.headers)?,
         };
         let path = original.target.path().to_owned();
+        let origin = original.origin();
         let request = original.into_request(head.headers.clone());
         let is_open =
             is_below(&path, RESERVED) || self.open_paths.iter().any(|open| is_below(&path, open));
-        let mut guarded = if is_open { self.open.clone() } else { self.guarded.clone() };
+        let mut guarded = if is_open { self.open.clone() } else { self.guard_of(&origin).clone() };
         let response = match guarded.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -135,6 +142,23 @@ impl ForwardAuth {
             (Some(_), _) => (Outcome::Denied, response),
         })
     }
+}
+
+/// A guard for each host whose people sign in at the origin that people see.
+fn of_hosts(
+    layer: &GuardLayer<Denials>,
+    allow: &Allow,
+    settings: &Settings,
+) -> Vec<(ReturnOrigin, Guarded)> {
+    let Some(public) = &settings.public_url else { return Vec::new() };
+    let page = SignInAddress::parse(&format!("{public}{RESERVED}/sign-in"));
+    // It is our own page, so nobody is signed in there without doing anything.
+    let Ok(page) = page.map(|page| page.elsewhere(false)) else { return Vec::new() };
+    let guard = |origin: &ReturnOrigin| {
+        let address = page.clone().return_origin(origin.as_str()).ok()?;
+        Some((origin.clone(), layer.clone().sign_in(address).layer(allow.clone())))
+    };
+    settings.return_origins.iter().filter_map(guard).collect()
 }
 
 fn asked(path: &str) -> Option<Asked> {

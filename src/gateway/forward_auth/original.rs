@@ -110,6 +110,13 @@ impl Original {
         Ok(Self { method, target, host, is_https })
     }
 
+    /// Its scheme, host and port, as they are compared.
+    pub(super) fn origin(&self) -> String {
+        let scheme = if self.is_https { "https" } else { "http" };
+        let host = self.host.to_str().unwrap_or_default().to_ascii_lowercase();
+        format!("{scheme}://{host}")
+    }
+
     /// The original request, with what this one's headers say of its sender.
     pub(super) fn into_request(self, mut headers: HeaderMap) -> Request<()> {
         headers::remove_of_one_hop(&mut headers);

@@ -68,3 +68,14 @@ document.addEventListener("change", ({ target }) => {
 const showAll = () => { for (const box of document.querySelectorAll("[data-all]")) box.hidden = false; };
 document.addEventListener("htmx:after:swap", showAll);
 showAll();
+
+// What is to be copied is copied by a button, or marked where a browser does not let us.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const field = document.getElementById(button.dataset.copy);
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    field.select();
+    try { await navigator.clipboard.writeText(field.value); button.textContent = "Copied"; }
+    catch { button.textContent = document.execCommand("copy") ? "Copied" : "Marked: copy it"; }
+  });
+}

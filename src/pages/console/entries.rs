@@ -13,6 +13,9 @@ use crate::pages::console::answer::Trouble;
 use crate::pages::console::people::author;
 use crate::pages::when::Moment;
 
+/// How many fields that are different since are named in a list.
+const NAMED: usize = 3;
+
 /// A record in words.
 pub(super) struct Entry {
     pub(super) position: u64,
@@ -21,9 +24,13 @@ pub(super) struct Entry {
     pub(super) what: &'static str,
     /// Whom it is about: their number, and what they are called.
     pub(super) whom: Option<(AccountId, String)>,
+    /// What a record about no account names: a group, an application, a setting.
+    pub(super) subject: Option<String>,
     pub(super) why: Option<String>,
     pub(super) from: Option<String>,
     pub(super) changes: Vec<Change>,
+    /// Whether it is about what was not there before.
+    is_new: bool,
 }
 
 /// One field that is different since.
@@ -59,6 +66,24 @@ pub(super) async fn in_words(
 }
 
 impl Entry {
+    /// What is different since, by name: the first few, and how many more. Of what is
+    /// new all is.
+    pub(super) fn summary(&self) -> String {
+        if self.is_new {
+            return String::new();
+        }
+        let named = self
+            .changes
+            .iter()
+            .take(NAMED)
+            .map(|change| change.field.as_str());
+        let named = named.collect::<Vec<_>>().join(", ");
+        match self.changes.len().saturating_sub(NAMED) {
+            0 => named,
+            more => format!("{named} and {more} more"),
+        }
+    }
+
     fn of(record: &AuditRecord, logins: &BTreeMap<AccountId, String>, now: Timestamp) -> Self {
         let login = |id: AccountId| {
             logins
@@ -71,11 +96,16 @@ impl Entry {
             position: record.position,
             at: Moment::past(record.at, now),
             who: who.map_or_else(|| author(&record.actor), login),
-            what: words(record.action),
+            what: match record.account {
+                Some(_) => words(record.action),
+                None => alone(words(record.action)),
+            },
             whom: record.account.map(|id| (id, login(id))),
+            subject: subject(record),
             why: record.reason.clone(),
             from: record.from.clone(),
             changes: changes(record.before.as_deref(), record.after.as_deref()),
+            is_new: record.before.is_none(),
         }
     }
 }
@@ -126,6 +156,22 @@ pub(super) const fn words(action: Action) -> &'static str {
     }
 }
 
+/// The same where nobody is named.
+fn alone(words: &'static str) -> &'static str {
+    let words = words.strip_suffix(" for").unwrap_or(words);
+    words.strip_suffix(" of").unwrap_or(words)
+}
+
+/// What a record about no account names.
+fn subject(record: &AuditRecord) -> Option<String> {
+    let kept = record.after.as_deref().or(record.before.as_deref());
+    let kept: Value = serde_json::from_str(kept.filter(|_| record.account.is_none())?).ok()?;
+    let name = kept.get("group").unwrap_or(&kept).get("name")?;
+    name.as_str()
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+}
+
 /// The fields that differ between two records. What changes with every change says
 /// nothing and is left out.
 fn changes(before: Option<&str>, after: Option<&str>) -> Vec<Change> {
@@ -139,7 +185,7 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<Change> {
         .into_iter()
         .filter(|field| before.get(*field) != after.get(*field));
     changed
-        .filter(|field| !ALWAYS.contains(&field.as_str()))
+        .filter(|field| !ALWAYS.contains(&field.strip_prefix("group ").unwrap_or(field)))
         .map(|field| Change {
             field: field.replace('_', " "),
             before: text(&before, field),
@@ -212,5 +258,44 @@ mod tests {
         assert!(changes(Some(after), Some(after)).is_empty());
         assert!(changes(None, Some("not JSON")).is_empty());
         assert_eq!(changes(Some("\"5m\""), Some("\"10m\"")), [change("value", "5m", "10m")]);
+    }
+
+    fn record(action: Action, before: Option<&str>, after: Option<&str>) -> AuditRecord {
+        AuditRecord {
+            position: 7,
+            at: Timestamp::from_secs(1_000),
+            actor: "system".to_owned(),
+            action,
+            account: None,
+            reason: None,
+            from: None,
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        }
+    }
+
+    fn told(record: &AuditRecord) -> Entry {
+        Entry::of(record, &BTreeMap::new(), Timestamp::from_secs(2_000))
+    }
+
+    #[test]
+    fn a_record_about_nobody_names_what_it_is_about() {
+        let made = r#"{"id":"7","application":"a","name":"nightly","scopes":["*"]}"#;
+        let one = told(&record(Action::TokenCreated, None, Some(made)));
+        assert_eq!((one.what, one.subject.as_deref()), ("made an API token", Some("nightly")));
+        assert_eq!(one.summary(), "", "all of it is new");
+        let one = told(&record(Action::TokenRevoked, Some(made), None));
+        assert_eq!(one.what, "revoked an API token");
+        let one = told(&record(Action::SessionsEnded, None, None));
+        assert_eq!((one.what, one.subject), ("signed out everywhere", None));
+    }
+
+    #[test]
+    fn a_list_names_the_first_of_what_is_different() {
+        let before = r#"{"group":{"name":"Crew","version":1,"updated_at":1,"a":1,"b":1}}"#;
+        let after = r#"{"group":{"name":"Team","version":2,"updated_at":2,"a":2,"b":2},"members":{"added":[7]}}"#;
+        let one = told(&record(Action::GroupUpdated, Some(before), Some(after)));
+        assert_eq!(one.subject.as_deref(), Some("Team"));
+        assert_eq!(one.summary(), "group a, group b, group name and 1 more");
     }
 }

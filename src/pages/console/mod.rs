@@ -5,6 +5,7 @@
 //! way round, and a lockout does not refuse one. Everything works without JavaScript;
 //! every state has an address, and every change is a form of ours.
 
+mod actions;
 mod answer;
 mod applications;
 mod audit;
@@ -18,6 +19,7 @@ mod licences;
 mod modules;
 mod nav;
 mod notice;
+mod once;
 mod overview;
 mod people;
 mod person;
@@ -29,6 +31,7 @@ mod staff;
 mod tokens;
 mod trial;
 mod users;
+mod wrong;
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,8 +85,11 @@ impl Console {
             at: "/console".to_owned(),
             program: "portcullis".to_owned(),
             public_url: None,
+            pages_at: "/.portcullis".to_owned(),
             https: |_| false,
             client_address: site::client_address,
+            forms: once::Forms::new(),
+            checks: audit::Checks::default(),
         })
     }
 
@@ -116,6 +122,12 @@ impl Console {
     /// let them choose a password. Default: links are paths.
     pub fn public_url(self, url: Option<String>) -> Self {
         Self(Desk { public_url: url, ..self.0 })
+    }
+
+    /// The path that the [`Pages`](crate::pages::Pages) are at in the service, for the same
+    /// links. Default: `/.portcullis`.
+    pub fn pages_at(self, path: impl Into<String>) -> Self {
+        Self(Desk { pages_at: path.into(), ..self.0 })
     }
 
     /// Whether a browser reached the console over https, which decides about its cookie.

@@ -34,6 +34,8 @@ struct TrialPage {
     shell: Shell,
     /// The policies in words: in force, and tried.
     policies: [String; 2],
+    /// The second, as part of an address.
+    address: String,
     /// Whether the second is the first.
     is_same: bool,
     attempts: String,
@@ -84,6 +86,7 @@ async fn show(
     let past = |at: Timestamp| Moment::past(at, now);
     Ok(TrialPage {
         shell: desk.shell(staff, Section::Protection),
+        address: form::encoded(&tried.to_string()),
         policies: [in_force.to_string(), tried.to_string()],
         is_same: in_force == tried,
         attempts: spaced(trial.attempts),

@@ -3,7 +3,10 @@
 
 use axum::Router;
 use portcullis::domain::client::TrustedProxies;
-use portcullis::gateway::Settings;
+use portcullis::engine::CookieDomain;
+use portcullis::gateway::{Origin, Settings};
+use portcullis::guard::ReturnOrigin;
+use portcullis::testing::TestGate;
 
 use super::Stand;
 use crate::support::Answer;
@@ -142,4 +145,75 @@ async fn facts_that_are_missing_or_told_twice_are_named() {
         .await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("X-Forwarded-Method has to come once"), "{}", answer.body);
+}
+
+const WIKI: &str = "https://wiki.example.com";
+
+/// One sign-in for two hosts.
+async fn two_hosts() -> Stand {
+    let application = Router::new().fallback(|| async { "the application" });
+    let domain = CookieDomain::parse("example.com").expect("a domain");
+    let test = TestGate::with(|builder| builder.https(true).cookie_domain(domain)).await;
+    let upstream = super::serve(application).await;
+    let origins = vec![ReturnOrigin::parse(WIKI).expect("an origin")];
+    let trusted = TrustedProxies::new(["127.0.0.1/32".parse().expect("a network")]);
+    Stand::of(test, upstream, origins.clone(), |settings| {
+        settings.client_address.trusted_proxies = trusted;
+        settings.public_url = Some(Origin::parse("https://app.example.com").expect("an origin"));
+        settings.return_origins = origins;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn people_of_several_hosts_sign_in_once() {
+    let stand = two_hosts().await;
+    let browser = stand.browser();
+    let at = |host| {
+        let mut asked = traefik("GET", "/page?x=1");
+        asked.retain(|(name, _)| *name != "x-forwarded-host");
+        asked.push(("x-forwarded-host", host));
+        asked
+    };
+    let answer = browser
+        .send("GET", "/.portcullis/check", &at("Wiki.example.com"), "")
+        .await;
+    let there = "/.portcullis/sign-in?return_to=https%3A//wiki.example.com/page%3Fx%3D1";
+    let there = format!("https://app.example.com{there}");
+    assert_eq!((answer.status, header(&answer, "location")), (303, Some(&*there)));
+    // Of a host that is not listed nothing is repeated.
+    for host in ["app.example.com", "evil.test", "wiki.example.com.evil.test"] {
+        let answer = browser
+            .send("GET", "/.portcullis/check", &at(host), "")
+            .await;
+        let own = "/.portcullis/sign-in?return_to=/page%3Fx%3D1";
+        assert_eq!(header(&answer, "location"), Some(own), "{host}");
+    }
+    stand
+        .test
+        .account_with_password("alice", "open the gate please")
+        .await;
+    let sign_in = async |return_to: &str| {
+        let fields =
+            [("login", "alice"), ("password", "open the gate please"), ("return_to", return_to)];
+        browser.post_form("/.portcullis/sign-in", "", &fields).await
+    };
+    let answer = sign_in("https://wiki.example.com/page?x=1").await;
+    assert_eq!(header(&answer, "location"), Some("https://wiki.example.com/page?x=1"));
+    let set = header(&answer, "set-cookie").expect("a cookie").to_owned();
+    assert!(set.starts_with("__Secure-portcullis=") && set.contains("; Secure"), "{set}");
+    assert!(set.ends_with("; Domain=example.com"), "{set}");
+    for elsewhere in ["https://evil.test/", "//evil.test", "https://wiki.example.com.evil.test/x"] {
+        assert_eq!(header(&sign_in(elsewhere).await, "location"), Some("/"), "{elsewhere}");
+    }
+    let cookie = set.split(';').next().expect("a pair").to_owned();
+    let asked = [at("wiki.example.com"), vec![("cookie", cookie.as_str())]].concat();
+    let answer = browser.send("GET", "/.portcullis/check", &asked, "").await;
+    assert_eq!((answer.status, header(&answer, "x-portcullis-user")), (200, Some("alice")));
+    // The cookie of one host alone is no session here.
+    let token = cookie.split_once('=').expect("a pair").1;
+    let host_alone = format!("__Host-portcullis={token}");
+    let asked = [at("wiki.example.com"), vec![("cookie", host_alone.as_str())]].concat();
+    let answer = browser.send("GET", "/.portcullis/check", &asked, "").await;
+    assert_eq!(answer.status, 303);
 }

@@ -3,6 +3,8 @@
 
 use unicode_normalization::char::is_combining_mark;
 
+use crate::store::Member;
+
 /// Opens a part of a sentence whose direction is its own, and closes it.
 const ISOLATE: (char, char) = ('\u{2068}', '\u{2069}');
 
@@ -12,6 +14,11 @@ pub(super) fn shown(name: &str) -> Option<String> {
     let name: String = name.chars().filter(|c| !reorders(*c)).collect();
     let is_seen = |c: char| !is_combining_mark(c) && !c.is_whitespace() && !is_blank(c);
     name.chars().any(is_seen).then(|| name.trim().to_owned())
+}
+
+/// What somebody in a group is called, where that can be seen.
+pub(super) fn of_member(member: &Member) -> String {
+    shown(&member.display).unwrap_or_else(|| format!("number {}", member.account))
 }
 
 /// A name for the middle of a sentence of ours, which is read from left to right.

@@ -178,8 +178,8 @@ async fn every_bad_value_is_told_beside_its_field() {
     let desk = house.desk().await;
     for (name, _, bad) in cases() {
         // Where lockouts don't grow, nothing is said of how far.
-        let without = |value: &&&str| (name, **value) != ("address.longest", "4m");
-        for value in bad.iter().filter(without) {
+        let counts = |value: &&&str| name != "address.longest" || **value == "big";
+        for value in bad.iter().filter(counts) {
             let answer = desk.get(&filled("balanced", &[(name, value)])).await;
             let page = answer.body;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}={value}");

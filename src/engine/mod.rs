@@ -24,6 +24,8 @@ mod live;
 mod look;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(any(feature = "http-client", feature = "http-modules", feature = "jwt"))]
+pub(crate) mod outbound;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;

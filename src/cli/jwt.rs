@@ -4,7 +4,7 @@ use std::io::{BufRead, ErrorKind, Read};
 
 use clap::Subcommand;
 use serde::Deserialize;
-use serde_json::{Number, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::api::own::view::Instant;
 use crate::cli::exit::{Exit, Failure};
@@ -83,7 +83,9 @@ fn next(input: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Failure> {
 }
 
 fn judge(line: &[u8]) -> Result<Tried, Worthless> {
-    let asked: Asked = serde_json::from_slice(line)
+    let fields: Result<Map<String, Value>, _> = serde_json::from_slice(line);
+    let asked: Asked = fields
+        .and_then(|fields| serde_json::from_value(fields.into()))
         .map_err(|error| Worthless { flaw: "line", why: format!("not such a line: {error}") })?;
     let now = asked
         .now

@@ -165,7 +165,8 @@ impl JwtSessions {
         self
     }
 
-    pub(super) fn check(
+    /// Whether a gate can be built with it.
+    pub(crate) fn check(
         &self,
         has_directory: bool,
         has_session_source: bool,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::keys::InvalidJwtKey;
 use super::source::{Place, PublishedJwtKeys};
@@ -65,6 +66,14 @@ struct Configuration {
     jwks_uri: String,
 }
 
+impl Configuration {
+    fn read(json: &[u8]) -> Result<Self, NoKeys> {
+        let fields: Map<String, Value> =
+            serde_json::from_slice(json).map_err(|_| NoKeys::NoConfiguration)?;
+        serde_json::from_value(fields.into()).map_err(|_| NoKeys::NoConfiguration)
+    }
+}
+
 impl Fetcher {
     pub(super) fn new(source: PublishedJwtKeys) -> Result<Self, NoKeys> {
         let first = Door::new(source.url().clone(), &source)?;
@@ -76,8 +85,7 @@ impl Fetcher {
         let Place::Configuration { issuer, .. } = &self.source.place else {
             return self.first.open().await;
         };
-        let said: Configuration = serde_json::from_slice(&self.first.open().await?)
-            .map_err(|_| NoKeys::NoConfiguration)?;
+        let said = Configuration::read(&self.first.open().await?)?;
         if said.issuer != *issuer {
             return Err(NoKeys::OtherIssuer);
         }

@@ -45,7 +45,7 @@ pub(super) enum Source {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use = "give it to JwtIssuer::new"]
 pub struct PublishedJwtKeys {
     pub(super) place: Place,
@@ -53,7 +53,7 @@ pub struct PublishedJwtKeys {
 }
 
 /// Where keys are published.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Place {
     /// The set itself.
     Set(OutboundUrl),

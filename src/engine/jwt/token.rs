@@ -256,7 +256,10 @@ impl<'de> Deserialize<'de> for There {
 
 impl Header {
     fn read(part: &[u8]) -> Option<Self> {
-        let header: Self = serde_json::from_slice(&decoded(part)?).ok()?;
+        let json = decoded(part)?;
+        // What is a list is none, although its entries could be read as fields.
+        let is_object = json.trim_ascii_start().starts_with(b"{");
+        let header: Self = serde_json::from_slice(&json).ok().filter(|_| is_object)?;
         (header.is_of_a_token() && !header.asks_for_more()).then_some(header)
     }
 

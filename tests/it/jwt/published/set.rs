@@ -122,6 +122,9 @@ async fn a_header_neither_brings_keys_nor_says_where_they_are() {
             assert_eq!(visit(&world.app, &token).await, StatusCode::UNAUTHORIZED, "{header}");
         }
     }
+    let list = json!(["EdDSA", "a", "JWT"]);
+    let token = sign(&list, &world.claims(), Algorithm::EdDSA, &(ED.private)());
+    assert_eq!(visit(&world.app, &token).await, StatusCode::UNAUTHORIZED, "a list");
     assert_eq!(evil.asked("/keys"), 0);
     assert_eq!(publisher.asked("/keys"), 1, "such a header asks for nothing");
 }

@@ -28,6 +28,7 @@ pub use self::bootstrap::{
     ADMIN_VARIABLE, BootstrapError, PASSWORD_FILE_VARIABLE, bootstrap, first_steps,
 };
 pub use self::environment::{CONFIG_VARIABLE, DIRECTORY_VARIABLE, Environment};
+pub use self::jwt::JwtSettings;
 pub use self::kind::LogFormat;
 pub(crate) use self::kind::names_levels;
 #[cfg(test)]

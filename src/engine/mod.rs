@@ -24,8 +24,9 @@ mod live;
 mod look;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-#[cfg(any(feature = "http-client", feature = "http-modules", feature = "jwt"))]
-pub(crate) mod outbound;
+#[cfg(feature = "jwt")]
+mod outbound;
+mod pace;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
@@ -56,6 +57,7 @@ pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::health::Health;
+pub use self::pace::{LastLock, Pace};
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};

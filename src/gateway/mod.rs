@@ -37,6 +37,7 @@ mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -50,6 +51,7 @@ use self::listen::Listener;
 use self::public::Public;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
+use crate::guard::RefusalPages;
 
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
@@ -63,6 +65,7 @@ pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
     pages: Router,
+    refusal_pages: Option<Arc<dyn RefusalPages>>,
     public: TcpListener,
     admin: Option<TcpListener>,
     admin_routes: Router,
@@ -100,8 +103,14 @@ impl Gateway {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
-        let (admin_routes, figures_for) = (Router::new(), None);
-        Ok(Self { gate, settings, pages, public, admin, admin_routes, figures_for })
+        let (admin_routes, refusal_pages, figures_for) = (Router::new(), None, None);
+        Ok(Self { gate, settings, pages, refusal_pages, public, admin, admin_routes, figures_for })
+    }
+
+    /// The same, with refused people reading pages in these looks.
+    #[must_use]
+    pub fn with_refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        Self { refusal_pages: Some(Arc::new(pages)), ..self }
     }
 
     /// The same, with these served by the admin listener beside `/livez`, `/readyz`
@@ -165,7 +174,8 @@ impl Gateway {
         );
         let listener =
             Listener::new(self.public, &self.settings.limits, figures.public_connections());
-        let public = Public::new(&self.gate, &self.settings, self.pages, tunnels, figures.clone());
+        let pages = (self.pages, self.refusal_pages);
+        let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
         let stop = async {
             stop.await;
             health.drain();

@@ -9,8 +9,9 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, Line, LockFor, LogFormat,
-    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl, Window,
+    Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, Line, LockFor,
+    LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl,
+    Window,
 };
 use super::read::Reader;
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};

@@ -9,8 +9,9 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Inactive, InactiveAction, Line, LockFor, LogFormat,
-    LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl, Window,
+    Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, Line, LockFor,
+    LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl,
+    Window,
 };
 use super::read::Reader;
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
@@ -201,6 +202,29 @@ sections! {
         /// Whether people sign in and work from devices that they signed in from before, while
         /// strangers are locked out of their account. See the manual's page on concepts.
         known_devices: bool = true, "false";
+    }
+
+    /// People who come with a JSON web token that somebody else signed, as with a session: the
+    /// directory says whether they may come in. Only where an issuer is named.
+    jwt: Jwt = ["jwt"] {
+        /// Who signs: the text of `iss`. Its keys are fetched, and followed when they change.
+        issuer: Option<String> = None, r#""https://id.example""#;
+        /// What its tokens are for: the text of `aud`.
+        audience: Option<String> = None, r#""shop""#;
+        /// Where its keys are, as a JWK set; https, unless it is on this machine. Left out: where
+        /// the issuer's OpenID Connect configuration says, which its name leads to.
+        jwks_url: Option<String> = None, r#""https://id.example/keys""#;
+        /// Networks that are not public, and that the issuer may be in.
+        networks: Vec<IpNet> = Vec::new(), r#"["10.0.0.0/8"]"#;
+        /// Whether tokens are taken from `Authorization: Bearer`.
+        header: bool = true, "false";
+        /// The cookie that they are taken from, too.
+        cookie: Option<String> = None, r#""access""#;
+        /// The claim that names the account. Nobody may be able to change it for themselves.
+        claim: String = "sub".to_owned(), r#""email""#;
+        /// What that claim is. By login or e-mail address an issuer could name anybody here: only
+        /// one that gives nobody somebody else's.
+        account: JwtNames = JwtNames::Number, r#""email""#;
     }
 
     /// How much of anything is taken, and how long anything may take.

@@ -14,7 +14,7 @@ use super::problem::{ConfigErrors, Place, Problem};
 use super::read::Places;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -40,6 +40,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         cookie_domain,
         identity,
         lockout,
+        jwt::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -452,6 +453,7 @@ pub(super) fn gate(written: &Written, https: bool) -> GateSettings {
         cookie_domain: sessions.cookie_domain.clone(),
         https,
         api_tokens: written.public.api_tokens,
+        jwt: jwt::settings(written),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration, read from texts and variables.
 
+mod jwt;
 mod properties;
 
 use super::file::Written;

@@ -19,7 +19,7 @@ use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
-use crate::gateway::{Gateway, ListenError, RESERVED};
+use crate::gateway::{BindError, Gateway, RESERVED};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
@@ -177,7 +177,7 @@ pub(super) async fn start(
     let figures_for = config.gateway.metrics_token.then(|| admin.clone());
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
-        .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
+        .map_err(|error| Failure::new(Exit::Failed, cant_start(&error)))?
         .with_admin_routes(Api::new(admin.clone()).into_router())
         .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
         .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));
@@ -216,10 +216,12 @@ async fn modules(
     Ok(modules)
 }
 
-fn cant_listen(error: &ListenError) -> String {
-    format!(
-        "{error}: name another address, with --listen or --admin-listen or in the configuration"
-    )
+fn cant_start(error: &BindError) -> String {
+    let mend = match error {
+        BindError::Listen(_) => "name another address, with --listen or --admin-listen or",
+        BindError::Tls(_) => "name files that this user may read",
+    };
+    format!("{error}: {mend} in the configuration")
 }
 
 /// How the service presents itself, now and whenever that is changed.

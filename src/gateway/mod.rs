@@ -31,6 +31,7 @@ mod proxy;
 mod public;
 mod screen;
 pub mod settings;
+mod tls;
 mod tunnel;
 mod untrusted;
 mod upstream;
@@ -48,11 +49,13 @@ use self::figures::Figures;
 use self::health::Health;
 use self::listen::Listener;
 use self::public::Public;
+use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
+pub use self::tls::{TlsError, UnusableFile};
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -64,9 +67,23 @@ pub struct Gateway {
     settings: Settings,
     pages: Router,
     public: TcpListener,
+    tls: Option<Tls>,
     admin: Option<TcpListener>,
+    admin_tls: Option<Tls>,
     admin_routes: Router,
     figures_for: Option<crate::admin::Admin>,
+}
+
+/// Why a gateway can't be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A certificate or its key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Why a gateway can't listen.
@@ -85,23 +102,27 @@ pub struct ListenError {
 const ADMIN_DRAIN: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// Opens the sockets. `pages` answers below [`RESERVED`].
+    /// Opens the sockets, and reads the certificates of those that speak TLS. `pages`
+    /// answers below [`RESERVED`].
     ///
     /// # Errors
     ///
-    /// If one can't be listened on, because another program does already.
+    /// If one can't be listened on, because another program does already, or a
+    /// certificate can't be used.
     pub async fn bind(
         gate: Portcullis,
         settings: Settings,
         pages: Router,
-    ) -> Result<Self, ListenError> {
+    ) -> Result<Self, BindError> {
+        let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+        let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
         let public = listen::bind(settings.public).await?;
         let admin = match settings.admin {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
         let (admin_routes, figures_for) = (Router::new(), None);
-        Ok(Self { gate, settings, pages, public, admin, admin_routes, figures_for })
+        Ok(Self { gate, settings, pages, public, tls, admin, admin_tls, admin_routes, figures_for })
     }
 
     /// The same, with these served by the admin listener beside `/livez`, `/readyz`
@@ -156,15 +177,16 @@ impl Gateway {
         let upstream = self.settings.upstream.clone();
         let health = Health::new(self.gate.clone(), figures.clone(), upstream);
         let (drained, stop_admin) = oneshot::channel::<()>();
+        let certificates = follow_files(self.tls.clone(), self.admin_tls.clone());
         let admin = administer(
-            self.admin,
+            self.admin.map(|socket| (socket, self.admin_tls)),
             &self.settings,
             health.router(self.figures_for).merge(self.admin_routes),
             &figures,
             stop_admin,
         );
-        let listener =
-            Listener::new(self.public, &self.settings.limits, figures.public_connections());
+        let limits = &self.settings.limits;
+        let listener = Listener::new(self.public, limits, figures.public_connections(), self.tls);
         let public = Public::new(&self.gate, &self.settings, self.pages, tunnels, figures.clone());
         let stop = async {
             stop.await;
@@ -178,7 +200,10 @@ impl Gateway {
             let _ = close.send(true);
             drop(drained);
         };
-        tokio::join!(public, admin);
+        tokio::select! {
+            _ = async { tokio::join!(public, admin) } => {}
+            () = certificates => {}
+        }
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
         let _ = self.gate.write_attempts().await;
@@ -187,13 +212,13 @@ impl Gateway {
 
 /// Serves the admin listener, where there is one, until `stop` says or is dropped.
 async fn administer(
-    socket: Option<TcpListener>,
+    socket: Option<(TcpListener, Option<Tls>)>,
     settings: &Settings,
     routes: Router,
     figures: &Figures,
     stop: oneshot::Receiver<()>,
 ) {
-    let Some(socket) = socket else { return };
+    let Some((socket, tls)) = socket else { return };
     // A socket that does not know its address has none that anybody could call.
     let own = socket.local_addr().ok().or(settings.admin);
     let Some(own) = own else { return };
@@ -201,11 +226,20 @@ async fn administer(
         drain: settings.limits.drain.min(ADMIN_DRAIN),
         ..settings.limits.clone()
     };
-    let listener = Listener::new(socket, &limits, figures.admin_connections());
+    let listener = Listener::new(socket, &limits, figures.admin_connections(), tls);
     let admin = Admin::new(own.ip(), settings, routes);
     let stop = async {
         let _ = stop.await;
     };
     // Whatever goes on there may be asked for again.
     let _ = listener.serve(admin, stop).await;
+}
+
+/// Takes certificates whose files have changed, as long as it is polled.
+async fn follow_files(public: Option<Tls>, admin: Option<Tls>) {
+    let follow = async |tls: Option<Tls>| match tls {
+        Some(tls) => tls.follow_files().await,
+        None => std::future::pending().await,
+    };
+    tokio::join!(follow(public), follow(admin));
 }

@@ -97,6 +97,17 @@ impl Tls {
     }
 }
 
+impl settings::Tls {
+    /// Whether the files can be used, as they are now.
+    ///
+    /// # Errors
+    ///
+    /// If one can't be read, or holds something else.
+    pub fn check(&self) -> Result<(), TlsError> {
+        Tls::open(self).map(drop)
+    }
+}
+
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")

@@ -82,8 +82,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
     let (signer, folder) = (Signer::new(), tempfile::tempdir().expect("a folder"));
     let pair = signer.issue(folder.path(), "a", "a.example");
     let mut program = Program::start(folder.path(), serve(application()).await);
-    let client = signer.client(&["http/1.1"]);
-    let old = client.to(program.address, "a.example").await;
+    let old = signer.client(&[]).to(program.address, "a.example").await;
     let old = old.expect("hands are shaken");
     let first = shown(&old);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(old))
@@ -99,7 +98,8 @@ async fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
     fs::write(&pair.certificate, "no certificate").expect("written");
     let line = program.says("certificate not replaced").await;
     assert!(line.contains("a.crt") && line.contains("holds no certificate"), "{line}");
-    let stream = client.to(program.address, "a.example").await;
+    // Somebody else: who was here before goes on from what was agreed then.
+    let stream = signer.client(&[]).to(program.address, "a.example").await;
     assert_eq!(shown(&stream.expect("hands are shaken")), first);
     // The same once more is the key of another.
     let other = signer.issue(folder.path(), "other", "a.example");
@@ -110,7 +110,7 @@ async fn a_new_certificate_is_for_new_connections_and_a_bad_one_for_none() {
 
     signer.issue_over(&pair, "a.example");
     program.says("certificate replaced").await;
-    let stream = client.to(program.address, "a.example").await;
+    let stream = signer.client(&[]).to(program.address, "a.example").await;
     assert_ne!(shown(&stream.expect("hands are shaken")), first);
     let after = sender.send_request(asking("/open/proto")).await;
     assert_eq!(text(after.expect("the old connection goes on")).await, "https");

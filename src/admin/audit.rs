@@ -10,7 +10,9 @@ use crate::domain::event::{Action, AuditRecord};
 use crate::domain::lock::Reason;
 use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
-use crate::store::{AuditEntry, AuditPruned, AuditQuery, AuditSearch, AuditWalk, BrokenChain};
+use crate::store::{
+    AuditEntry, AuditPruned, AuditQuery, AuditSearch, AuditWalk, BrokenChain, DayCount,
+};
 
 impl Admin {
     /// The audit log, newest first.
@@ -39,6 +41,21 @@ impl Admin {
     ) -> Result<Vec<AuditEntry>, AdminError> {
         actor.require(Operation::ReadAudit)?;
         Ok(self.directory.audit_log().records(search).await?)
+    }
+
+    /// How many records of these actions the log has of each day (UTC) since then.
+    ///
+    /// # Errors
+    ///
+    /// If whoever asks may not read it, or the store can't answer.
+    pub async fn audit_by_day(
+        &self,
+        actor: &Actor,
+        actions: Vec<Action>,
+        since: Timestamp,
+    ) -> Result<Vec<DayCount>, AdminError> {
+        actor.require(Operation::ReadAudit)?;
+        Ok(self.directory.audit_log().by_day(actions, since).await?)
     }
 
     /// Checks that nobody altered the audit log, and says how many records it

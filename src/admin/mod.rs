@@ -278,6 +278,7 @@ impl Admin {
     fn tell_gate(&self, account: &Account) {
         if let Some(gate) = &self.gate {
             gate.standing_changed(&account.key(), account.standing());
+            gate.took_hold(&account.standing(), account.updated_at);
         }
     }
 

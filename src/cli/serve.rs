@@ -165,9 +165,9 @@ pub(super) async fn start(
     let pages = Pages::new(gate.clone())
         .at(RESERVED)
         .brand(brand.clone())
-        .return_origins(config.gateway.return_origins.clone())
-        .into_router();
-    let pages = Router::new().nest(RESERVED, pages);
+        .return_origins(config.gateway.return_origins.clone());
+    let refusal_pages = pages.refusal_pages();
+    let pages = Router::new().nest(RESERVED, pages.into_router());
     let console = Console::new(gate.clone(), admin.clone())
         .at(CONSOLE)
         .brand(brand.clone())
@@ -180,6 +180,7 @@ pub(super) async fn start(
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_start(&error)))?
+        .with_refusal_pages(refusal_pages)
         .with_admin_routes(Api::new(admin.clone()).into_router())
         .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
         .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));

@@ -183,7 +183,7 @@ mod tests {
             ("731d", None),
             ("long", None),
         ] {
-            let days = |days| Duration::from_secs(days * 24 * 3600);
+            let days = |days: u64| Duration::from_secs(days * 24 * 3600);
             let read = Hsts::parse(text).ok().map(|hsts| hsts.0);
             assert_eq!(read, length.map(|length| length.map(days)), "{text}");
         }

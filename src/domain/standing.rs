@@ -263,6 +263,15 @@ impl Standing {
         }
     }
 
+    /// When the youngest of what locks or disables the account now was laid on it.
+    pub(crate) fn last_refusal_laid_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let locks = &self.locks;
+        let disabled = locks.disablement.as_ref().map(|one| one.at);
+        let locked = locks.admin_lock_at(now).map(|one| one.laid_at);
+        let locked_out = locks.lockout_at(now).map(|one| one.laid_at);
+        disabled.max(locked).max(locked_out)
+    }
+
     /// Why nobody may sign in to this account now, if so.
     pub fn sign_in_refusal(&self, now: Timestamp) -> Option<DenialReason> {
         self.refusal(self.lock(self.locks.lockout_at(now), now))

@@ -150,7 +150,8 @@ impl Gate {
         let AccountChange { account, standing, at } = change;
         let cell = self.standings.find(&account);
         let is_news = cell.is_some_and(|cell| cell.is_older_than(standing.version));
-        self.learn(&account, standing);
+        self.learn(&account, standing.clone());
+        self.took_hold(&standing, at);
         if is_news {
             self.figures
                 .revocations

@@ -18,6 +18,7 @@ use crate::domain::client::ClientAddr;
 use crate::domain::denial::DenialReason;
 use crate::domain::event::Action;
 use crate::domain::time::Monotonic;
+use crate::engine::pace::LockClock;
 use crate::engine::sign_in::SignInError;
 
 /// What a label of a figure may say: one of a few words that the program knows.
@@ -226,6 +227,7 @@ pub(crate) struct Figures {
     /// Whether a proxy's own address came in the place of its client's.
     proxy_seen: AtomicBool,
     pub(super) revocations: Histogram,
+    pub(super) last_lock: LockClock,
     pub(super) feed_position: AtomicU64,
     pub(super) looked_at_feed: AtomicU64,
     pub(super) admin_changes: Counts<Action>,
@@ -296,6 +298,7 @@ impl Default for Figures {
             attempts_forgotten: AtomicU64::new(0),
             proxy_seen: AtomicBool::new(false),
             revocations: Histogram::new(&OF_REVOCATIONS),
+            last_lock: LockClock::default(),
             feed_position: AtomicU64::new(0),
             looked_at_feed: AtomicU64::new(0),
             admin_changes: Counts::default(),

@@ -8,6 +8,7 @@ mod table;
 mod text;
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 pub use self::table::{Kind, Metric};
 pub(crate) use self::text::Page;
@@ -55,6 +56,8 @@ impl Portcullis {
         page.counts(Metric::WouldLock, figures.would_lock.each());
         page.counter(Metric::AttemptsForgotten, figures.attempts_forgotten.load(Ordering::Relaxed));
         page.histogram(Metric::Revocation, &figures.revocations.spread());
+        let last_lock = figures.last_lock.last();
+        page.seconds(Metric::LastLock, last_lock.map_or(Duration::ZERO, |last| last.took));
         page.counts(Metric::AdminChanges, figures.admin_changes.each());
         page.gauge(Metric::LicencesUsed, figures.licences.used());
         page.gauge(Metric::LicencesLimit, figures.licences.limit());

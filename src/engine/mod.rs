@@ -24,6 +24,7 @@ mod live;
 mod look;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+mod pace;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
@@ -54,6 +55,7 @@ pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
 pub use self::health::Health;
+pub use self::pace::{LastLock, Pace};
 pub use self::policy::LOCKOUT_SETTING;
 pub use self::sign_in::{SignInError, SignedIn};
 pub use self::source::{SessionClaim, SessionSource};

@@ -38,6 +38,7 @@ mod upstream;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -52,6 +53,7 @@ use self::public::Public;
 use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
+use crate::guard::RefusalPages;
 
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
@@ -66,6 +68,7 @@ pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
     pages: Router,
+    refusal_pages: Option<Arc<dyn RefusalPages>>,
     public: TcpListener,
     tls: Option<Tls>,
     admin: Option<TcpListener>,
@@ -121,8 +124,25 @@ impl Gateway {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
-        let (admin_routes, figures_for) = (Router::new(), None);
-        Ok(Self { gate, settings, pages, public, tls, admin, admin_tls, admin_routes, figures_for })
+        let (admin_routes, refusal_pages, figures_for) = (Router::new(), None, None);
+        Ok(Self {
+            gate,
+            settings,
+            pages,
+            refusal_pages,
+            public,
+            tls,
+            admin,
+            admin_tls,
+            admin_routes,
+            figures_for,
+        })
+    }
+
+    /// The same, with refused people reading pages in these looks.
+    #[must_use]
+    pub fn with_refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        Self { refusal_pages: Some(Arc::new(pages)), ..self }
     }
 
     /// The same, with these served by the admin listener beside `/livez`, `/readyz`
@@ -187,7 +207,8 @@ impl Gateway {
         );
         let limits = &self.settings.limits;
         let listener = Listener::new(self.public, limits, figures.public_connections(), self.tls);
-        let public = Public::new(&self.gate, &self.settings, self.pages, tunnels, figures.clone());
+        let pages = (self.pages, self.refusal_pages);
+        let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
         let stop = async {
             stop.await;
             health.drain();

@@ -27,7 +27,7 @@ use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
 use crate::gateway::tunnel::Tunnels;
 use crate::guard::response::DefaultResponseForDenial;
-use crate::guard::{ClientKind, Guard, GuardLayer};
+use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
 
 type Guarded = Guard<Proxy, DefaultResponseForDenial<fn(String) -> Body>>;
 
@@ -58,7 +58,7 @@ impl Public {
     pub(crate) fn new(
         gate: &Portcullis,
         settings: &Settings,
-        pages: Router,
+        (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
         tunnels: Tunnels,
         figures: Figures,
     ) -> Self {
@@ -68,6 +68,10 @@ impl Public {
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
+        let layer = match refusal_pages {
+            Some(pages) => layer.refusal_pages(pages),
+            None => layer,
+        };
         let forward_auth = ForwardAuth::new(&layer, settings);
         Self(Arc::new(Shared {
             screen,

@@ -1,5 +1,7 @@
 //! Which answer a client gets, as text; the table is in [`response`](super::response).
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
@@ -7,7 +9,7 @@ use http::{Method, Response, StatusCode, Uri};
 use super::address::SignInAddress;
 use super::client::ClientKind;
 use super::notice::Notice;
-use super::page::{self, Offer};
+use super::page::{Offer, RefusalPages, RefusalWords};
 use super::redirect_loop::{LoopGuard, Turn};
 use super::return_to::ReturnTo;
 use super::{grpc, problem};
@@ -31,6 +33,7 @@ pub(super) struct Config {
     pub(super) clear_cookies: Vec<HeaderValue>,
     pub(super) takes_tokens: bool,
     pub(super) contact: Option<String>,
+    pub(super) pages: Option<Arc<dyn RefusalPages>>,
     pub(super) original_uri: fn(&Parts) -> Option<&Uri>,
     pub(super) loops: LoopGuard,
 }
@@ -42,6 +45,7 @@ impl Default for Config {
             clear_cookies: Vec::new(),
             takes_tokens: false,
             contact: None,
+            pages: None,
             original_uri: |_| None,
             loops: LoopGuard::new(),
         }
@@ -128,17 +132,9 @@ impl Config {
 
     fn page(&self, denial: &Denial, status: StatusCode, sign_in: Option<&str>) -> Response<String> {
         let offer = Offer { contact: self.contact.as_deref(), sign_in };
-        let mut response = Response::new(page::render(denial, offer));
+        let pages = self.pages.as_deref();
+        let mut response = RefusalWords::of(denial, offer).response(pages);
         *response.status_mut() = status;
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-            (header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (header::REFERRER_POLICY, "no-referrer"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
         response
     }
 

@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use crate::engine::Portcullis;
 use crate::guard::address::{InvalidSignInAddress, SignInAddress};
 use crate::guard::body::NoText;
+use crate::guard::page::RefusalPages;
 use crate::guard::redirect_loop::LoopGuard;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::service::Guard;
@@ -79,6 +80,12 @@ impl<T: Clone> GuardLayer<DefaultResponseForDenial<T>> {
     /// Tells refused people whom to ask: "the help desk, 4711". Plain text.
     pub fn contact(self, contact: &str) -> Self {
         self.map(|shared| Shared { responder: shared.responder.contact(contact), ..shared })
+    }
+
+    /// Shows refused people pages in the looks of the service, in place of a plain one:
+    /// `Pages::refusal_pages` of the feature `pages`.
+    pub fn refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        self.map(|shared| Shared { responder: shared.responder.refusal_pages(pages), ..shared })
     }
 
     /// Makes the bodies of refusals with this function, where a service's body

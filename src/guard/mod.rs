@@ -89,6 +89,7 @@ pub use self::extract::NoGuard;
 pub use self::future::GuardFuture;
 pub use self::layer::GuardLayer;
 pub use self::notice::{Notice, UnknownNotice};
+pub use self::page::{RefusalPages, RefusalWords};
 pub use self::problem::PROBLEM_TYPE_PREFIX;
 pub use self::redirect_loop::{LOOP_COOKIE, LoopGuard, Turn};
 pub use self::response::{DefaultResponseForDenial, ResponseForDenial};

@@ -1,6 +1,13 @@
 //! The page that a refused person reads where there is nowhere to send them.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Debug, Display, Write};
+use std::sync::Arc;
+
+use http::Response;
+use http::header::{
+    CONTENT_SECURITY_POLICY as POLICY_HEADER, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 
 use crate::domain::denial::Denial;
 
@@ -27,9 +34,87 @@ pub(super) struct Offer<'a> {
     pub(super) sign_in: Option<&'a str>,
 }
 
-/// Writes the page of a denial.
-pub(super) fn render(denial: &Denial, offer: Offer<'_>) -> String {
-    write(title(denial.reason()), sentences(denial, offer))
+/// What a refused person is told, for whoever writes the page.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RefusalWords<'a> {
+    /// What is the matter, in a few words.
+    pub title: &'a str,
+    /// What to do about it, in a sentence or two.
+    pub advice: &'a str,
+    /// What stands against the account, and until when; none where it is nothing of an
+    /// account's.
+    pub denial: Option<&'a Denial>,
+    /// Whether an administrator is the one to ask.
+    pub is_for_administrator: bool,
+    /// Whom to ask, as the guard was told. Plain text.
+    pub contact: Option<&'a str>,
+    /// Where to sign in, where that could help.
+    pub sign_in: Option<&'a str>,
+}
+
+/// Writes the pages of refused people in the looks of the service.
+///
+/// The `pages` have one: `Pages::refusal_pages`. Without any, people read a plain page.
+pub trait RefusalPages: Debug + Send + Sync {
+    /// The page as HTML; `None` leaves it to the plain one.
+    fn write(&self, words: &RefusalWords<'_>) -> Option<String>;
+
+    /// The `Content-Security-Policy` that it needs.
+    fn content_security_policy(&self) -> HeaderValue;
+}
+
+impl<T: RefusalPages + ?Sized> RefusalPages for Arc<T> {
+    fn write(&self, words: &RefusalWords<'_>) -> Option<String> {
+        (**self).write(words)
+    }
+
+    fn content_security_policy(&self) -> HeaderValue {
+        (**self).content_security_policy()
+    }
+}
+
+impl<'a> RefusalWords<'a> {
+    pub(super) fn of(denial: &'a Denial, offer: Offer<'a>) -> Self {
+        let reason = denial.reason();
+        let is_for_administrator = is_for_administrator(reason);
+        Self {
+            title: title(reason),
+            advice: advice(reason),
+            denial: Some(denial),
+            is_for_administrator,
+            contact: offer.contact.filter(|_| is_for_administrator),
+            sign_in: offer.sign_in,
+        }
+    }
+
+    pub(super) const fn plain(title: &'a str, advice: &'a str) -> Self {
+        let (denial, contact, sign_in) = (None, None, None);
+        Self { title, advice, denial, is_for_administrator: false, contact, sign_in }
+    }
+
+    /// The page, with the headers that it needs: in the service's looks, or else plain.
+    pub(super) fn response(&self, pages: Option<&dyn RefusalPages>) -> Response<String> {
+        let written = pages
+            .and_then(|pages| Some((pages.write(self)?, pages.content_security_policy())))
+            .unwrap_or_else(|| (render(self), HeaderValue::from_static(CONTENT_SECURITY_POLICY)));
+        let mut response = Response::new(written.0);
+        let headers = response.headers_mut();
+        headers.insert(POLICY_HEADER, written.1);
+        for (name, value) in [
+            (CONTENT_TYPE, "text/html; charset=utf-8"),
+            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (REFERRER_POLICY, "no-referrer"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Writes the plain page.
+fn render(words: &RefusalWords<'_>) -> String {
+    write(words.title, sentences(words))
 }
 
 /// Writes a page that says one thing in plain text.
@@ -53,14 +138,12 @@ fn write(title: &str, sentences: impl IntoIterator<Item = String>) -> String {
     page
 }
 
-fn sentences(denial: &Denial, offer: Offer<'_>) -> impl Iterator<Item = String> {
-    let reason = denial.reason();
-    let contact = offer.contact.filter(|_| is_for_administrator(reason));
+fn sentences(words: &RefusalWords<'_>) -> impl Iterator<Item = String> {
     [
-        Opening::of(denial).map(opening_sentence),
-        Some(advice(reason).to_owned()),
-        contact.map(|contact| Escaped(contact).to_string()),
-        offer
+        words.denial.and_then(Opening::of).map(opening_sentence),
+        Some(Escaped(words.advice).to_string()),
+        words.contact.map(|contact| Escaped(contact).to_string()),
+        words
             .sign_in
             .map(|address| format!("<a href=\"{}\">Sign in</a>", Escaped(address))),
     ]
@@ -112,6 +195,10 @@ mod tests {
         Denial::new(DenialReason::Locked { by, end }, NOW)
     }
 
+    fn page(denial: &Denial, offer: Offer<'_>) -> String {
+        RefusalWords::of(denial, offer).response(None).into_body()
+    }
+
     fn base64(bytes: &[u8]) -> String {
         const DIGITS: &[u8; 64] =
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -137,7 +224,7 @@ mod tests {
     #[test]
     fn a_locked_person_reads_until_when_and_whom_to_ask() {
         let contact = Some("the help desk, 4711");
-        let page = render(&locked(LockKind::Admin), Offer { contact, sign_in: None });
+        let page = page(&locked(LockKind::Admin), Offer { contact, sign_in: None });
         for part in [
             "<html lang=\"en\">",
             "<title>Your account is locked</title>",
@@ -153,9 +240,38 @@ mod tests {
     #[test]
     fn a_locked_out_person_waits_and_asks_nobody() {
         let contact = Some("the help desk");
-        let page = render(&locked(LockKind::Lockout), Offer { contact, sign_in: Some("/in?a&b") });
+        let page = page(&locked(LockKind::Lockout), Offer { contact, sign_in: Some("/in?a&b") });
         assert!(page.contains("too many failed attempts") && !page.contains("help desk"));
         assert!(page.contains("<a href=\"/in?a&amp;b\">Sign in</a>"));
+    }
+
+    /// Writes of a locked account alone.
+    #[derive(Debug)]
+    struct Poster;
+
+    impl RefusalPages for Poster {
+        fn write(&self, words: &RefusalWords<'_>) -> Option<String> {
+            words
+                .denial
+                .map(|denial| format!("{}: {}", words.title, denial.reason()))
+        }
+
+        fn content_security_policy(&self) -> HeaderValue {
+            HeaderValue::from_static("default-src 'self'")
+        }
+    }
+
+    #[test]
+    fn a_page_in_the_services_looks_has_its_own_policy_and_a_plain_one_stands_in() {
+        let policy = |response: &Response<String>| response.headers()[POLICY_HEADER].clone();
+        let denial = locked(LockKind::Admin);
+        let own = RefusalWords::of(&denial, Offer::default()).response(Some(&Poster));
+        assert_eq!(own.body(), "Your account is locked: account-locked");
+        assert_eq!(policy(&own), "default-src 'self'");
+        assert_eq!(own.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+        let plain = RefusalWords::plain("Too many", "Wait & see.").response(Some(&Poster));
+        assert!(plain.body().contains("<p>Wait &amp; see.</p>"), "{}", plain.body());
+        assert_eq!(policy(&plain), CONTENT_SECURITY_POLICY);
     }
 
     proptest! {
@@ -176,7 +292,7 @@ mod tests {
         fn a_page_keeps_its_shape(contact in ".{0,40}", address in "[!-~]{0,40}") {
             let plain = Offer { contact: Some("a"), sign_in: Some("a") };
             let offer = Offer { contact: Some(&contact), sign_in: Some(&address) };
-            let tags = |offer| render(&locked(LockKind::Admin), offer).matches('<').count();
+            let tags = |offer| page(&locked(LockKind::Admin), offer).matches('<').count();
             prop_assert_eq!(tags(offer), tags(plain));
         }
     }

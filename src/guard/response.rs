@@ -44,6 +44,7 @@ use http::{Method, Response, Uri};
 use super::address::SignInAddress;
 use super::answer::Config;
 use super::body::{BodyFromText, NoText, Text};
+use super::page::RefusalPages;
 use super::redirect_loop::LoopGuard;
 use crate::domain::denial::Denial;
 
@@ -134,6 +135,12 @@ impl<T> DefaultResponseForDenial<T> {
     #[must_use]
     pub fn contact(self, contact: impl Into<String>) -> Self {
         self.with(|config| config.contact = Some(contact.into()))
+    }
+
+    /// Shows people pages in the looks of the service, in place of a plain one.
+    #[must_use]
+    pub fn refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        self.with(|config| config.pages = Some(Arc::new(pages)))
     }
 
     /// Finds the address that the client asked for, where something took a

@@ -16,6 +16,7 @@ use crate::domain::session::{Session, SessionId};
 use crate::domain::time::Timestamp;
 use crate::engine::CurrentAccount;
 use crate::pages::answer::{self, Problem, page as write};
+use crate::pages::called;
 use crate::pages::device;
 use crate::pages::form::{self, Fields};
 use crate::pages::origin;
@@ -125,9 +126,8 @@ fn is_own(session: &Session, me: &CurrentAccount) -> bool {
 impl Person {
     pub(super) fn of(account: &Account) -> Self {
         let login = account.login.to_string();
-        let named = if account.name.trim().is_empty() { &login } else { &account.name };
-        let initials = initials(named);
-        Self { initials, name: named.clone(), email: account.email.clone(), login }
+        let name = called::shown(&account.name).unwrap_or_else(|| login.clone());
+        Self { initials: initials(&name), name, email: account.email.clone(), login }
     }
 }
 
@@ -135,8 +135,10 @@ impl Person {
 fn initials(name: &str) -> String {
     let mut words = name
         .split_whitespace()
-        .filter_map(|word| word.chars().next());
-    let first = words.next();
+        .filter_map(|word| word.chars().find(|c| c.is_alphabetic()));
+    let first = words
+        .next()
+        .or_else(|| name.chars().find(|c| c.is_alphanumeric()));
     let letters = first.into_iter().chain(words.next_back());
     letters.flat_map(char::to_uppercase).collect()
 }

@@ -20,7 +20,7 @@ use crate::pages::when::Moment;
 /// The challenge of a 401, as the guard's.
 pub(super) const CHALLENGE: HeaderValue = HeaderValue::from_static("Session realm=\"portcullis\"");
 
-const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; \
+pub(super) const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'none'; img-src 'self'; script-src 'self'; style-src 'self'";
 
 /// Where a sign-in leads on to is the application's matter: browsers hold

@@ -15,7 +15,9 @@
 //! let pages = Pages::new(gate.clone())
 //!     .at("/.portcullis")
 //!     .brand(Branding::new("Harbour").contact("the help desk, 4711"));
-//! let guard = GuardLayer::new(gate).sign_in_at(&pages.sign_in_path());
+//! let guard = GuardLayer::new(gate)
+//!     .sign_in_at(&pages.sign_in_path())
+//!     .refusal_pages(pages.refusal_pages());
 //!
 //! let app: Router = Router::new()
 //!     .route("/", get(|me: CurrentAccount| async move { format!("Hello {}", me.login()) }))
@@ -45,6 +47,7 @@ mod account;
 mod answer;
 mod assets;
 mod brand;
+mod called;
 mod colour;
 mod console;
 mod device;
@@ -55,6 +58,7 @@ mod invite;
 pub(crate) mod origin;
 mod password;
 mod program;
+mod refusal;
 mod sign_in;
 mod sign_out;
 mod site;
@@ -84,6 +88,7 @@ pub use self::brand::{
 pub use self::console::Console;
 #[cfg(feature = "api")]
 pub use self::docs::Docs;
+pub use self::refusal::PagesOfRefusal;
 
 /// Describes the pages of a gate, and makes their router.
 ///
@@ -174,10 +179,21 @@ impl Pages {
         format!("{}/sign-in", self.at)
     }
 
+    /// Pages in these looks for people whom a guard refuses where there is nowhere to send
+    /// them, for [`GuardLayer::refusal_pages`](crate::GuardLayer::refusal_pages).
+    ///
+    /// They load the stylesheet from these pages: nest them as well.
+    pub fn refusal_pages(&self) -> PagesOfRefusal {
+        let home = self.home.to_string();
+        PagesOfRefusal { brand: self.brand.clone(), at: self.at.clone(), home }
+    }
+
     /// The router, to be nested at the path that [`Pages::at`] names, and not
     /// behind a guard.
     pub fn into_router(self) -> Router {
-        let guard = GuardLayer::new(self.gate.clone()).sign_in_at(&self.sign_in_path());
+        let guard = GuardLayer::new(self.gate.clone())
+            .sign_in_at(&self.sign_in_path())
+            .refusal_pages(self.refusal_pages());
         let Self { gate, admin, brand, at, home, return_origins, client_address } = self;
         let site = Arc::new(Site { gate, admin, brand, at, home, return_origins, client_address });
         Router::new()

@@ -37,6 +37,14 @@ pub(super) struct Frame {
     pub(super) home: String,
 }
 
+impl Frame {
+    pub(super) fn new(at: &str, brand: &SharedBranding, home: String) -> Self {
+        let brand = brand.get();
+        let names = Names::of(&brand);
+        Self { at: at.to_owned(), brand, names, home }
+    }
+}
+
 /// The front page of the service.
 pub(super) fn root() -> ReturnTo {
     match ReturnTo::parse("/") {
@@ -54,9 +62,7 @@ pub(super) fn client_address(request: &Parts) -> Option<ClientAddr> {
 
 impl Site {
     pub(super) fn frame(&self) -> Frame {
-        let brand = self.brand.get();
-        let names = Names::of(&brand);
-        Frame { at: self.at.clone(), brand, names, home: self.home.to_string() }
+        Frame::new(&self.at, &self.brand, self.home.to_string())
     }
 
     /// The address of one of the pages.

@@ -48,12 +48,34 @@ pub trait AuditLog: fmt::Debug + Send + Sync + 'static {
         note: Note,
     ) -> BoxFuture<'_, Result<Result<Option<AuditPruned>, BrokenChain>, StoreError>>;
 
+    /// How many records of these actions the log has of each day since then, oldest first;
+    /// days are UTC's. Told from counts: however long the log is, that costs the same.
+    fn by_day(
+        &self,
+        actions: Vec<Action>,
+        since: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<DayCount>, StoreError>>;
+
     /// Notes outside of the database how far the log reaches now, so that a log that
     /// ends earlier is found out. A store without such a place does nothing.
     ///
     /// The inner error says that the log does not reach as far as was noted before.
     fn note_end(&self) -> BoxFuture<'_, Result<Result<(), BrokenChain>, StoreError>>;
 }
+
+/// How many records of one action the log has of one day.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct DayCount {
+    /// When the day began.
+    pub day: Timestamp,
+    /// What was done.
+    pub action: Action,
+    /// How often.
+    pub count: u64,
+}
+
+/// A day, as records are counted by it.
+pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
 /// Which audit records to read. What is not named takes all.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -11,7 +11,7 @@
 //! done leaves the store whole: a transaction either happened or it did not.
 
 mod applications;
-mod audit;
+pub(crate) mod audit;
 mod bus;
 mod deletions;
 mod error;
@@ -48,7 +48,9 @@ use crate::store::keyring::{AttemptKey, Keyring};
 pub use self::applications::{
     ApplicationEdit, ApplicationStore, DecideApplication, NewApplication,
 };
-pub use self::audit::{AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk};
+pub use self::audit::{
+    AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, DayCount,
+};
 pub use self::bus::{Bus, LocalBus};
 pub use self::deletions::{
     Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,

@@ -92,6 +92,10 @@ pub struct Headcount {
     pub active: u64,
     /// Locked now, by an administrator or for failed attempts.
     pub locked: u64,
+    /// Those of the locked whom an administrator's lock keeps out.
+    pub locked_by_hand: u64,
+    /// Those of the locked whom failed attempts keep out; some may be locked by hand, too.
+    pub locked_by_failures: u64,
     /// Disabled for good.
     pub disabled: u64,
     /// Invited, and not come yet.

@@ -17,7 +17,8 @@
 //! machine may have them open at once.
 //!
 //! The SQL is the portable kind: only `TEXT` and `BIGINT`, numbered places, no
-//! functions of one database. What is SQLite's alone is in `sqlite.rs`.
+//! functions of one database. What is SQLite's alone is in `sqlite.rs`, in the index of
+//! `pieces.rs`, and in the triggers that keep counts.
 
 mod accounts;
 mod applications;
@@ -38,6 +39,7 @@ mod list;
 mod listing;
 mod members;
 mod names;
+mod pieces;
 mod prune;
 mod rows;
 mod runs;
@@ -49,11 +51,12 @@ mod tokens;
 mod values;
 mod webhooks;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use self::attempts::SqlAttempts;
 use self::db::{Db, Tx};
 use self::errors::{Fallible, Fault};
+use self::pieces::Due;
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
@@ -86,6 +89,7 @@ pub struct SqlDirectory {
     bus: LocalBus,
     attempts: SqlAttempts,
     anchor: audit::Anchor,
+    due: Due,
 }
 
 impl SqlDirectory {
@@ -119,11 +123,10 @@ impl SqlDirectory {
         let checked = key::check(&db, &keyring, &key_file).await;
         checked.map_err(|fault| db.fault(fault))?;
         key::mark(&key_file);
-        let attempts = SqlAttempts::open(attempts_file(path), clock.clone()).await?;
-        let anchor = audit::anchor_of(path);
-        let directory = Self { db, clock, keyring, bus: LocalBus::default(), attempts, anchor };
-        let sealed = directory.seal_if_never_sealed().await;
-        sealed.map_err(|fault| directory.db.fault(fault))?;
+        let attempts = SqlAttempts::open(db::attempts_file(path), clock.clone()).await?;
+        let (anchor, bus, due) = (audit::anchor_of(path), LocalBus::default(), Due::default());
+        let directory = Self { db, clock, keyring, bus, attempts, anchor, due };
+        directory.make_ready().await?;
         Ok(directory)
     }
 
@@ -162,17 +165,10 @@ impl SqlDirectory {
 
     async fn forget_all(&self, before: Timestamp) -> Fallible<u64> {
         let gone = self.forget(before).await?;
+        self.write_all_pieces().await?;
         // A record says itself from when on it says nothing any more.
         let attempts = self.attempts.forget(self.clock().wall()).await;
         Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
-    }
-}
-
-/// `accounts.attempts.db` for `accounts.db`.
-fn attempts_file(db: &Path) -> PathBuf {
-    match db.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) => db.with_extension(format!("attempts.{extension}")),
-        None => db.with_extension("attempts"),
     }
 }
 

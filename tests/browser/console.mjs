@@ -2,7 +2,8 @@
 // acts by keyboard alone, with their effect on somebody in another browser.
 // Usage: node console.mjs http://127.0.0.1:PORT
 
-import { VIEWS, expect, look, visitor, withBrowser } from "./drive.mjs";
+import { OTHER_VIEWS, VIEWS, expect, look, visitor, withBrowser } from "./drive.mjs";
+import { KEYS, tabTo } from "./hands.mjs";
 
 const [site] = process.argv.slice(2);
 const PASSWORD = "correct horse battery";
@@ -14,8 +15,15 @@ const PAGES = [
   "users/2/records", "users/2/history", "users/5", "users/2/do/lock", "users/2/password", "users/2/invite",
   "users/2/delete", "users/2/delete?records=some&receiver=3&of.deals=some",
   "users/2/delete/look?records=some&receiver=3&of.deals=some&field.deals=status&is.deals=is&value.deals=open",
-  "users/2/delete/look?records=all", "groups", "runs", "deletions", "protection", "licences", "tokens",
+  "users/2/delete/look?records=all", "groups", "runs", "deletions", "protection", "protection/change",
+  "protection/policy?policy=owasp-asvs", "protection/disabling", "protection/trial", "licences", "tokens",
   "applications", "modules", "audit", "confirm", "nothing-here",
+];
+
+/** Of people and a group whose names are read from the right, can't be seen, or don't end. */
+const ODD = [
+  "users?sort=-added", "users/7", "users/7/do/lock", "users/7/delete", "users/8", "users/9", "users/9/delete",
+  "users/10", "users/11", "users/11/do/lock", "users/11/delete", "groups/1", "groups/1/delete", "groups",
 ];
 
 const text = (page) => page.locator("main").innerText();
@@ -40,12 +48,47 @@ async function pages(browser, view) {
   await look(out, view, "console-sign-in");
   await out.context().close();
   const page = await administrator(browser, view);
-  for (const path of PAGES) {
+  const paths = view.odd ? [...PAGES, ...ODD] : PAGES;
+  for (const path of paths) {
     const answer = await page.goto(`${CONSOLE}/${path}`);
     expect(`${path}: status`, [200, 404, 422].includes(answer.status()), true);
     expect(`${path}: stays signed in`, /sign-in/.test(page.url()), false);
     await look(page, view, named(path));
   }
+  await page.context().close();
+}
+
+/** A name that is read from the right leaves the sentence around it as it is. */
+async function isolated(browser, view) {
+  const page = await administrator(browser, view);
+  // How far from the beginning of its line each of these words stands.
+  const places = (selector, words) => page.locator(selector).first().evaluate((element, words) => {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    const found = {};
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      for (const word of words) {
+        const at = node.data.indexOf(word);
+        if (at < 0) continue;
+        const range = document.createRange();
+        range.setStart(node, at);
+        range.setEnd(node, at + word.length);
+        found[word] = range.getBoundingClientRect().left - element.getBoundingClientRect().left;
+      }
+    }
+    return words.map((word) => found[word]);
+  }, words);
+  await page.goto(`${CONSOLE}/users/7/do/lock`);
+  const [name, after] = await places("main .lead", ["مريم", "can't"]);
+  expect("the name stands before what becomes of it", name < after, true);
+  await page.goto(`${CONSOLE}/users/9`);
+  const [title] = await places("main .head h1", ["יעל"]);
+  expect("a name begins where the line does", title < 400, true);
+  expect("nothing reorders the page", /[\u202a-\u202e]/.test(await text(page)), false);
+  await page.goto(`${CONSOLE}/users/8`);
+  const [by, why] = await places("main .why", ["Locked", "غادر"]);
+  expect("why comes after by whom", by < why, true);
+  await page.goto(`${CONSOLE}/users/10`);
+  expect("who can't be seen by name is called by login", await page.locator("h1").innerText(), "marks");
   await page.context().close();
 }
 
@@ -75,24 +118,7 @@ async function everywhere(browser, view) {
   await page.context().close();
 }
 
-/** Goes on with the Tab key until something of this name has the focus. */
-async function tabTo(page, name) {
-  for (let presses = 0; presses < 150; presses += 1) {
-    await page.keyboard.press("Tab");
-    const found = await page.evaluate(() => {
-      const here = document.activeElement;
-      const labels = [...(here?.labels ?? [])].map((label) => label.textContent);
-      return `${here?.textContent ?? ""} ${labels.join(" ")}`.trim();
-    });
-    if (name.test(found)) return;
-  }
-  throw new Error(`no key leads to ${name} on ${page.url()}`);
-}
-
-async function press(page, name) {
-  await tabTo(page, name);
-  await page.keyboard.press("Enter");
-}
+const { press } = KEYS;
 
 async function bobSignsIn(page) {
   await page.goto(`${site}/.portcullis/sign-in`);
@@ -176,7 +202,13 @@ async function withoutScripts(browser) {
 }
 
 await withBrowser(async (browser) => {
-  for (const view of VIEWS) await pages(browser, view);
+  // Two at a time: one waits while the other is looked at.
+  const views = [...VIEWS, ...OTHER_VIEWS];
+  const through = async () => {
+    for (let view = views.shift(); view; view = views.shift()) await pages(browser, view);
+  };
+  await Promise.all([through(), through()]);
+  await isolated(browser, VIEWS[0]);
   await everywhere(browser, VIEWS[0]);
   await byKeyboard(browser, VIEWS[0]);
   await withoutScripts(browser);

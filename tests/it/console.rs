@@ -18,6 +18,7 @@ mod overview;
 mod person;
 mod protection;
 mod requests;
+mod rights;
 mod runs;
 mod sessions;
 #[cfg(feature = "gateway")]

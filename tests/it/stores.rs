@@ -6,6 +6,7 @@ mod applications;
 mod attempts;
 mod audit;
 mod children;
+mod counts;
 mod damage;
 mod deletions;
 mod devices;
@@ -140,6 +141,8 @@ macro_rules! suite {
                 pages_go_both_ways
                 a_long_log_is_checked_in_steps
                 what_is_old_is_forgotten_and_the_rest_holds;
+            counts:
+                counts_follow_every_change;
             licences:
                 licences_are_counted_with_every_change
                 the_last_licence_is_taken_once

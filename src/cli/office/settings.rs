@@ -135,6 +135,8 @@ fn licences(view: LicencesView) -> Licences {
         invited: count("invited"),
         registered: count("registered"),
         deleted: count("deleted"),
+        // The interface does not tell them apart.
+        ..Headcount::default()
     };
     Licences { used, limit, by_status, source: source(pinned_by, is_set) }
 }

@@ -70,7 +70,7 @@ impl Gate {
         if let Some(changed) = changed {
             self.figures.lockouts.add(CountedBy::Account);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "account locked out");
-            self.learn(&changed.account.key(), changed.account.standing());
+            self.learn_here(&changed.account);
         }
         Ok(())
     }
@@ -89,7 +89,7 @@ impl Gate {
         if let Some(changed) = self.ask(change).await? {
             self.figures.lockouts.add(CountedBy::Device);
             tracing::info!(account.id = %account.id, lockout.n = lockout.id.n, "device locked out");
-            self.learn(&changed.account.key(), changed.account.standing());
+            self.learn_here(&changed.account);
         }
         Ok(())
     }
@@ -111,7 +111,7 @@ impl Gate {
         let decide = |facts: Facts<'_>| write_address_lockout(facts, lockout);
         let change = directory.change(account.id, Box::new(decide));
         if let Some(changed) = self.ask(change).await? {
-            self.learn(&changed.account.key(), changed.account.standing());
+            self.learn_here(&changed.account);
         }
         Ok(())
     }

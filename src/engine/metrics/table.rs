@@ -114,6 +114,8 @@ metrics! {
         "Time since the change feed was last read to its end.",
     Revocation = Histogram "portcullis_revocation_seconds":
         "Time from a change that another process made to its being enforced here.",
+    LastLock = Gauge "portcullis_last_lock_seconds":
+        "Time from the last lock's being laid, anywhere, to its being enforced here; 0 until there is one.",
     AdminChanges = Counter "portcullis_admin_changes" ["action"]:
         "Changes that administrators made in this process.",
     LicencesUsed = Gauge "portcullis_licences_used":

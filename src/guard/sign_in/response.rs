@@ -1,8 +1,9 @@
 //! How a refused sign-in is answered.
 
+use std::sync::Arc;
+
 use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
-    RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use http::request::Parts;
 use http::{Response, StatusCode};
@@ -11,7 +12,7 @@ use super::refusal::SignInRefusal;
 use crate::domain::denial::{Denial, DenialReason, LockKind};
 use crate::engine::SignInError;
 use crate::guard::body::{BodyFromText, NoText, Text};
-use crate::guard::page::{self, Offer};
+use crate::guard::page::{Offer, RefusalPages, RefusalWords};
 use crate::guard::problem;
 
 /// Makes the response to a sign-in that was refused.
@@ -51,6 +52,7 @@ where
 #[derive(Clone, Debug, Default)]
 pub struct DefaultResponseForSignIn<T = Text> {
     contact: Option<String>,
+    pages: Option<Arc<dyn RefusalPages>>,
     text: T,
 }
 
@@ -68,37 +70,34 @@ impl<T> DefaultResponseForSignIn<T> {
         Self { contact: Some(contact.to_owned()), ..self }
     }
 
+    /// Shows people pages in the looks of the service, in place of a plain one.
+    #[must_use]
+    pub fn refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
+        Self { pages: Some(Arc::new(pages)), ..self }
+    }
+
     /// Makes bodies with this function, where a service's body is not
     /// `From<String>`.
     pub fn text_into<F, B>(self, text: F) -> DefaultResponseForSignIn<F>
     where
         F: Fn(String) -> B,
     {
-        DefaultResponseForSignIn { contact: self.contact, text }
+        DefaultResponseForSignIn { contact: self.contact, pages: self.pages, text }
     }
 
     /// Answers by status and headers alone.
     pub fn without_text(self) -> DefaultResponseForSignIn<NoText> {
-        DefaultResponseForSignIn { contact: self.contact, text: NoText }
+        DefaultResponseForSignIn { contact: self.contact, pages: self.pages, text: NoText }
     }
 
     fn page(&self, refusal: SignInRefusal) -> Response<String> {
         let offer = Offer { contact: self.contact.as_deref(), sign_in: None };
-        let text = match denial(refusal) {
-            Some(denial) => page::render(&denial, offer),
-            None => page::plain(title(refusal), &sentence(refusal)),
+        let (denial, sentence) = (denial(refusal), sentence(refusal));
+        let words = match &denial {
+            Some(denial) => RefusalWords::of(denial, offer),
+            None => RefusalWords::plain(title(refusal), &sentence),
         };
-        let mut response = Response::new(text);
-        let headers = response.headers_mut();
-        for (name, value) in [
-            (CONTENT_TYPE, "text/html; charset=utf-8"),
-            (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-            (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            (REFERRER_POLICY, "no-referrer"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        response
+        words.response(self.pages.as_deref())
     }
 }
 

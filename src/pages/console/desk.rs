@@ -9,7 +9,6 @@ use crate::domain::client::ClientAddr;
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
-use crate::pages::assets::Names;
 use crate::pages::brand::SharedBranding;
 use crate::pages::console::audit::Checks;
 use crate::pages::console::nav::{Nav, Section};
@@ -35,6 +34,8 @@ pub(super) struct Desk {
     pub(super) program: String,
     /// Where people reach the service, for links that are sent to them.
     pub(super) public_url: Option<String>,
+    /// The path that the pages are below there.
+    pub(super) pages_at: String,
     pub(super) https: fn(&Parts) -> bool,
     pub(super) client_address: fn(&Parts) -> Option<ClientAddr>,
     /// The forms that are sent once.
@@ -58,10 +59,7 @@ pub(super) struct Shell {
 impl Desk {
     /// What stands around a page that is nobody's yet.
     pub(super) fn frame(&self) -> Frame {
-        let brand = self.brand.get();
-        let names = Names::of(&brand);
-        let home = self.path("");
-        Frame { at: self.at.clone(), brand, names, home }
+        Frame::new(&self.at, &self.brand, self.path(""))
     }
 
     /// What stands around a page of this section.

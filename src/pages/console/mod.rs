@@ -85,6 +85,7 @@ impl Console {
             at: "/console".to_owned(),
             program: "portcullis".to_owned(),
             public_url: None,
+            pages_at: "/.portcullis".to_owned(),
             https: |_| false,
             client_address: site::client_address,
             forms: once::Forms::new(),
@@ -121,6 +122,12 @@ impl Console {
     /// let them choose a password. Default: links are paths.
     pub fn public_url(self, url: Option<String>) -> Self {
         Self(Desk { public_url: url, ..self.0 })
+    }
+
+    /// The path that the [`Pages`](crate::pages::Pages) are at in the service, for the same
+    /// links. Default: `/.portcullis`.
+    pub fn pages_at(self, path: impl Into<String>) -> Self {
+        Self(Desk { pages_at: path.into(), ..self.0 })
     }
 
     /// Whether a browser reached the console over https, which decides about its cookie.

@@ -1,5 +1,7 @@
 //! The first page: how many are what, who is locked out now, and whether all is well.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::extract::State;
@@ -11,6 +13,7 @@ use crate::admin::Licences;
 use crate::domain::event::Action;
 use crate::domain::operation::Operation;
 use crate::domain::permission::Permission;
+use crate::engine::Pace;
 use crate::pages::answer;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::chart::Chart;
@@ -19,15 +22,17 @@ use crate::pages::console::failures::Failures;
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::people::{self, Person, Reason};
 use crate::pages::console::staff::Staff;
-use crate::store::{AccountFilter, AccountOrder, AccountSearch, AuditSearch, Direction};
+use crate::pages::when::Moment;
+use crate::store::{AccountFilter, AccountOrder, AccountSearch, Direction, Headcount};
 
 /// How many people who can't come in are named here.
 const NAMED: u32 = 8;
 
-/// How many days the chart shows, and how many records of the log are looked through for
-/// it: the newest.
+/// How many days the chart shows.
 const DAYS: u32 = 14;
-const MOST_TOLD: u32 = 20_000;
+
+/// The feed is read many times a second: what is older than this is told in seconds.
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 #[derive(Template)]
 #[template(path = "console/overview.html")]
@@ -37,10 +42,10 @@ struct OverviewPage {
     licences: Option<Licences>,
     locked_out: Vec<(Person, Vec<Reason>)>,
     health: Vec<String>,
+    /// How closely this gateway follows the directory, in sentences.
+    pace: Vec<String>,
     /// Lockouts and locks of the last days, for whoever may read the audit log.
     chart: Option<Chart>,
-    /// Whether there were more than the chart counts.
-    chart_is_cut: bool,
     /// How attempts went, and where failures came from; for the same.
     failures: Option<Failures>,
 }
@@ -50,6 +55,8 @@ struct Tile {
     count: String,
     name: &'static str,
     status: &'static str,
+    /// What it is made up of.
+    parts: Vec<String>,
 }
 
 /// The overview; whoever may not see it goes on to what they may.
@@ -71,19 +78,18 @@ pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> R
 async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
     let licences = desk.admin.licences(&staff.actor).await?;
     let counts = &licences.by_status;
-    let tile = |count: u64, name, status| Tile { count: spaced(count), name, status };
+    let tile =
+        |count: u64, name, status| Tile { count: spaced(count), name, status, parts: Vec::new() };
     let tiles = vec![
         tile(counts.active, "active", "active"),
-        tile(counts.locked, "locked", "locked"),
+        Tile { parts: ways(counts), ..tile(counts.locked, "locked", "locked") },
         tile(counts.disabled, "disabled", "disabled"),
         tile(counts.invited, "invited", "invited"),
     ];
     let locked_out = locked_out(desk, staff).await?;
-    let (chart, chart_is_cut) = match staff.rights.allow(Operation::ReadAudit) {
-        true => lately(desk, staff)
-            .await
-            .map(|(chart, cut)| (Some(chart), cut))?,
-        false => (None, false),
+    let chart = match staff.rights.allow(Operation::ReadAudit) {
+        true => Some(lately(desk, staff).await?),
+        false => None,
     };
     let failures = Failures::of(desk, staff).await?;
     let limited = licences.limit.is_some();
@@ -93,8 +99,8 @@ async fn show(desk: &Desk, staff: &Staff) -> Result<OverviewPage, Trouble> {
         licences: Some(licences).filter(|_| limited),
         locked_out,
         health: trouble(desk),
+        pace: pace(desk).await,
         chart,
-        chart_is_cut,
         failures,
     })
 }
@@ -119,48 +125,68 @@ async fn locked_out(desk: &Desk, staff: &Staff) -> Result<Vec<(Person, Vec<Reaso
     Ok(locked_out)
 }
 
-/// When accounts were locked out and locked, in the last days, and whether that is not all.
-async fn lately(desk: &Desk, staff: &Staff) -> Result<(Chart, bool), Trouble> {
+/// When accounts were locked out and locked, in the last days.
+async fn lately(desk: &Desk, staff: &Staff) -> Result<Chart, Trouble> {
     let now = desk.now();
+    let actions = vec![Action::AccountLockedOut, Action::AccountLocked];
     let since = Chart::since(DAYS, now);
-    let edge = |after, oldest_first| AuditSearch {
-        after,
-        oldest_first,
-        limit: 1,
-        ..AuditSearch::default()
-    };
-    // The log is read from its end, by position: however long it is, that costs the same.
-    let newest = desk
+    let days = desk
         .admin
-        .audit_entries(&staff.actor, edge(None, false))
+        .audit_by_day(&staff.actor, actions, since)
         .await?;
-    let newest = newest.first().map_or(0, |entry| entry.record.position);
-    let after = newest.checked_sub(MOST_TOLD.into());
-    let first = match after {
-        Some(_) => {
-            desk.admin
-                .audit_entries(&staff.actor, edge(after, true))
-                .await?
-        }
-        None => Vec::new(),
-    };
-    let is_cut = first.first().is_some_and(|entry| entry.record.at > since);
-    let search = AuditSearch {
-        actions: vec![Action::AccountLockedOut, Action::AccountLocked],
-        since: Some(since),
-        after,
-        limit: MOST_TOLD,
-        ..AuditSearch::default()
-    };
-    let found = desk.admin.audit_entries(&staff.actor, search).await?;
     let of = |action: Action| {
-        let records = found.iter().map(|entry| &entry.record);
-        records
-            .filter(move |one| one.action == action)
-            .map(|one| (one.at, 1))
+        let days = days.iter().filter(move |one| one.action == action);
+        days.map(|one| (one.day, one.count))
     };
-    let chart = Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked));
-    Ok((chart, is_cut))
+    Ok(Chart::of(DAYS, now, of(Action::AccountLockedOut), of(Action::AccountLocked)))
+}
+
+/// How those who are locked are kept out, where it is not in one way alone.
+fn ways(counts: &Headcount) -> Vec<String> {
+    let (hand, failures) = (counts.locked_by_hand, counts.locked_by_failures);
+    if hand == 0 || failures == 0 {
+        return Vec::new();
+    }
+    let plural = if failures == 1 { "" } else { "s" };
+    vec![
+        format!("{} by hand", spaced(hand)),
+        format!("{} for failed sign-in{plural}", spaced(failures)),
+    ]
+}
+
+/// How far behind the directory this gateway is, and how fast locks take hold here.
+async fn pace(desk: &Desk) -> Vec<String> {
+    let Some(pace) = desk.gate.pace().await else { return Vec::new() };
+    let lock = match pace.last_lock {
+        Some(lock) => format!(
+            "The last lock took hold here {} after it was laid, {}.",
+            length(lock.took),
+            Moment::past(lock.at, desk.now()).relative
+        ),
+        None => "No lock was laid since this gateway started.".to_owned(),
+    };
+    vec![follows(&pace), lock]
+}
+
+fn follows(pace: &Pace) -> String {
+    let read = match pace.feed_age > JUST_NOW {
+        true => format!(" It last read all of them {} ago.", length(pace.feed_age)),
+        false => String::new(),
+    };
+    match pace.changes_behind {
+        0 => format!("It knows every change of the directory: it is 0 changes behind.{read}"),
+        1 => format!("It is 1 change of the directory behind.{read}"),
+        many => format!("It is {} changes of the directory behind.{read}", spaced(many)),
+    }
+}
+
+/// A short time with its unit.
+fn length(time: Duration) -> String {
+    match time.as_millis() {
+        0 => "less than 1 ms".to_owned(),
+        millis @ 1..10_000 => format!("{millis} ms"),
+        _ => format!("{} s", spaced(time.as_secs())),
+    }
 }
 
 /// What is not well with this gateway, in sentences.
@@ -195,6 +221,23 @@ pub(super) fn spaced(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_its_unit() {
+        assert_eq!(length(Duration::from_micros(400)), "less than 1 ms");
+        assert_eq!(length(Duration::from_millis(18)), "18 ms");
+        assert_eq!(length(Duration::from_millis(2_300)), "2300 ms");
+        assert_eq!(length(Duration::from_secs(7_200)), "7\u{202f}200 s");
+    }
+
+    #[test]
+    fn who_is_locked_in_two_ways_is_told_apart() {
+        let of = |locked_by_hand, locked_by_failures| {
+            ways(&Headcount { locked_by_hand, locked_by_failures, ..Headcount::default() })
+        };
+        assert!(of(3, 0).is_empty() && of(0, 3).is_empty(), "the number says it");
+        assert_eq!(of(1_000, 1), ["1\u{202f}000 by hand", "1 for failed sign-in"]);
+    }
 
     #[test]
     fn thousands_stand_apart() {

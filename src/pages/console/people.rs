@@ -8,6 +8,7 @@ use crate::domain::operation::Operation;
 use crate::domain::standing::Status;
 use crate::domain::time::Timestamp;
 use crate::pages::account;
+use crate::pages::called::isolated;
 use crate::pages::console::staff::Staff;
 use crate::pages::when::Moment;
 
@@ -18,6 +19,8 @@ pub(super) struct Person {
     pub(super) initials: String,
     /// The name; the login where there is none.
     pub(super) name: String,
+    /// The same, for the middle of a sentence.
+    pub(super) called: String,
     pub(super) login: String,
     pub(super) email: Option<String>,
     pub(super) admin: bool,
@@ -58,7 +61,8 @@ impl Person {
         let account::Person { initials, name, login, email } = account::Person::of(account);
         let last_sign_in = account.last_sign_in_at.map(|at| Moment::past(at, now));
         let (id, admin, status) = (account.id, account.admin, Badge::of(account, now));
-        Self { id, initials, name, login, email, admin, status, last_sign_in }
+        let called = isolated(&name);
+        Self { id, initials, name, called, login, email, admin, status, last_sign_in }
     }
 }
 
@@ -212,7 +216,7 @@ pub(super) async fn name_authors(
         let Some(id) = id else { continue };
         if let Some(found) = admin.record(id).await? {
             let verb = if reason.kind == Against::AdminLock { "Locked" } else { "Disabled" };
-            reason.what = format!("{verb} by {}", found.login);
+            reason.what = format!("{verb} by {}", isolated(found.login.as_str()));
         }
     }
     Ok(())

@@ -28,6 +28,7 @@ use crate::domain::operation::Operation;
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::pages::answer::see_other;
+use crate::pages::called::isolated;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
@@ -165,7 +166,7 @@ fn signed_out(sessions: u64) -> String {
 const NO_VERSION: &str = "The form is not whole: open the page again, and send it from there.";
 
 fn shell(desk: &Desk, staff: &Staff, request: &Parts, name: &str) -> Shell {
-    let notice = Done::of(request).and_then(|done| said(&done, name));
+    let notice = Done::of(request).and_then(|done| said(&done, &isolated(name)));
     desk.shell(staff, Section::Users).with(notice)
 }
 

@@ -4,7 +4,9 @@ mod act;
 mod export;
 pub(super) mod filter;
 pub(super) mod list;
+mod ranked;
 mod sort;
+mod ticks;
 pub(super) mod whom;
 
 use std::sync::Arc;

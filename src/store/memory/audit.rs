@@ -1,14 +1,17 @@
 //! The audit log in the memory of one process.
 
+use std::collections::BTreeMap;
+
 use super::directory::SingleProcessDirectory;
 use super::now;
 use super::state::State;
-use crate::domain::event::Note;
+use crate::domain::event::{Action, Note};
 use crate::domain::time::Timestamp;
+use crate::store::audit::DAY_MICROS;
 use crate::store::keyring::AuditLink;
 use crate::store::{
     AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, BoxFuture, Break,
-    BrokenChain, Directory, StoreError,
+    BrokenChain, DayCount, Directory, StoreError,
 };
 
 impl State {
@@ -36,6 +39,27 @@ impl State {
             true => all.filter(takes).take(limit).cloned().collect(),
             false => all.rev().filter(takes).take(limit).cloned().collect(),
         }
+    }
+
+    fn count_by_day(&self, actions: &[Action], since: Timestamp) -> Vec<DayCount> {
+        let first = since.as_micros().div_euclid(DAY_MICROS);
+        let mut counts: BTreeMap<(i64, &str), (Action, u64)> = BTreeMap::new();
+        for entry in &self.audit {
+            let (at, action) = (entry.record.at, entry.record.action);
+            let day = at.as_micros().div_euclid(DAY_MICROS);
+            if day >= first && actions.contains(&action) {
+                counts
+                    .entry((day, action.as_str()))
+                    .or_insert((action, 0))
+                    .1 += 1;
+            }
+        }
+        let count = |((day, _), (action, count))| DayCount {
+            day: Timestamp::from_micros(day * DAY_MICROS),
+            action,
+            count,
+        };
+        counts.into_iter().map(count).collect()
     }
 }
 
@@ -99,6 +123,14 @@ impl AuditLog for SingleProcessDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Result<Option<AuditPruned>, BrokenChain>, StoreError>> {
         now(Ok(Ok(self.forget_records(before, note))))
+    }
+
+    fn by_day(
+        &self,
+        actions: Vec<Action>,
+        since: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<DayCount>, StoreError>> {
+        now(Ok(self.state().count_by_day(&actions, since)))
     }
 
     fn note_end(&self) -> BoxFuture<'_, Result<Result<(), BrokenChain>, StoreError>> {

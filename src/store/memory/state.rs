@@ -156,7 +156,12 @@ impl State {
     pub(super) fn headcount(&self, at: Timestamp) -> Headcount {
         let mut count = Headcount { licensed: self.licences_used(), ..Headcount::default() };
         for record in self.accounts.values() {
-            *match record.account.standing().status(at) {
+            let (status, locks) = (record.account.standing().status(at), &record.account.locks);
+            if status == Status::Locked {
+                count.locked_by_hand += u64::from(locks.admin_lock_at(at).is_some());
+                count.locked_by_failures += u64::from(locks.lockout_at(at).is_some());
+            }
+            *match status {
                 Status::Active => &mut count.active,
                 Status::Deleted => &mut count.deleted,
                 Status::Disabled => &mut count.disabled,

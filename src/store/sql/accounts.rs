@@ -98,6 +98,7 @@ impl SqlDirectory {
         self.record(&mut tx, head, account.created_at, entry)
             .await?;
         self.commit(tx).await?;
+        self.write_pieces_if_due().await;
         Ok(Ok(account))
     }
 
@@ -121,8 +122,14 @@ impl SqlDirectory {
         decide: Decide<'_>,
     ) -> Fallible<Option<Changed>> {
         let changed = self.alter_within(&mut tx, head, id, decide).await?;
-        if changed.is_some() {
+        if let Some(Changed { before, account }) = &changed {
             self.commit(tx).await?;
+            let called = |account: &Account| {
+                (account.login.clone(), account.name.clone(), account.email.clone())
+            };
+            if called(before) != called(account) {
+                self.write_pieces_if_due().await;
+            }
         }
         Ok(changed)
     }
@@ -229,9 +236,9 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
         "INSERT INTO accounts (id, login, name, name_folded, email, email_folded, admin, \
          lifecycle, locks, disabled, generation, version, attempts_generation, password_hash, \
          created_at, updated_at, details, first_name_folded, last_name_folded, \
-         admin_lock_until, external_id, external_id_folded) \
+         admin_lock_until, external_id, external_id_folded, lockout_until) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $17, $10, $11, 0, $12, $13, $13, $14, $15, \
-         $16, $18, $19, $20)",
+         $16, $18, $19, $20, $21)",
     )
     .bind(account.id.get())
     .bind(account.login.as_str())
@@ -253,6 +260,7 @@ async fn insert(tx: &mut Tx, account: &Account, hash: Option<&str>) -> Fallible<
     .bind(admin_lock_until(&account.locks))
     .bind(account.details.external_id.as_deref())
     .bind(account.details.external_id.as_deref().map(folded))
+    .bind(lockout_until(&account.locks))
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -2,6 +2,7 @@
 
 mod anchor;
 mod check;
+mod days;
 mod ends;
 mod forget;
 
@@ -22,7 +23,8 @@ use crate::domain::event::{Action, AuditRecord, Note};
 use crate::domain::time::Timestamp;
 use crate::store::keyring::{AuditLink, AuditMark};
 use crate::store::{
-    AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, BoxFuture, BrokenChain, StoreError,
+    AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, BoxFuture, BrokenChain, DayCount,
+    StoreError,
 };
 
 /// Reasons are looked through in pieces of so many records.
@@ -131,6 +133,14 @@ impl AuditLog for SqlDirectory {
         note: Note,
     ) -> BoxFuture<'_, Result<Result<Option<AuditPruned>, BrokenChain>, StoreError>> {
         self.answered(self.forget_records(before, note))
+    }
+
+    fn by_day(
+        &self,
+        actions: Vec<Action>,
+        since: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<DayCount>, StoreError>> {
+        self.answered(self.count_by_day(actions, since))
     }
 
     fn note_end(&self) -> BoxFuture<'_, Result<Result<(), BrokenChain>, StoreError>> {

@@ -1,6 +1,6 @@
 //! One database file, and the connections to it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +105,14 @@ impl Db {
         watcher.conn = Some(conn);
         let number: i64 = row.try_get(0)?;
         Ok(watcher.epoch << 32 | number.unsigned_abs() & 0xffff_ffff)
+    }
+}
+
+/// `accounts.attempts.db` for `accounts.db`.
+pub(super) fn attempts_file(db: &Path) -> PathBuf {
+    match db.extension().and_then(|extension| extension.to_str()) {
+        Some(extension) => db.with_extension(format!("attempts.{extension}")),
+        None => db.with_extension("attempts"),
     }
 }
 

@@ -1,79 +1,75 @@
-//! How many people there are, told from the head row and from indexes alone.
+//! How many people there are, told from counts that triggers keep.
 
 use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::SqlDirectory;
-use super::db::Tx;
-use super::errors::Fallible;
+use super::errors::{Fallible, Fault};
 use crate::store::Headcount;
+use crate::store::history::HOUR_MICROS;
 
-const LICENSED: &str = "SELECT licences FROM heads WHERE stream = 0 AND $1 = $1";
+const LICENSED: &str = "SELECT licences FROM heads WHERE stream = 0";
 
-const DISABLED: &str =
-    "SELECT COUNT(*) FROM accounts WHERE disabled = 1 AND lifecycle <> 'deleted' AND $1 = $1";
-
-/// By the two indexes of ends: few are locked at a time.
-const LOCKED: &str = "SELECT COUNT(*) FROM accounts WHERE lifecycle = 'active' AND disabled = 0 \
-    AND id IN (SELECT id FROM accounts WHERE admin_lock_until > $1 \
-    UNION SELECT id FROM accounts WHERE lockout_until > $1)";
-
-const INVITED: &str = "SELECT COUNT(*) FROM accounts \
-    WHERE lifecycle = 'invited' AND lifecycle <> 'active' AND disabled = 0 AND $1 = $1";
-
-const REGISTERED: &str = "SELECT COUNT(*) FROM accounts \
-    WHERE lifecycle = 'registered' AND lifecycle <> 'active' AND disabled = 0 AND $1 = $1";
-
-const DELETED: &str = "SELECT COUNT(*) FROM accounts \
-    WHERE lifecycle = 'deleted' AND lifecycle <> 'active' AND $1 = $1";
+/// Everybody by state; and who is locked beyond the hour that it is, and in what is left
+/// of it.
+const COUNTS: &str = "SELECT what, state, accounts FROM account_counts WHERE what = 'all' \
+    UNION ALL SELECT what, state, SUM(accounts) FROM account_counts \
+    WHERE what IN ('hand-hour', 'failures-hour', 'both-hour') AND ends >= $2 GROUP BY what, state \
+    UNION ALL SELECT what, state, SUM(accounts) FROM account_counts \
+    WHERE what IN ('hand', 'failures', 'both') AND ends > $1 AND ends < $2 GROUP BY what, state";
 
 impl SqlDirectory {
     /// All of one instant.
     pub(super) async fn count_heads(&self) -> Fallible<Headcount> {
         let now = self.clock.wall().as_micros();
+        let next_hour = (now.div_euclid(HOUR_MICROS) + 1) * HOUR_MICROS;
         let mut tx = self.db.read().await?;
-        let mut count = async |sql| count(&mut tx, sql, now).await;
-        let (licensed, locked) = (count(LICENSED).await?, count(LOCKED).await?);
-        Ok(Headcount {
-            licensed,
-            active: licensed.saturating_sub(locked),
-            locked,
-            disabled: count(DISABLED).await?,
-            invited: count(INVITED).await?,
-            registered: count(REGISTERED).await?,
-            deleted: count(DELETED).await?,
-        })
+        let licensed = sqlx::query(LICENSED).fetch_one(&mut *tx).await?;
+        let rows = sqlx::query(COUNTS)
+            .bind(now)
+            .bind(next_hour)
+            .fetch_all(&mut *tx)
+            .await?;
+        let licensed = licensed.try_get::<i64, _>(0)?.unsigned_abs();
+        rows.iter()
+            .try_fold(Headcount { licensed, ..Headcount::default() }, counted)
     }
 }
 
-/// The instant has its place in every statement, whether or not it matters.
-async fn count(tx: &mut Tx, sql: &'static str, now: i64) -> Fallible<u64> {
-    let row = sqlx::query(sql).bind(now).fetch_one(&mut **tx).await?;
-    Ok(row.try_get::<i64, _>(0)?.unsigned_abs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// No count looks at every account: each plan goes by an index.
-    #[tokio::test]
-    async fn counts_go_by_indexes() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let directory = SqlDirectory::open(folder.path().join("accounts.db"))
-            .await
-            .expect("opens");
-        for sql in [LICENSED, LOCKED, DISABLED, INVITED, REGISTERED, DELETED] {
-            let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
-            let rows = sqlx::query(explain)
-                .bind(0_i64)
-                .fetch_all(directory.db.readers())
-                .await
-                .expect("a plan");
-            for row in rows {
-                let step: String = row.try_get(3).expect("a step");
-                let goes_by_index = !step.starts_with("SCAN accounts") || step.contains("INDEX");
-                assert!(goes_by_index, "{sql}: {step}");
-            }
+/// Takes a row in. Who is locked is taken out of the state that they are in.
+fn counted(mut count: Headcount, row: &AnyRow) -> Fallible<Headcount> {
+    let (what, state): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+    let accounts: i64 = row.try_get(2)?;
+    let place = match &*state {
+        "active" => &mut count.active,
+        "invited" => &mut count.invited,
+        "registered" => &mut count.registered,
+        "disabled" => &mut count.disabled,
+        "deleted" => &mut count.deleted,
+        other => return Err(Fault::damaged(format!("accounts are counted as {other:?}"))),
+    };
+    if what == "all" {
+        *place = moved(*place, accounts);
+        return Ok(count);
+    }
+    if matches!(&*state, "disabled" | "deleted") {
+        return Ok(count);
+    }
+    // Who is locked by hand and by failures is in the sums of both, and locked once.
+    let locked = if what.starts_with("both") { -accounts } else { accounts };
+    *place = moved(*place, -locked);
+    count.locked = moved(count.locked, locked);
+    match &*what {
+        "hand" | "hand-hour" => count.locked_by_hand = moved(count.locked_by_hand, accounts),
+        "failures" | "failures-hour" => {
+            count.locked_by_failures = moved(count.locked_by_failures, accounts);
         }
+        _ => {}
     }
+    Ok(count)
+}
+
+/// Sums come in any order, so one may be below zero on the way.
+fn moved(count: u64, by: i64) -> u64 {
+    count.wrapping_add_signed(by)
 }

@@ -26,6 +26,8 @@ pub(super) const DIRECTORY: &Migrations = &[
     (12, include_str!("migrations/directory/0012_invitations.sql")),
     (13, include_str!("migrations/directory/0013_console_sessions.sql")),
     (14, include_str!("migrations/directory/0014_history.sql")),
+    (15, include_str!("migrations/directory/0015_counts.sql")),
+    (16, include_str!("migrations/directory/0016_text.sql")),
 ];
 
 pub(super) const ATTEMPTS: &Migrations = &[

@@ -1,30 +1,42 @@
 //! Searches of accounts: one statement for what was asked, with every value in a
 //! numbered place.
 
+mod few;
+mod order;
+mod words;
+
 use std::fmt::Write;
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 
+use self::few::{Beginning, Few};
+use self::words::{HELD, columns_of, status_is, time_column};
 use super::SqlDirectory;
-use super::errors::Fallible;
+use super::db::Tx;
+use super::errors::{Fallible, Fault};
 use super::list::pattern;
 use super::rows::{self, account_columns, stored};
-use crate::domain::account::AccountId;
-use crate::domain::standing::{Lifecycle, Status};
+use crate::domain::account::{Account, AccountId};
 use crate::domain::time::Timestamp;
-use crate::store::{
-    AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
-    TimeField,
-};
+use crate::store::{AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField};
 
 /// Where the instant stands that statuses are asked for.
 const NOW: &str = "$1";
 
-/// The numbers of those who are locked at that instant, by the two indexes.
-const LOCKED: &str = "(SELECT id FROM accounts WHERE admin_lock_until > $1 \
-     UNION SELECT id FROM accounts WHERE lockout_until > $1)";
+/// How many accounts make one way to a page shorter than another.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// So many are looked at one by one and sorted sooner than an order is gone along.
+    few: u32,
+    /// Where more may be taken: so many are gone along in order first.
+    stretch: u32,
+    /// With more than so many, it is sooner to go along the whole order.
+    many: u32,
+}
+
+const BOUNDS: Bounds = Bounds { few: 5_000, stretch: 20_000, many: 300_000 };
 
 /// Whether somebody is in a group, whichever it is.
 const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = accounts.id)";
@@ -33,7 +45,10 @@ const IN_A_GROUP: &str = "EXISTS (SELECT 1 FROM group_members WHERE account = ac
 const OF_GROUPS: &str = "SELECT account FROM group_members WHERE group_id IN";
 
 /// A condition on accounts. Texts go into places of their own, never into the SQL.
+#[derive(Clone)]
 struct Condition {
+    /// What is selected from.
+    source: String,
     sql: String,
     texts: Vec<String>,
 }
@@ -41,35 +56,120 @@ struct Condition {
 impl SqlDirectory {
     /// Count and page are of one instant.
     pub(super) async fn find_all(&self, search: AccountSearch) -> Fallible<AccountPage> {
+        self.find_within(search, BOUNDS).await
+    }
+
+    async fn find_within(&self, search: AccountSearch, bounds: Bounds) -> Fallible<AccountPage> {
         let condition = Condition::of(&search.filters);
         let now = self.clock.wall().as_micros();
         let mut tx = self.db.read().await?;
-        let mut total = 0;
-        if !search.uncounted {
-            let count = format!("SELECT COUNT(*) FROM accounts WHERE {}", condition.sql);
-            let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
-            total = row.try_get::<i64, _>(0)?.unsigned_abs();
+        let few = Few::of(&search.filters);
+        if search.uncounted {
+            let accounts = condition.found(&mut tx, &search, &few, now, bounds).await?;
+            return Ok(AccountPage { accounts, total: 0 });
         }
-        let beyond = !search.uncounted && search.offset >= total;
-        if search.limit == 0 || beyond {
-            return Ok(AccountPage { accounts: Vec::new(), total });
-        }
-        let page = condition.page(&search);
-        let page = condition
-            .bound(page, now)
-            .bind(i64::from(search.limit))
-            .bind(stored(search.offset));
-        let rows = page.fetch_all(&mut *tx).await?;
-        let accounts = rows.iter().map(rows::account).collect::<Fallible<_>>()?;
+        let condition = condition.among(&mut tx, &few, now, bounds.many).await?;
+        let count = format!("SELECT COUNT(*) FROM {} WHERE {}", condition.source, condition.sql);
+        let row = condition.bound(count, now).fetch_one(&mut *tx).await?;
+        let total = row.try_get::<i64, _>(0)?.unsigned_abs();
+        let accounts = match search.offset >= total {
+            true => Vec::new(),
+            false => condition.read(&mut tx, &search, now).await?,
+        };
         Ok(AccountPage { accounts, total })
     }
 }
 
 impl Condition {
+    /// A page, by the shortest way to it.
+    async fn found(
+        self,
+        tx: &mut Tx,
+        search: &AccountSearch,
+        few: &[Few],
+        now: i64,
+        bounds: Bounds,
+    ) -> Fallible<Vec<Account>> {
+        if few.is_empty() {
+            return self.read(tx, search, now).await;
+        }
+        let among = self.clone().among(tx, few, now, bounds.few).await?;
+        if among.source != self.source {
+            return among.read(tx, search, now).await;
+        }
+        if let Some((beginning, rest)) = Few::beside_beginnings(search)
+            && rest.are_at_most(tx, now, bounds.few).await?
+        {
+            return self.merged(tx, search, beginning, &rest, now).await;
+        }
+        // Where many are taken, most likely a page of them is near.
+        if let Some(end) = end_of_stretch(tx, search, bounds.stretch).await? {
+            let mut near = self.clone();
+            near.sql.push_str(&order::up_to(search, end));
+            let found = near.read(tx, search, now).await?;
+            if found.len() >= search.limit as usize {
+                return Ok(found);
+            }
+            let among = self.among(tx, few, now, bounds.many).await?;
+            return among.read(tx, search, now).await;
+        }
+        self.read(tx, search, now).await
+    }
+
+    /// A page of those whose login begins so and of the rest.
+    async fn merged(
+        self,
+        tx: &mut Tx,
+        search: &AccountSearch,
+        beginning: Beginning,
+        rest: &Few,
+        now: i64,
+    ) -> Fallible<Vec<Account>> {
+        let (mut begin, mut others) = (self.clone(), self);
+        let Beginning { from, before } = beginning;
+        let (first, second) = (begin.place(1), begin.place(2));
+        begin
+            .sql
+            .push_str(&format!(" AND login >= {first} AND login < {second}"));
+        begin.texts.extend([from, before]);
+        others.source = rest.source(&mut others.texts);
+        let mut found = begin.read(tx, search, now).await?;
+        found.extend(others.read(tx, search, now).await?);
+        found.sort_by(|a, b| search.compare(a, b));
+        found.dedup_by_key(|account| account.id);
+        found.truncate(search.limit as usize);
+        Ok(found)
+    }
+
+    /// The same condition, on the accounts of the first filter that takes no more than so
+    /// many; on all where each takes more.
+    async fn among(mut self, tx: &mut Tx, few: &[Few], now: i64, most: u32) -> Fallible<Self> {
+        for few in few {
+            if few.are_at_most(tx, now, most).await? {
+                self.source = few.source(&mut self.texts);
+                break;
+            }
+        }
+        Ok(self)
+    }
+
+    async fn read(&self, tx: &mut Tx, search: &AccountSearch, now: i64) -> Fallible<Vec<Account>> {
+        if search.limit == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self
+            .bound(self.page(search), now)
+            .bind(i64::from(search.limit))
+            .bind(stored(search.offset))
+            .fetch_all(&mut **tx)
+            .await?;
+        rows.iter().map(rows::account).collect()
+    }
+
     fn of(filters: &[AccountFilter]) -> Self {
         // The instant has its place in every statement, whether or not it matters.
         let sql = format!("lifecycle <> 'deleted' AND CAST({NOW} AS BIGINT) IS NOT NULL");
-        let mut condition = Self { sql, texts: Vec::new() };
+        let mut condition = Self { source: "accounts".to_owned(), sql, texts: Vec::new() };
         for filter in filters {
             condition.sql.push_str(" AND ");
             condition.add(filter);
@@ -133,8 +233,10 @@ impl Condition {
     }
 
     fn add_until(&mut self, column: &str, wanted: bool) {
-        let fits = if wanted { ">" } else { "<=" };
-        let _ = write!(self.sql, "COALESCE({column}, 0) {fits} {NOW}");
+        let _ = match wanted {
+            true => write!(self.sql, "({HELD} AND COALESCE({column}, 0) > {NOW})"),
+            false => write!(self.sql, "COALESCE({column}, 0) <= {NOW}"),
+        };
     }
 
     /// What is nowhere is in no time; a comparison with it would be neither true nor
@@ -198,13 +300,14 @@ impl Condition {
             concat!(
                 "SELECT ",
                 account_columns!(),
-                " FROM accounts WHERE {}{} ORDER BY {} LIMIT {} OFFSET {}"
+                " FROM {} WHERE {}{} ORDER BY {} LIMIT {} OFFSET {}"
             ),
+            self.source,
             self.sql,
             search
                 .after
-                .map_or_else(String::new, |id| after(search, id)),
-            order_of(search),
+                .map_or_else(String::new, |id| order::after(search, id)),
+            order::terms_of(search),
             self.place(1),
             self.place(2)
         )
@@ -212,7 +315,7 @@ impl Condition {
 
     /// The place this many after the last.
     fn place(&self, after: usize) -> String {
-        format!("${}", 1 + self.texts.len() + after)
+        place(self.texts.len() + after)
     }
 
     fn bound<'q>(&'q self, sql: String, now: i64) -> Query<'q, Any, AnyArguments> {
@@ -223,168 +326,31 @@ impl Condition {
     }
 }
 
-fn columns_of(field: TextField, fit: TextFit) -> &'static [&'static str] {
-    match (field, fit) {
-        (TextField::Any, _) => &[
-            "login",
-            "name_folded",
-            "first_name_folded",
-            "last_name_folded",
-            "COALESCE(email_folded, '')",
-        ],
-        (TextField::Email, _) => &["COALESCE(email_folded, '')"],
-        // Neither true nor false is no answer to a negation; and the index is used.
-        (TextField::ExternalId, TextFit::Whole) => &["external_id IS NOT NULL AND external_id"],
-        (TextField::ExternalId, _) => &["COALESCE(external_id_folded, '')"],
-        (TextField::FirstName, _) => &["first_name_folded"],
-        (TextField::LastName, _) => &["last_name_folded"],
-        (TextField::Login, _) => &["login"],
-        (TextField::Name, _) => &["name_folded"],
-    }
+/// Who comes so many accounts later in the order, if so many come.
+async fn end_of_stretch(
+    tx: &mut Tx,
+    search: &AccountSearch,
+    stretch: u32,
+) -> Fallible<Option<AccountId>> {
+    let sql = format!(
+        "SELECT id FROM accounts WHERE 1 = 1{} ORDER BY {} LIMIT 1 OFFSET {stretch}",
+        search
+            .after
+            .map_or_else(String::new, |id| order::after(search, id)),
+        order::terms_of(search)
+    );
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .fetch_optional(&mut **tx)
+        .await?;
+    let id = row.map(|row| row.try_get::<i64, _>(0)).transpose()?;
+    let id = id.map(AccountId::try_from).transpose();
+    id.map_err(|error| Fault::damaged(error.to_string()))
 }
 
-const fn time_column(field: TimeField) -> &'static str {
-    match field {
-        TimeField::CreatedAt => "created_at",
-        TimeField::LastSignInAt => "last_sign_in_at",
-        TimeField::SessionsEndedAt => "sessions_ended_at",
-        TimeField::UpdatedAt => "updated_at",
-    }
-}
-
-/// As `Standing::status` has it, of accounts that are not deleted.
-fn status_is(status: Status) -> String {
-    let unlocked = |lifecycle: Lifecycle| {
-        let lifecycle = lifecycle.as_str();
-        let free = |column| format!("COALESCE({column}, 0) <= {NOW}");
-        let (lock, lockout) = (free("admin_lock_until"), free("lockout_until"));
-        // By the row alone: to list everybody who is locked would be the more work the
-        // more there are, for each page anew.
-        format!("(lifecycle = '{lifecycle}' AND disabled = 0 AND {lock} AND {lockout})")
-    };
-    match status {
-        Status::Active => unlocked(Lifecycle::Active),
-        Status::Deleted => "1 = 0".to_owned(),
-        Status::Disabled => "disabled = 1".to_owned(),
-        Status::Invited => unlocked(Lifecycle::Invited),
-        Status::Locked => format!("(disabled = 0 AND id IN {LOCKED})"),
-        Status::Registered => unlocked(Lifecycle::Registered),
-    }
-}
-
-const fn column_of(order: AccountOrder) -> &'static str {
-    match order {
-        AccountOrder::CreatedAt => "created_at",
-        AccountOrder::Email => "COALESCE(email_folded, '')",
-        AccountOrder::FirstName => "first_name_folded",
-        AccountOrder::Id => "id",
-        AccountOrder::LastName => "last_name_folded",
-        AccountOrder::LastSignInAt => "COALESCE(last_sign_in_at, 0)",
-        AccountOrder::Login => "login",
-        AccountOrder::Name => "name_folded",
-        AccountOrder::UpdatedAt => "updated_at",
-    }
-}
-
-fn order_of(search: &AccountSearch) -> String {
-    let terms = search.full_order().into_iter().map(|(order, direction)| {
-        let column = column_of(order);
-        match direction {
-            Direction::Ascending => column.to_owned(),
-            Direction::Descending => format!("{column} DESC"),
-        }
-    });
-    terms.collect::<Vec<_>>().join(", ")
-}
-
-/// Only what comes after that account. The first comparison says nothing that the
-/// others don't; it is there for the index. An account is never gone: of one that was
-/// deleted there still is where it stood.
-fn after(search: &AccountSearch, id: AccountId) -> String {
-    let own = |column: &str| format!("(SELECT {column} FROM accounts WHERE id = {id})");
-    let terms: Vec<_> = search
-        .full_order()
-        .into_iter()
-        .map(|(order, direction)| {
-            let column = column_of(order);
-            let sign = if direction == Direction::Ascending { '>' } else { '<' };
-            (column, sign, own(column))
-        })
-        .collect();
-    let mut sql = String::new();
-    if let Some((column, sign, own)) = terms.first() {
-        let _ = write!(sql, " AND {column} {sign}= {own}");
-    }
-    sql.push_str(" AND (1 = 0");
-    for (at, (column, sign, own)) in terms.iter().enumerate() {
-        sql.push_str(" OR (");
-        for (column, _, own) in &terms[..at] {
-            let _ = write!(sql, "{column} = {own} AND ");
-        }
-        let _ = write!(sql, "{column} {sign} {own})");
-    }
-    sql.push(')');
-    sql
+/// The name of a numbered place that texts stand in; the first is the instant's.
+fn place(number: usize) -> String {
+    format!("${}", 1 + number)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// How SQLite would go about it.
-    async fn plan(directory: &SqlDirectory, search: &AccountSearch) -> String {
-        let condition = Condition::of(&search.filters);
-        let explain = format!("EXPLAIN QUERY PLAN {}", condition.page(search));
-        let query = condition.bound(explain, 0).bind(20_i64).bind(0_i64);
-        let rows = query
-            .fetch_all(directory.db.readers())
-            .await
-            .expect("a plan");
-        let steps = rows.iter().map(|row| row.get::<String, _>(3));
-        steps.collect::<Vec<_>>().join("\n")
-    }
-
-    #[tokio::test]
-    async fn lists_are_read_in_the_order_of_an_index() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let directory = SqlDirectory::open(folder.path().join("accounts.db")).await;
-        let directory = directory.expect("opens");
-        let id = AccountId::try_from(7).ok();
-        for order in [
-            AccountOrder::CreatedAt,
-            AccountOrder::Email,
-            AccountOrder::FirstName,
-            AccountOrder::Id,
-            AccountOrder::LastName,
-            AccountOrder::LastSignInAt,
-            AccountOrder::Login,
-            AccountOrder::Name,
-            AccountOrder::UpdatedAt,
-        ] {
-            for direction in [Direction::Ascending, Direction::Descending] {
-                for after in [None, id] {
-                    let order = vec![(order, direction)];
-                    let search = AccountSearch { order, after, limit: 20, ..Default::default() };
-                    let plan = plan(&directory, &search).await;
-                    assert!(!plan.contains("TEMP B-TREE"), "{search:?}: {plan}");
-                    let sought = after.is_none() || plan.contains("SEARCH accounts USING");
-                    assert!(sought, "{search:?}: {plan}");
-                }
-            }
-        }
-        let any_of = vec!["HR-1".to_owned()];
-        let (field, fit) = (TextField::ExternalId, TextFit::Whole);
-        let filters = vec![AccountFilter::Text { field, fit, any_of, negated: false }];
-        let found = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        assert!(found.contains("accounts_external_id"), "{found}");
-        let filters = vec![AccountFilter::InGroups(vec![7.try_into().expect("a number")])];
-        let members = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        assert!(!members.contains("SCAN group_members"), "{members}");
-        let any_of = vec![Status::Locked];
-        let filters = vec![AccountFilter::Status { any_of, negated: false }];
-        let locked = plan(&directory, &AccountSearch { filters, ..Default::default() }).await;
-        for index in ["accounts_admin_lock_until", "accounts_lockout_until"] {
-            assert!(locked.contains(index), "{locked}");
-        }
-    }
-}
+mod tests;

@@ -85,6 +85,44 @@ async fn a_lock_bites_elsewhere_within_a_second() {
 }
 
 #[tokio::test]
+async fn how_fast_the_last_lock_took_hold_is_known_here_and_elsewhere() {
+    let pair = Pair::new().await;
+    let alice = pair.account("alice").await;
+    let session = pair.sign_in(&alice).await;
+    let pace = |gate: &Portcullis| {
+        let gate = gate.clone();
+        async move { gate.pace().await.expect("it has a directory") }
+    };
+    assert_eq!(pace(&pair.near).await.last_lock, None);
+    lock(&pair.admin, &alice).await;
+    let here = pace(&pair.near)
+        .await
+        .last_lock
+        .expect("it took hold at once");
+    assert!(here.took < PROMISED, "{here:?}");
+    let bites = || async { is_locked(&visit(&pair.far, &session).await) };
+    eventually("the lock bites", PROMISED, bites).await;
+    let there = pace(&pair.far).await.last_lock.expect("it took hold");
+    assert_eq!(there.at, here.at, "the same lock");
+    assert!(there.took < PROMISED, "{there:?}");
+    pair.directory.lose_feed();
+    let bob = pair.account("bob").await;
+    lock(&pair.admin, &bob).await;
+    let far = pair.far.pace().await.expect("it has a directory");
+    assert!(far.changes_behind >= 2, "made and locked: {far:?}");
+    pair.directory.set(super::faulty::Mood::Well);
+    let caught_up = || async { pace(&pair.far).await.changes_behind == 0 };
+    eventually("it has caught up", PROMISED, caught_up).await;
+    let last = || async {
+        pace(&pair.far)
+            .await
+            .last_lock
+            .is_some_and(|last| last.at > there.at)
+    };
+    eventually("the last lock is bob's", PROMISED, last).await;
+}
+
+#[tokio::test]
 async fn a_session_that_ends_is_over_elsewhere_and_the_others_go_on() {
     let pair = Pair::new().await;
     let alice = pair.account("alice").await;

@@ -212,11 +212,14 @@ async fn strangers_are_sent_to_sign_in(site: &Site) {
     assert_eq!(public["identity"], json!({}), "nobody's");
 }
 
+/// A request that somebody makes who has no session: method, target and headers.
+type Attack<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// Published: oauth2-proxy GHSA-7x63-xv5r-3p2x, Authelia's and Traefik's advisories on
 /// forwarded headers, CORS preflights as a way round, health checks by user agent
 /// (GHSA-5hvv-m4w4-gf6v), WSO2-2020-0868 and 2022's path tricks.
 async fn what_clients_say_of_the_request_counts_for_nothing(site: &Site) {
-    let attacks: &[(&str, &str, &[(&str, &str)])] = &[
+    let attacks: &[Attack<'_>] = &[
         ("GET", "/private", &[("x-forwarded-uri", "/public/x")]),
         ("GET", "/private", &[("x-forwarded-uri", "/.portcullis/sign-in")]),
         ("GET", "/private", &[("x-original-url", "http://app.example/public/x")]),

@@ -27,7 +27,7 @@ async fn it_is_for_whoever_is_signed_in() {
     let cookie = session(&sign_in(&app, "alice", PASSWORD).await);
     let page = visit(&app, ACCOUNT, &cookie).await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.body.contains("<h1 dir=\"auto\">alice</h1>") && page.body.contains("This one"));
+    assert!(page.body.contains("<h1><bdi>alice</bdi></h1>") && page.body.contains("This one"));
     test.lock(&alice(&test).await).await;
     let locked = visit(&app, ACCOUNT, &cookie).await;
     assert!(location(&locked).ends_with("notice=locked"), "{locked:?}");

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use portcullis::store::sql::{SqlAttempts, SqlDirectory};
-use portcullis::store::{Directory, StoreError, TokenOwner};
+use portcullis::store::{
+    AccountFilter, AccountSearch, Directory, StoreError, TextField, TextFit, TokenOwner,
+};
 use tempfile::TempDir;
 
 use super::sqlite::{outsider, run};
@@ -102,6 +104,14 @@ async fn an_older_schema_is_brought_up() {
     assert_eq!(directory.verify_audit().await.expect("answers"), Ok(50), "it is sealed now");
     let licensed = directory.headcount().await.expect("answers").licensed;
     assert_eq!(licensed, 46, "who was there is counted");
+    super::counts::assert_exact(&directory).await;
+    let any_of = vec!["P7".to_owned()];
+    let (field, fit) = (TextField::Login, TextFit::Begins);
+    let filters = vec![AccountFilter::Text { field, fit, any_of, negated: false }];
+    let search = AccountSearch { filters, limit: 10, ..AccountSearch::default() };
+    let found = directory.search(search).await.expect("answers").accounts;
+    let found: Vec<_> = found.iter().map(|found| found.login.as_str()).collect();
+    assert_eq!(found, ["p7"], "who was there is found");
     let tokens = directory.tokens(None).await.expect("answers");
     let [token] = &tokens[..] else { panic!("{tokens:?}") };
     assert_eq!((token.owner, token.name.as_str()), (of_account(7), "ci"));

@@ -195,6 +195,7 @@ pub(super) async fn the_end_is_one_transaction(world: World) {
             .expect("answers")
             .is_ok()
     );
+    super::counts::assert_exact(&*world.directory).await;
 }
 
 pub(super) async fn a_deletion_that_is_called_off_is_nobodys(world: World) {

@@ -98,6 +98,8 @@ pub(super) async fn people_are_counted_by_status(world: World) {
         licensed: 2,
         active: 1,
         locked: 1,
+        locked_by_hand: 1,
+        locked_by_failures: 0,
         disabled: 1,
         invited: 1,
         registered: 1,
@@ -105,6 +107,6 @@ pub(super) async fn people_are_counted_by_status(world: World) {
     };
     assert_eq!(directory.headcount().await.expect("answers"), count);
     world.clock.advance(super::minutes(5));
-    (count.active, count.locked) = (2, 0);
+    (count.active, count.locked, count.locked_by_hand) = (2, 0, 0);
     assert_eq!(directory.headcount().await.expect("answers"), count, "a lock ended");
 }

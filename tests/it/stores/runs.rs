@@ -162,6 +162,7 @@ pub(super) async fn a_step_is_one_transaction_with_all_that_comes_of_it(world: W
     let again = step(directory, run.id, vec![item(1, Some(alice.id))], true).await;
     assert!(again.is_none(), "what is finished does not go on");
     assert_eq!(directory.runs().run(run.id).await.expect("answers"), Some(stepped.run));
+    super::counts::assert_exact(directory).await;
 }
 
 pub(super) async fn administrators_are_counted_as_a_step_goes_on(world: World) {

@@ -14,6 +14,7 @@ use crate::domain::account::Account;
 use crate::domain::lock::Reason;
 use crate::domain::transfer::{Condition, Transfer};
 use crate::pages::answer;
+use crate::pages::called::isolated;
 use crate::pages::console::Here;
 use crate::pages::console::answer::{Trouble, sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
@@ -125,7 +126,7 @@ fn refusal(error: AdminError) -> Result<String, Trouble> {
 
 /// What will happen, one sentence each.
 fn effects(person: &Person, sessions: u64, preview: &TransferPreview, reused: bool) -> Vec<String> {
-    let (name, login) = (&person.name, &person.login);
+    let (name, login) = (&person.called, isolated(&person.login));
     let mut effects = vec![match sessions {
         0 => format!("{name} can't sign in any more."),
         1 => format!("{name} is signed out of 1 session now, and can't sign in any more."),
@@ -133,7 +134,7 @@ fn effects(person: &Person, sessions: u64, preview: &TransferPreview, reused: bo
     }];
     let receiver = preview.receiver.as_ref();
     for module in &preview.modules {
-        effects.extend(receiver.and_then(|to| moving(module, to.login.as_str())));
+        effects.extend(receiver.and_then(|to| moving(module, &isolated(to.login.as_str()))));
         let staying = module.owned.saturating_sub(module.moving);
         if staying > 0 {
             let (verb, staying) = (if staying == 1 { "stays" } else { "stay" }, records(staying));

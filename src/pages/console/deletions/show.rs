@@ -14,6 +14,7 @@ use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::Condition;
 use crate::pages::answer::{self, see_other};
+use crate::pages::called::isolated;
 use crate::pages::console::Here;
 use crate::pages::console::answer::{Trouble, sentence};
 use crate::pages::console::desk::{Desk, Shell};
@@ -120,15 +121,16 @@ fn is_left(deletion: &Deletion, now: Timestamp) -> bool {
 
 /// How far it is, in sentences.
 fn words(deletion: &Deletion) -> String {
-    let login = &deletion.account.login;
+    let login = isolated(deletion.account.login.as_str());
     let (moved, expected) = (deletion.moved(), deletion.expected().max(deletion.moved()));
-    let to = deletion.receiver.as_ref().map(|party| &party.login);
-    let went = match to {
+    let to = deletion.receiver.as_ref();
+    let to = to.map(|party| isolated(party.login.as_str()));
+    let went = match &to {
         Some(to) if moved > 0 => format!("{} went to {to}.", records(moved)),
         Some(_) => "No record was moved.".to_owned(),
         None => "Their records stay with the deleted account.".to_owned(),
     };
-    match (deletion.state, to) {
+    match (deletion.state, &to) {
         (DeletionState::Working, Some(to)) => format!(
             "{login} is being deleted: {} of {} are with {to}.",
             spaced(moved),
@@ -136,7 +138,7 @@ fn words(deletion: &Deletion) -> String {
         ),
         (DeletionState::Working, None) => format!("{login} is being deleted."),
         (DeletionState::Failed, to) => {
-            let moved = to.map_or_else(String::new, |to| {
+            let moved = to.as_ref().map_or_else(String::new, |to| {
                 format!(" {} of {} are with {to}.", spaced(moved), records(expected))
             });
             format!("{login} is locked, and not deleted.{moved}")

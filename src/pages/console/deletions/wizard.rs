@@ -12,6 +12,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::operation::Operation;
 use crate::domain::transfer::Transfer;
 use crate::pages::answer;
+use crate::pages::called;
 use crate::pages::console::Here;
 use crate::pages::console::answer::{Trouble, sentence};
 use crate::pages::console::desk::{Desk, Shell};
@@ -199,7 +200,7 @@ async fn candidates(
 
 impl Candidate {
     fn new(id: AccountId, name: &str, login: &str) -> Self {
-        let name = if name.is_empty() { login } else { name };
-        Self { id, name: name.to_owned(), login: login.to_owned() }
+        let name = called::shown(name).unwrap_or_else(|| login.to_owned());
+        Self { id, name, login: login.to_owned() }
     }
 }

@@ -176,7 +176,7 @@ async fn show(desk: &Desk, staff: &Staff, account: &Account, act: Act) -> Result
         shell: desk.shell(staff, Section::Users),
         act: act.word(),
         name: act.name(),
-        effect: act.effect(&person.name, sessions),
+        effect: act.effect(&person.called, sessions),
         person,
         danger: matches!(act, Act::Lock | Act::Disable),
         asks_until: act == Act::Lock,

@@ -106,7 +106,8 @@ pub(super) async fn link_for(
     {
         Ok(invited) => {
             let origin = desk.public_url.as_deref().unwrap_or_default();
-            let link = format!("{origin}{}", invited.path());
+            let origin = origin.trim_end_matches('/');
+            let link = format!("{origin}{}{}", desk.pages_at, invited.path());
             let ends = Moment::to_come(invited.invitation.expires_at, now);
             Ok(InvitePage { link: Some((link, ends)), ..page })
         }

@@ -255,7 +255,7 @@ async fn to_confirm(
     let now = desk.now();
     let person = Person::of(account, now);
     let sessions = live_sessions(desk, staff, account).await?;
-    let effects = sent.effects(was, &person.name, sessions, now);
+    let effects = sent.effects(was, &person.called, sessions, now);
     let shell = desk.shell(staff, Section::Users);
     let page = ConfirmPage { shell, person, effects, form: sent.clone() };
     Ok(Some(page).filter(|page| !page.effects.is_empty()))

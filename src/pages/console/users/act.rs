@@ -290,7 +290,7 @@ impl ActPage {
         id: AccountId,
     ) -> Result<Self, Trouble> {
         let detail = desk.admin.show(&Target::from(id)).await?;
-        let name = Person::of(&detail.account, detail.now).name;
+        let name = Person::of(&detail.account, detail.now).called;
         let own = id == staff.account.id;
         let open = sessions(detail.sessions.len() as u64);
         let verb = order.act.verb();

@@ -21,7 +21,9 @@ use crate::pages::console::notice::{Done, Notice};
 use crate::pages::console::people::{self, Against, Person};
 use crate::pages::console::staff::Staff;
 use crate::pages::console::users::filter::{Filter, STATUSES, Wrong, query};
+use crate::pages::console::users::ranked::{self, After};
 use crate::pages::console::users::sort::{Heading, Sort};
+use crate::pages::console::users::ticks::Ticks;
 use crate::pages::console::users::whom::asked;
 use crate::pages::form::Fields;
 use crate::pages::when::Moment;
@@ -42,11 +44,14 @@ struct UsersPage {
     shell: Shell,
     form: FilterForm,
     sort: Sort,
-    headings: [Heading; 4],
+    headings: [Heading; 5],
     rows: Vec<Row>,
-    /// The address of the next page, and of the first where this is a later one.
+    /// After whom the next page goes on, where there is one.
     next: Option<String>,
-    first: Option<String>,
+    is_later: bool,
+    ticks: Ticks,
+    /// How the address of the first page goes on from `?`, with nobody ticked.
+    here: String,
     /// How the address goes on from `?` to sort otherwise.
     filter_query: String,
     may: May,
@@ -67,6 +72,7 @@ struct Row {
     groups: String,
     added: Moment,
     is_me: bool,
+    is_chosen: bool,
 }
 
 /// The most important thing that stands against somebody, in a few words.
@@ -87,7 +93,8 @@ struct May {
 struct Asked {
     filter: Filter,
     sort: Sort,
-    after: Option<AccountId>,
+    after: Option<After>,
+    ticks: Ticks,
 }
 
 pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
@@ -104,22 +111,31 @@ pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> R
 
 async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Trouble> {
     staff.require(Operation::ListUsers)?;
-    let Asked { filter, sort, after } = Asked::read(&mut asked(head)?)?;
+    let Asked { filter, sort, after, ticks } = Asked::read(&mut asked(head)?)?;
     let (found, wrong) = match filter.filters(desk.now()) {
-        Ok(filters) => (found(desk, staff, filters, sort, after).await?, None),
+        Ok(filters) => (found(desk, staff, filters, (sort, after)).await?, None),
         Err(wrong) => (Vec::new(), Some(wrong)),
     };
     let (found, last) = cut(found);
+    let ticks = ticks.on(&found);
     let pairs = [filter.pairs(), sort.pairs()].concat();
     let here = query(&pairs);
-    let next = last.map(|last| joined(&here, &format!("after={last}")));
+    let next = last.map(|last| {
+        let status = sort
+            .order()
+            .is_none()
+            .then(|| last.standing().status(desk.now()));
+        After::words(last.id, status)
+    });
     let notice = notice(desk, head, &here).await?;
     Ok(UsersPage {
         shell: desk.shell(staff, Section::Users).with(notice),
-        rows: rows(desk, staff, &found).await?,
+        rows: rows(desk, staff, &found, &ticks).await?,
         headings: sort.headings(),
         next,
-        first: after.map(|_| here),
+        is_later: after.is_some(),
+        ticks,
+        here,
         filter_query: query(&filter.pairs()),
         form: FilterForm::new(desk, staff, filter, wrong).await?,
         sort,
@@ -132,20 +148,23 @@ async fn found(
     desk: &Desk,
     staff: &Staff,
     filters: Vec<AccountFilter>,
-    sort: Sort,
-    after: Option<AccountId>,
+    (sort, after): (Sort, Option<After>),
 ) -> Result<Vec<Account>, Trouble> {
-    let (order, limit, uncounted) = (sort.order(), PAGE + 1, true);
+    let Some(order) = sort.order() else {
+        return ranked::found(desk, staff, &filters, (sort.direction(), after), PAGE + 1).await;
+    };
+    let (order, after) = (vec![order], after.map(|after| after.id));
+    let (limit, uncounted) = (PAGE + 1, true);
     let search = AccountSearch { filters, order, after, limit, uncounted, ..Default::default() };
     Ok(desk.admin.search(&staff.actor, search).await?.accounts)
 }
 
 /// The page, and after whom the next one goes on where there is one.
-fn cut(mut found: Vec<Account>) -> (Vec<Account>, Option<AccountId>) {
+fn cut(mut found: Vec<Account>) -> (Vec<Account>, Option<Account>) {
     let more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
-    let last = found.last().map(|account| account.id);
-    (found, last.filter(|_| more))
+    let last = found.last().filter(|_| more).cloned();
+    (found, last)
 }
 
 fn joined(query: &str, more: &str) -> String {
@@ -155,15 +174,10 @@ fn joined(query: &str, more: &str) -> String {
 impl Asked {
     fn read(fields: &mut Fields) -> Result<Self, Trouble> {
         let after = fields.perhaps("after")?.filter(|after| !after.is_empty());
-        let after = after.map(|text| {
-            let id = text
-                .parse::<i64>()
-                .ok()
-                .and_then(|id| AccountId::try_from(id).ok());
-            id.ok_or_else(|| Trouble::Bad("This list has no such page.".to_owned()))
-        });
-        let after = after.transpose()?;
-        Ok(Self { filter: Filter::read(fields)?, sort: Sort::read(fields)?, after })
+        let no_page = || Trouble::Bad("This list has no such page.".to_owned());
+        let after = after.map(|text| After::read(&text).ok_or_else(no_page));
+        let (after, ticks) = (after.transpose()?, Ticks::read(fields)?);
+        Ok(Self { filter: Filter::read(fields)?, sort: Sort::read(fields)?, after, ticks })
     }
 }
 
@@ -195,7 +209,12 @@ impl FilterForm {
     }
 }
 
-async fn rows(desk: &Desk, staff: &Staff, found: &[Account]) -> Result<Vec<Row>, Trouble> {
+async fn rows(
+    desk: &Desk,
+    staff: &Staff,
+    found: &[Account],
+    ticks: &Ticks,
+) -> Result<Vec<Row>, Trouble> {
     let ids = found.iter().map(|account| account.id).collect();
     let mut groups: HashMap<AccountId, Vec<String>> = HashMap::new();
     for membership in desk.admin.memberships(ids).await? {
@@ -209,6 +228,7 @@ async fn rows(desk: &Desk, staff: &Staff, found: &[Account]) -> Result<Vec<Row>,
         groups: named(groups.get(&account.id).map_or(&[], Vec::as_slice)),
         added: Moment::past(account.created_at, now),
         is_me: account.id == staff.account.id,
+        is_chosen: ticks.has(account.id),
     };
     Ok(found.iter().map(row).collect())
 }
@@ -267,7 +287,7 @@ async fn notice(desk: &Desk, head: &Parts, here: &str) -> Result<Option<Notice>,
     let id = done.id.and_then(|id| AccountId::try_from(id).ok());
     let Some(id) = id else { return Ok(None) };
     let Some(account) = desk.admin.record(id).await? else { return Ok(None) };
-    let name = Person::of(&account, desk.now()).name;
+    let name = Person::of(&account, desk.now()).called;
     let hold = done.hold();
     let ended = sessions(done.count.unwrap_or_default());
     let back = |what: &str| format!("users/act?{}", joined(here, &format!("do={what}&id={id}")));

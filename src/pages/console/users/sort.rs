@@ -10,12 +10,14 @@ pub(super) struct Sort {
     direction: Direction,
 }
 
-/// The word of each in an address, the order, and what it is called.
-const COLUMNS: [(&str, AccountOrder, &str); 4] = [
-    ("name", AccountOrder::Name, "Name"),
-    ("login", AccountOrder::Login, "Login"),
-    ("last_sign_in", AccountOrder::LastSignInAt, "Last sign-in"),
-    ("added", AccountOrder::CreatedAt, "Added"),
+/// The word of each in an address, the order that the store has, and what it is called.
+/// Groups are no order: people are in several, or in none.
+const COLUMNS: [(&str, Option<AccountOrder>, &str); 5] = [
+    ("name", Some(AccountOrder::Name), "Name"),
+    ("login", Some(AccountOrder::Login), "Login"),
+    ("status", None, "Status"),
+    ("last_sign_in", Some(AccountOrder::LastSignInAt), "Last sign-in"),
+    ("added", Some(AccountOrder::CreatedAt), "Added"),
 ];
 
 const LOGIN: usize = 1;
@@ -47,8 +49,13 @@ impl Sort {
         Ok(column.map_or_else(Self::default, |column| Self { column, direction }))
     }
 
-    pub(super) fn order(self) -> Vec<(AccountOrder, Direction)> {
-        vec![(COLUMNS[self.column].1, self.direction)]
+    /// As the store has it; none by status.
+    pub(super) fn order(self) -> Option<(AccountOrder, Direction)> {
+        COLUMNS[self.column].1.map(|order| (order, self.direction))
+    }
+
+    pub(super) const fn direction(self) -> Direction {
+        self.direction
     }
 
     pub(super) fn word(self) -> String {
@@ -61,7 +68,7 @@ impl Sort {
         if self == Self::default() { Vec::new() } else { vec![("sort", self.word())] }
     }
 
-    pub(super) fn headings(self) -> [Heading; 4] {
+    pub(super) fn headings(self) -> [Heading; 5] {
         std::array::from_fn(|column| {
             let is_here = column == self.column;
             let turned = match self.direction {
@@ -94,7 +101,8 @@ mod tests {
     fn an_address_says_the_order_and_headings_turn_it() {
         assert_eq!(of("sort=x"), Sort::default());
         let by_name = of("sort=-name");
-        assert_eq!(by_name.order(), [(AccountOrder::Name, Direction::Descending)]);
+        assert_eq!(by_name.order(), Some((AccountOrder::Name, Direction::Descending)));
+        assert_eq!(of("sort=-status").order(), None);
         assert_eq!(by_name.pairs(), [("sort", "-name".to_owned())]);
         let [name, login, ..] = by_name.headings();
         assert_eq!((name.sort.as_str(), name.sorted), ("name", Some("descending")));

@@ -67,7 +67,7 @@ impl Whom {
 }
 
 /// Numbers that a page of ours named; anything else is in no form of ours.
-fn ids(texts: &[String]) -> Result<Vec<AccountId>, Trouble> {
+pub(super) fn ids(texts: &[String]) -> Result<Vec<AccountId>, Trouble> {
     let id = |text: &String| AccountId::try_from(text.parse::<i64>().ok()?).ok();
     let ids: Option<Vec<_>> = texts.iter().map(id).collect();
     ids.ok_or_else(|| Trouble::Bad("One of those who were chosen is no account.".to_owned()))

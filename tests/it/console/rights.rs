@@ -1,0 +1,156 @@
+//! Who sees which page of people, and does what: each permission by itself against each
+//! page and act. What comes of acts is tested where the acts are.
+
+use portcullis::domain::permission::Permission;
+use portcullis::{Account, Visitor};
+
+use super::checks::{MARKUP, NOBODY, Someone, everybody};
+use super::*;
+
+const VIEW: &[Permission] =
+    &[Permission::ViewUsers, Permission::UnlockUsers, Permission::ManageUsers];
+const UNLOCK: &[Permission] = &[Permission::UnlockUsers, Permission::ManageUsers];
+const MANAGE: &[Permission] = &[Permission::ManageUsers];
+
+/// Somebody new for each who tries, so that each finds the same.
+async fn target(house: &House, someone: &Someone<'_>, what: &str) -> Account {
+    let held = someone
+        .held
+        .map_or_else(|| "admin".to_owned(), |held| held.to_string());
+    let login = format!("{what}-of-{held}");
+    house.test.account_with_password(&login, PASSWORD).await
+}
+
+#[tokio::test]
+async fn pages_of_people_are_for_whom_they_are_for() {
+    let house = House::new().await;
+    let bob = house.test.account_with_password("bob", PASSWORD).await;
+    let at = |end: &str| format!("/console/users/{}{end}", bob.id);
+    // Attempts and history show people and the log at once.
+    let pages = [
+        ("/console/users".to_owned(), VIEW),
+        ("/console/users/export.csv".to_owned(), VIEW),
+        ("/console/users/new".to_owned(), MANAGE),
+        (at(""), VIEW),
+        (at("/sessions"), VIEW),
+        (at("/attempts"), NOBODY),
+        (at("/history"), NOBODY),
+        (at("/records"), MANAGE),
+        (at("/do/lock"), MANAGE),
+        (at("/do/sign-out"), MANAGE),
+        (at("/do/unlock-lockout"), UNLOCK),
+        (at("/password"), MANAGE),
+        (at("/invite"), MANAGE),
+        ("/console/runs/new".to_owned(), MANAGE),
+        ("/console/runs".to_owned(), MANAGE),
+        ("/console/deletions".to_owned(), MANAGE),
+    ];
+    for someone in everybody(&house).await {
+        for (path, it_takes) in &pages {
+            someone.sees(path, it_takes).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn acts_on_people_are_for_whom_they_are_for() {
+    let house = House::new().await;
+    for someone in everybody(&house).await {
+        let bob = target(&house, &someone, "bob").await;
+        let at = |end: &str| format!("/console/users/{}{end}", bob.id);
+        let why = [("reason", "left")];
+        someone.does(&house, &at("/do/lock"), &why, MANAGE).await;
+        someone.does(&house, &at("/do/unlock"), &[], MANAGE).await;
+        someone
+            .does(&house, &at("/do/unlock-admin-lock"), &[], MANAGE)
+            .await;
+        house.test.lock_out(&bob).await;
+        someone
+            .does(&house, &at("/do/unlock-lockout"), &[], UNLOCK)
+            .await;
+        someone.does(&house, &at("/do/sign-out"), &[], MANAGE).await;
+        let session = [("session", "0123456789abcdef")];
+        someone
+            .does(&house, &at("/sessions/end"), &session, VIEW)
+            .await;
+        let password = [("password", "another gate to open")];
+        someone
+            .does(&house, &at("/password"), &password, MANAGE)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_manages_people_makes_no_administrator_and_touches_none() {
+    let house = House::new().await;
+    let boss = house.administrator("boss").await;
+    house.staff("max", MANAGE).await;
+    let max = house.sign_in("max").await;
+    for act in ["lock", "sign-out", "unlock"] {
+        let path = format!("/console/users/{}/do/{act}", boss.id);
+        let answer = max.post(&path, &[("reason", "a coup")]).await;
+        assert!(answer.status.is_client_error(), "{act}: {}", answer.status);
+    }
+    let path = format!("/console/users/{}/password", boss.id);
+    let answer = max
+        .post(&path, &[("password", "another gate to open")])
+        .await;
+    assert!(answer.status.is_client_error(), "{}", answer.status);
+    let new = [("login", "puppet"), ("admin", "yes"), ("rights", "shown")];
+    let answer = max.post("/console/users/new", &new).await;
+    let directory = house.test.directory();
+    let puppet = directory
+        .resolve(portcullis::domain::login::TypedLogin::new("puppet"))
+        .await
+        .expect("a store");
+    assert!(puppet.is_none_or(|puppet| !puppet.admin), "{}", answer.body);
+    let boss = directory
+        .account(boss.id)
+        .await
+        .expect("a store")
+        .expect("boss");
+    assert!(boss.locks.admin_lock.is_none() && boss.admin);
+    assert_eq!(house.attempt("boss", PASSWORD).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn every_field_of_a_person_may_hold_markup() {
+    let house = House::new().await;
+    let desk = house.desk().await;
+    let bob = house.test.account_with_password("bob", PASSWORD).await;
+    house
+        .test
+        .edit(&bob, |bob| {
+            bob.name = MARKUP.to_owned();
+            bob.details.first_name = MARKUP.to_owned();
+            bob.details.last_name = MARKUP.to_owned();
+        })
+        .await;
+    let lock = format!("/console/users/{}/do/lock", bob.id);
+    desk.post(&lock, &[("reason", MARKUP)]).await;
+    let from = Visitor::from(std::net::IpAddr::from([198, 51, 100, 7]));
+    let attempt = house
+        .test
+        .gate()
+        .attempt("bob", from)
+        .await
+        .expect("a guess");
+    let _ = attempt.by_program(MARKUP).fail().await;
+    let at = |end: &str| format!("/console/users/{}{end}", bob.id);
+    let paths = [
+        at(""),
+        at("/sessions"),
+        at("/attempts"),
+        at("/history"),
+        at("/do/unlock"),
+        at("/delete"),
+        "/console/users".to_owned(),
+        format!("/console/users?q={}", super::checks::IN_ADDRESS),
+        "/console/audit".to_owned(),
+        "/console/".to_owned(),
+    ];
+    for path in paths {
+        let page = desk.page(&path).await;
+        assert!(!page.contains("<script>alert"), "{path}");
+    }
+}

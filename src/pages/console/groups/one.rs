@@ -13,7 +13,6 @@ use crate::domain::group::Group;
 use crate::domain::operation::Operation;
 use crate::domain::permission::Permissions;
 use crate::pages::answer;
-use crate::pages::called;
 use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
@@ -48,11 +47,6 @@ pub(super) struct GroupPage {
 
 impl GroupPage {
     /// Whether its members may do more than without it.
-    /// What a member is called, where that can be seen.
-    fn name_of(member: &Member) -> String {
-        called::shown(&member.display).unwrap_or_else(|| format!("number {}", member.account))
-    }
-
     fn gives(&self) -> bool {
         self.permissions.iter().any(|choice| choice.held)
     }

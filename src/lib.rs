@@ -96,7 +96,7 @@ pub use crate::domain::profile::Profile;
 pub use crate::domain::standing::{Generation, Standing, Status, Version};
 pub use crate::domain::time::{Clock, Timestamp};
 #[cfg(feature = "jwt")]
-pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions};
+pub use crate::engine::jwt::{JwtIssuer, JwtKeys, JwtSessions, PublishedJwtKeys};
 pub use crate::engine::{
     Attempt, BuildError, CurrentAccount, OnStale, Portcullis, SessionClaim, SessionSource,
     SignInError, SignedIn, Visitor,

@@ -14,7 +14,7 @@ pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or already as asked for
   1  failed: the audit log was altered, a promise was broken under load,
-     or something unexpected
+     a token is not valid, or something unexpected
   2  the command, or a value in it or in the configuration, can't be understood
   3  there is no such account, session, token, application, setting or
      directory
@@ -28,7 +28,7 @@ Exit codes:
 pub enum Exit {
     /// Done, or already as asked for.
     Done = 0,
-    /// The audit log was altered, or something unexpected.
+    /// The audit log was altered, a token is not valid, or something unexpected.
     Failed = 1,
     /// The command, or a value in it or in the configuration, can't be understood.
     Usage = 2,

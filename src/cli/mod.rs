@@ -14,6 +14,7 @@ mod desk;
 mod exit;
 mod group;
 mod inactivity;
+mod jwt;
 mod licence;
 mod log;
 mod module;
@@ -121,6 +122,9 @@ enum Command {
     Policy(policy::Policy),
     /// Replay a log of sign-ins: whom a lockout policy would have locked, and when
     Replay(Box<replay::Replay>),
+    /// Try tokens that somebody else signed, with their keys
+    #[command(subcommand)]
+    Jwt(jwt::JwtCommand),
     /// Load a guarded service, lock people under load, and report how it held
     Bench(Box<bench::Bench>),
 }
@@ -201,6 +205,7 @@ impl Cli {
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
             Command::Replay(replay) => replay.run(named, output).await,
+            Command::Jwt(command) => command.run(output),
             Command::Bench(bench) => bench.run(named, output).await,
         }
     }
@@ -217,6 +222,7 @@ impl Command {
             Self::Address(_) => Some("address"),
             Self::Policy(_) => Some("policy"),
             Self::Replay(_) => Some("replay"),
+            Self::Jwt(_) => Some("jwt"),
             Self::Bench(_) => Some("bench"),
             Self::Webhook(_) => Some("webhook"),
             Self::User(_)

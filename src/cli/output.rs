@@ -46,6 +46,11 @@ impl Output {
         }
     }
 
+    /// One of many answers: a line of words, or JSON on one line.
+    pub(super) fn line(self, json: &serde_json::Value, words: &str) -> std::io::Result<()> {
+        if self.json { write(&json.to_string()) } else { write(&clean(words)) }
+    }
+
     /// Answers with what is shown only once: not to be heard is a failure.
     pub(super) fn secret(self, json: &impl Serialize, secret: &str) -> Result<(), Failure> {
         let text = if self.json { to_json(json)? } else { secret.to_owned() };

@@ -60,6 +60,20 @@ words!(Enforcement { "lock" => Self::Lock, "monitor" => Self::Monitor });
 words!(WindowKind { "sliding" => Self::Sliding, "since-last" => Self::SinceLast });
 words!(OnStale { "strict" => Self::Strict, "best-effort" => Self::BestEffort });
 
+/// What a foreign token's claim says of an account.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum JwtNames {
+    Number,
+    Login,
+    Email,
+}
+
+words!(JwtNames {
+    "number" => Self::Number,
+    "login" => Self::Login,
+    "email" => Self::Email,
+});
+
 words!(OwnerKey {
     "account" => Self::Account,
     "login" => Self::Login,

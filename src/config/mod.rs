@@ -6,6 +6,7 @@
 mod bootstrap;
 mod environment;
 mod file;
+mod jwt;
 mod kind;
 mod load;
 mod modules;
@@ -13,6 +14,7 @@ mod problem;
 mod read;
 mod reference;
 mod resolve;
+mod tls;
 mod value;
 mod webhooks;
 
@@ -27,6 +29,7 @@ pub use self::bootstrap::{
     ADMIN_VARIABLE, BootstrapError, PASSWORD_FILE_VARIABLE, bootstrap, first_steps,
 };
 pub use self::environment::{CONFIG_VARIABLE, DIRECTORY_VARIABLE, Environment};
+pub use self::jwt::JwtSettings;
 pub use self::kind::LogFormat;
 pub(crate) use self::kind::names_levels;
 #[cfg(test)]
@@ -95,6 +98,8 @@ pub struct GateSettings {
     pub https: bool,
     /// Whether API tokens are taken from the `Authorization` header.
     pub api_tokens: bool,
+    /// Whose JSON web tokens are taken.
+    pub jwt: Option<JwtSettings>,
 }
 
 /// What is logged.
@@ -137,6 +142,10 @@ impl GateSettings {
             .max_stale(self.max_stale, self.when_stale);
         let builder = match &self.cookie_domain {
             Some(domain) => builder.cookie_domain(domain.clone()),
+            None => builder,
+        };
+        let builder = match &self.jwt {
+            Some(jwt) => builder.jwt_sessions(jwt.sessions()),
             None => builder,
         };
         match pinned.lockout() {

@@ -15,7 +15,7 @@ use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
 use crate::engine::history::{self, History, Remember};
 #[cfg(feature = "jwt")]
-use crate::engine::jwt::JwtSessions;
+use crate::engine::jwt::{JwtSessions, Jwts};
 use crate::engine::live::Waiting;
 use crate::engine::policy::Policy;
 use crate::engine::session::TokenHasher;
@@ -355,7 +355,7 @@ impl Builder {
             session_store,
             session_source: self.session_source,
             #[cfg(feature = "jwt")]
-            jwt: self.jwt.map(|jwt| Arc::new(jwt.into())),
+            jwt: self.jwt.map(Jwts::new).transpose()?.map(Arc::new),
             directory: self.directory,
             attempts,
             keyring,

@@ -57,6 +57,14 @@
 //!
 //! The client is never told what was wrong. The log is, at the level `debug`.
 //!
+//! # Where keys come from
+//!
+//! They are given ([`JwtKeys`]), or the issuer publishes them ([`PublishedJwtKeys`]) and
+//! may change them at any time: a new one is known within a minute. One that is taken
+//! out of the set signs no token that is new here; those that are remembered last
+//! until they expire. So lock an account, or sign it out everywhere, to end what a stolen
+//! key signed.
+//!
 //! # Whom a token names
 //!
 //! One claim, read in one way: see [`JwtAccount`]. It never falls through from one
@@ -82,21 +90,32 @@
 mod account;
 mod admit;
 mod carrier;
+mod fetch;
 mod issuer;
 mod keys;
+mod ring;
+mod source;
 mod token;
+#[cfg(feature = "gateway")]
+mod trial;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use self::account::JwtAccount;
 pub use self::carrier::MAX_TOKEN_BYTES;
 pub use self::issuer::{JwtIssuer, MAX_LEEWAY};
 pub use self::keys::{InvalidJwtKey, JwtKeys};
+pub use self::source::{JwtKeySource, PublishedJwtKeys};
+#[cfg(feature = "gateway")]
+pub(crate) use self::trial::{JwtTrial, Tried};
 
 use self::carrier::Carriers;
+use self::fetch::Fetcher;
+use self::ring::Ring;
+use self::source::Source;
 use crate::domain::session::SessionId;
 use crate::domain::time::Timestamp;
 use crate::engine::ReadSession;
@@ -146,7 +165,8 @@ impl JwtSessions {
         self
     }
 
-    pub(super) fn check(
+    /// Whether a gate can be built with it.
+    pub(crate) fn check(
         &self,
         has_directory: bool,
         has_session_source: bool,
@@ -225,12 +245,28 @@ pub enum InvalidJwtSessions {
         /// Whose.
         issuer: String,
     },
+    /// Keys that can't be fetched.
+    #[error("the keys of the issuer {issuer:?} can't be fetched: {why}")]
+    NotFetchable {
+        /// Whose.
+        issuer: String,
+        /// What is in the way.
+        why: String,
+    },
     /// Neither header nor cookie.
     #[error("tokens are taken neither from the header nor from a cookie: call `in_cookie`")]
     Nowhere,
     /// Clocks don't differ by so much.
     #[error("the leeway of the issuer {issuer:?} is over a minute: lower it")]
     LeewayTooLong {
+        /// Whose.
+        issuer: String,
+    },
+    /// An issuer's keys sign for that issuer alone.
+    #[error(
+        "the issuer {issuer:?} has the keys of another: give the same name to `PublishedJwtKeys::of_issuer`"
+    )]
+    OtherIssuersKeys {
         /// Whose.
         issuer: String,
     },
@@ -244,7 +280,7 @@ pub enum InvalidJwtSessions {
 
 /// What a gate knows of foreign tokens.
 pub(super) struct Jwts {
-    issuers: Vec<JwtIssuer>,
+    issuers: Vec<(JwtIssuer, KeysOf)>,
     carriers: Carriers,
     flights: SingleFlight<TokenHash, ReadSession>,
     /// By the name of the session, until when.
@@ -252,19 +288,45 @@ pub(super) struct Jwts {
     signatures: AtomicU64,
 }
 
-impl From<JwtSessions> for Jwts {
-    fn from(sessions: JwtSessions) -> Self {
-        Self {
-            carriers: Carriers::new(sessions.in_header, sessions.cookie.as_deref()),
-            issuers: sessions.issuers,
-            flights: SingleFlight::new(),
-            signed_out: Mutex::default(),
-            signatures: AtomicU64::new(0),
-        }
+/// An issuer's keys in a gate.
+enum KeysOf {
+    Given(JwtKeys),
+    Published(Arc<Ring>),
+}
+
+impl KeysOf {
+    fn new(issuer: &JwtIssuer) -> Result<Self, InvalidJwtSessions> {
+        let published = match &issuer.keys {
+            Source::Given(keys) => return Ok(Self::Given(keys.clone())),
+            Source::Published(published) => published.clone(),
+        };
+        let name = issuer.name();
+        let fetcher = Fetcher::new(published).map_err(|why| InvalidJwtSessions::NotFetchable {
+            issuer: name.to_owned(),
+            why: why.to_string(),
+        })?;
+        Ok(Self::Published(Ring::kept(name, fetcher)))
     }
 }
 
 impl Jwts {
+    /// Published keys are fetched from now on.
+    pub(super) fn new(sessions: JwtSessions) -> Result<Self, InvalidJwtSessions> {
+        let with_keys = |issuer: JwtIssuer| {
+            let keys = KeysOf::new(&issuer)?;
+            Ok((issuer, keys))
+        };
+        let issuers: Result<_, InvalidJwtSessions> =
+            sessions.issuers.into_iter().map(with_keys).collect();
+        Ok(Self {
+            carriers: Carriers::new(sessions.in_header, sessions.cookie.as_deref()),
+            issuers: issuers?,
+            flights: SingleFlight::new(),
+            signed_out: Mutex::default(),
+            signatures: AtomicU64::new(0),
+        })
+    }
+
     pub(super) fn in_header(&self) -> bool {
         self.carriers.in_header
     }
@@ -300,8 +362,9 @@ impl Jwts {
 
 impl fmt::Debug for Jwts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers = self.issuers.iter().map(|(issuer, _)| issuer);
         f.debug_struct("Jwts")
-            .field("issuers", &self.issuers)
+            .field("issuers", &issuers.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

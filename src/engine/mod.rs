@@ -24,6 +24,8 @@ mod live;
 mod look;
 #[cfg(feature = "metrics")]
 pub mod metrics;
+#[cfg(feature = "jwt")]
+mod outbound;
 mod pace;
 #[cfg(feature = "passwords")]
 pub mod passwords;

@@ -1,6 +1,7 @@
 //! The real program on real files: what it prints, where, and how it exits.
 
 mod bulk;
+mod jwt;
 mod remote;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use portcullis::engine::passwords::Passwords;
 use portcullis::store::sql::SqlDirectory;
 use portcullis::store::{Directory, Edit, NewSession, SessionStore};
 use portcullis::{Account, Portcullis, Status};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const PASSWORD: &str = "correct horse battery";

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod locks;
+mod published;
 mod times;
 mod whose;
 

@@ -163,8 +163,12 @@ impl Gate {
             return Ok(Some(live));
         }
         let first_seen = self.clock.wall();
-        let verified = match jwts.verify(token, first_seen) {
+        let verified = match jwts.verify(token, first_seen).await {
             Ok(verified) => verified,
+            Err(Flaw::KeysUnknown) => {
+                self.refuse_jwt::<()>(hash, Flaw::KeysUnknown);
+                return Err(Unanswered);
+            }
             Err(flaw) => return Ok(self.refuse_jwt(hash, flaw)),
         };
         let Some(account) = self.account_of(&verified.account).await? else {

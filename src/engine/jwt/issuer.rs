@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use super::InvalidJwtSessions;
 use super::account::JwtAccount;
-use super::keys::JwtKeys;
+use super::source::{JwtKeySource, Source};
 
 /// By how much an issuer's clock may differ from ours at most.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+/// By how much it may, where nobody says.
+pub(super) const LEEWAY: Duration = Duration::from_secs(10);
 
 /// Somebody who signs tokens: their name, their keys, and whom they may name.
 ///
@@ -28,7 +31,7 @@ pub const MAX_LEEWAY: Duration = Duration::from_secs(60);
 pub struct JwtIssuer {
     name: String,
     pub(super) audience: String,
-    pub(super) keys: JwtKeys,
+    pub(super) keys: Source,
     pub(super) account: JwtAccount,
     pub(super) claim: String,
     pub(super) leeway: Duration,
@@ -37,15 +40,21 @@ pub struct JwtIssuer {
 
 impl JwtIssuer {
     /// Tokens with this text as `iss`, for this service as (one of) their `aud`,
-    /// signed with one of these keys. The claim `sub` is the account's number.
-    pub fn new(iss: impl Into<String>, aud: impl Into<String>, keys: JwtKeys) -> Self {
+    /// signed with one of these keys: [`JwtKeys`](crate::JwtKeys) that are known, or
+    /// [`PublishedJwtKeys`](crate::PublishedJwtKeys). The claim `sub` is the account's
+    /// number.
+    pub fn new(
+        iss: impl Into<String>,
+        aud: impl Into<String>,
+        keys: impl Into<JwtKeySource>,
+    ) -> Self {
         Self {
             name: iss.into(),
             audience: aud.into(),
-            keys,
+            keys: keys.into().0,
             account: JwtAccount::default(),
             claim: "sub".to_owned(),
-            leeway: Duration::from_secs(10),
+            leeway: LEEWAY,
             authoritative: false,
         }
     }
@@ -96,6 +105,8 @@ impl JwtIssuer {
             Err(InvalidJwtSessions::NotAuthoritative { issuer })
         } else if self.account.is_chosen() && !has_directory {
             Err(InvalidJwtSessions::NoDirectory { issuer })
+        } else if matches!(&self.keys, Source::Published(keys) if !keys.may_be_of(&issuer)) {
+            Err(InvalidJwtSessions::OtherIssuersKeys { issuer })
         } else {
             Ok(())
         }

@@ -1,12 +1,14 @@
 //! The keys that an issuer signs with, each with the algorithms it is for.
 
+mod set;
+
 use std::fmt;
 
 use jsonwebtoken::crypto::CryptoProvider;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
-use serde_json::Value;
+
+pub(super) use self::set::{KeyFlaw, LeftOut, SetFrom, read_set};
 
 /// The cryptography, by its name. The one that `jsonwebtoken` finds for itself
 /// panics at its first use where other crates of a program turn on both of its
@@ -105,14 +107,7 @@ impl JwtKeys {
     ///
     /// If it is no such set, or nothing in it can be used.
     pub fn jwk_set(json: &str) -> Result<Self, InvalidJwtKey> {
-        let set: Value = serde_json::from_str(json).map_err(|_| InvalidJwtKey::NoSet)?;
-        let entries = set["keys"].as_array().ok_or(InvalidJwtKey::NoSet)?;
-        if entries.len() > MAX_KEYS {
-            return Err(InvalidJwtKey::TooMany);
-        }
-        // One that can't be read must not take the others away.
-        let keys: Vec<Key> = entries.iter().filter_map(Key::from_json).collect();
-        if keys.is_empty() { Err(InvalidJwtKey::NothingInSet) } else { Ok(Self(keys)) }
+        read_set(json.as_bytes(), SetFrom::Operator).map(|(keys, _)| keys)
     }
 
     /// The same, called this by the tokens' `kid`. Keys of a set have names of
@@ -137,7 +132,7 @@ impl JwtKeys {
 
     /// Whether one of the keys that these words of the header can mean signed this.
     /// `tried` is called for each signature that is compared.
-    pub(super) fn verify(&self, signed: &Signed<'_>, mut tried: impl FnMut()) -> bool {
+    pub(super) fn verify(&self, signed: &Signed<'_>, mut tried: impl FnMut()) -> Verdict {
         let named = |key: &&Key| key.id.is_some() && key.id.as_deref() == signed.kid;
         let has_named = self.0.iter().any(|key| named(&key));
         let meant = |key: &&Key| match signed.kid {
@@ -147,11 +142,31 @@ impl JwtKeys {
             None => true,
         };
         let fits = |key: &&Key| meant(key) && key.algorithms.contains(&signed.algorithm);
-        self.0.iter().filter(fits).any(|key| {
+        let is_signed = self.0.iter().filter(fits).any(|key| {
             tried();
             key.verify(signed)
-        })
+        });
+        match (is_signed, has_named) {
+            (true, _) => Verdict::Signed,
+            (false, true) => Verdict::Forged,
+            (false, false) => Verdict::ByNoKey,
+        }
     }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What keys say of a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    Signed,
+    /// The key that it names did not make it.
+    Forged,
+    /// It names no key that is known, and none made it: another might have.
+    ByNoKey,
 }
 
 /// What was signed, and the header's words on how.
@@ -167,31 +182,6 @@ impl Key {
     fn new(id: Option<String>, key: DecodingKey) -> Option<Self> {
         let algorithms = algorithms_of(&key);
         (!algorithms.is_empty()).then_some(Self { id, algorithms, key })
-    }
-
-    fn from_json(json: &Value) -> Option<Self> {
-        let jwk: Jwk = serde_json::from_value(json.clone()).ok()?;
-        let common = &jwk.common;
-        let for_signatures = common
-            .public_key_use
-            .as_ref()
-            .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-        let may_verify = common
-            .key_operations
-            .as_ref()
-            .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-        if !for_signatures || !may_verify || !is_public(&jwk.algorithm) {
-            return None;
-        }
-        let mut key = Self::new(common.key_id.clone(), DecodingKey::from_jwk(&jwk).ok()?)?;
-        if !matches_curve(&jwk.algorithm, &key.algorithms) {
-            return None;
-        }
-        if let Some(pinned) = &common.key_algorithm {
-            let pinned: Algorithm = pinned.to_string().parse().ok()?;
-            key.algorithms.retain(|algorithm| *algorithm == pinned);
-        }
-        (!key.algorithms.is_empty()).then_some(key)
     }
 
     fn verify(&self, signed: &Signed<'_>) -> bool {
@@ -231,31 +221,6 @@ fn modulus_bytes(key: &DecodingKey) -> usize {
     }
 }
 
-fn is_public(parameters: &AlgorithmParameters) -> bool {
-    matches!(
-        parameters,
-        AlgorithmParameters::RSA(_)
-            | AlgorithmParameters::EllipticCurve(_)
-            | AlgorithmParameters::OctetKeyPair(_)
-    )
-}
-
-/// Whether a key is on the curve that it says it is on.
-fn matches_curve(parameters: &AlgorithmParameters, algorithms: &[Algorithm]) -> bool {
-    let curve = match parameters {
-        AlgorithmParameters::EllipticCurve(key) => &key.curve,
-        AlgorithmParameters::OctetKeyPair(key) => &key.curve,
-        _ => return true,
-    };
-    let algorithm = match curve {
-        EllipticCurve::P256 => Algorithm::ES256,
-        EllipticCurve::P384 => Algorithm::ES384,
-        EllipticCurve::Ed25519 => Algorithm::EdDSA,
-        _ => return false,
-    };
-    algorithms == [algorithm]
-}
-
 impl fmt::Debug for JwtKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let algorithms = self.0.iter().map(|key| &key.algorithms);
@@ -276,7 +241,7 @@ mod tests {
         let (message, signature) = token.rsplit_once('.').expect("three parts");
         let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
         let signed = Signed { algorithm, kid: None, message: message.as_bytes(), signature };
-        keys.verify(&signed, || {})
+        keys.verify(&signed, || {}) == Verdict::Signed
     }
 
     /// RFC 7515, appendix A.1.

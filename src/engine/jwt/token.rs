@@ -14,10 +14,11 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::Jwts;
 use super::account::{JwtAccount, Named};
 use super::issuer::JwtIssuer;
-use super::keys::Signed;
+use super::keys::{Signed, Verdict};
+use super::ring::Ring;
+use super::{Jwts, KeysOf};
 use crate::domain::session::SessionKey;
 use crate::domain::time::Timestamp;
 
@@ -35,13 +36,18 @@ pub(super) struct Verified {
 
 /// Why a token is not taken. The client is not told: only the log is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Flaw {
+pub(crate) enum Flaw {
     Account,
     Audience,
     Claims,
     Form,
     Header,
     Issuer,
+    /// None of the issuer's keys of now made its signature.
+    Key,
+    /// Nobody can say whether it is worth anything: the issuer can't be asked for
+    /// its keys.
+    KeysUnknown,
     /// Over, or not yet begun.
     NotNow,
     Scope,
@@ -52,10 +58,10 @@ pub(super) enum Flaw {
 impl Flaw {
     /// Whether it will still have it later.
     pub(super) fn is_lasting(self) -> bool {
-        self != Self::NotNow
+        !matches!(self, Self::Key | Self::KeysUnknown | Self::NotNow)
     }
 
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Audience => "audience",
@@ -63,6 +69,8 @@ impl Flaw {
             Self::Form => "form",
             Self::Header => "header",
             Self::Issuer => "issuer",
+            Self::Key => "key",
+            Self::KeysUnknown => "keys-unknown",
             Self::NotNow => "not-now",
             Self::Scope => "scope",
             Self::Signature => "signature",
@@ -71,39 +79,108 @@ impl Flaw {
     }
 }
 
+/// Why a token is not taken at once.
+enum Refused<'a> {
+    For(Flaw),
+    /// By no key that is known: others may be asked for.
+    NoKey(&'a Ring),
+}
+
+impl From<Flaw> for Refused<'_> {
+    fn from(flaw: Flaw) -> Self {
+        Self::For(flaw)
+    }
+}
+
 impl Jwts {
-    /// What a token says, if it is worth anything now.
-    pub(super) fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Flaw> {
-        let parts = Parts::of(token).ok_or(Flaw::Form)?;
-        let header = Header::read(parts.header).ok_or(Flaw::Header)?;
-        let claims = Claims::read(parts.claims).ok_or(Flaw::Claims)?;
-        let issuer = self.issuer_of(&claims).ok_or(Flaw::Issuer)?;
-        if !claims.is_for(&issuer.audience) {
-            return Err(Flaw::Audience);
+    /// What a token says, if it is worth anything now. Waits for its issuer's keys
+    /// where none that is known made its signature.
+    pub(super) async fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Flaw> {
+        match self.verify_now(token, now) {
+            Ok(verified) => return Ok(verified),
+            Err(Refused::For(flaw)) => return Err(flaw),
+            Err(Refused::NoKey(ring)) => ring.ask_again().await,
         }
-        let times = claims.times(issuer.leeway).ok_or(Flaw::Times)?;
-        if !times.include(now) {
-            return Err(Flaw::NotNow);
+        self.verify_now(token, now)
+            .map_err(|refused| match refused {
+                Refused::For(flaw) => flaw,
+                Refused::NoKey(ring) if ring.is_heard() => Flaw::Key,
+                Refused::NoKey(_) => Flaw::KeysUnknown,
+            })
+    }
+
+    fn verify_now(&self, token: &[u8], now: Timestamp) -> Result<Verified, Refused<'_>> {
+        let opened = Opened::of(token)?;
+        let (issuer, keys) = self.issuer_of(&opened.claims).ok_or(Flaw::Issuer)?;
+        if !opened.claims.is_for(&issuer.audience) {
+            return Err(Flaw::Audience.into());
         }
-        let signed = parts.signed(&header).ok_or(Flaw::Signature)?;
+        let times = opened.times(issuer.leeway, now)?;
+        let signed = opened.signed()?;
         let tried = || {
             self.signatures.fetch_add(1, Ordering::Relaxed);
         };
-        if !issuer.keys.verify(&signed, tried) {
-            return Err(Flaw::Signature);
+        match keys {
+            KeysOf::Given(keys) => given(keys.verify(&signed, tried))?,
+            KeysOf::Published(ring) => {
+                let keys = ring.keys().ok_or(Refused::NoKey(ring))?;
+                match keys.verify(&signed, tried) {
+                    Verdict::Signed => {}
+                    // Another set may have another key of that name.
+                    Verdict::Forged => return Err(Flaw::Key.into()),
+                    Verdict::ByNoKey => return Err(Refused::NoKey(ring)),
+                }
+            }
         }
-        Ok(Verified {
-            key: SessionKey::from_bytes(Sha256::digest(parts.message).into()),
-            account: claims.account(issuer).ok_or(Flaw::Account)?,
-            issued_at: times.issued_at,
-            expires_at: times.until,
-            scopes: claims.scopes().ok_or(Flaw::Scope)?,
-        })
+        Ok(opened.verified(issuer, &times)?)
     }
 
-    fn issuer_of(&self, claims: &Claims) -> Option<&JwtIssuer> {
+    fn issuer_of(&self, claims: &Claims) -> Option<(&JwtIssuer, &KeysOf)> {
         let name = claims.text("iss")?;
-        self.issuers.iter().find(|issuer| issuer.name() == name)
+        let mut issuers = self.issuers.iter();
+        let (issuer, keys) = issuers.find(|(issuer, _)| issuer.name() == name)?;
+        Some((issuer, keys))
+    }
+}
+
+pub(super) fn given(verdict: Verdict) -> Result<(), Flaw> {
+    if verdict == Verdict::Signed { Ok(()) } else { Err(Flaw::Signature) }
+}
+
+/// A token whose parts can be read. Nothing of them is worth anything yet.
+pub(super) struct Opened<'a> {
+    parts: Parts<'a>,
+    header: Header,
+    pub(super) claims: Claims,
+}
+
+impl<'a> Opened<'a> {
+    pub(super) fn of(token: &'a [u8]) -> Result<Self, Flaw> {
+        let parts = Parts::of(token).ok_or(Flaw::Form)?;
+        let header = Header::read(parts.header).ok_or(Flaw::Header)?;
+        let claims = Claims::read(parts.claims).ok_or(Flaw::Claims)?;
+        Ok(Self { parts, header, claims })
+    }
+
+    /// From when until when it is taken, if that is now.
+    pub(super) fn times(&self, leeway: Duration, now: Timestamp) -> Result<Times, Flaw> {
+        let times = self.claims.times(leeway).ok_or(Flaw::Times)?;
+        if times.include(now) { Ok(times) } else { Err(Flaw::NotNow) }
+    }
+
+    pub(super) fn signed(&self) -> Result<Signed<'_>, Flaw> {
+        self.parts.signed(&self.header).ok_or(Flaw::Signature)
+    }
+
+    /// What it says, once its signature is found good.
+    fn verified(&self, issuer: &JwtIssuer, times: &Times) -> Result<Verified, Flaw> {
+        Ok(Verified {
+            key: SessionKey::from_bytes(Sha256::digest(self.parts.message).into()),
+            account: self.claims.account(issuer).ok_or(Flaw::Account)?,
+            issued_at: times.issued_at,
+            expires_at: times.until,
+            scopes: self.claims.scopes().ok_or(Flaw::Scope)?,
+        })
     }
 }
 
@@ -179,7 +256,10 @@ impl<'de> Deserialize<'de> for There {
 
 impl Header {
     fn read(part: &[u8]) -> Option<Self> {
-        let header: Self = serde_json::from_slice(&decoded(part)?).ok()?;
+        let json = decoded(part)?;
+        // What is a list is none, although its entries could be read as fields.
+        let is_object = json.trim_ascii_start().starts_with(b"{");
+        let header: Self = serde_json::from_slice(&json).ok().filter(|_| is_object)?;
         (header.is_of_a_token() && !header.asks_for_more()).then_some(header)
     }
 
@@ -204,10 +284,10 @@ impl Header {
 }
 
 /// What a token claims.
-struct Claims(Map<String, Value>);
+pub(super) struct Claims(Map<String, Value>);
 
 /// From when until when a token is taken.
-struct Times {
+pub(super) struct Times {
     issued_at: Timestamp,
     from: Timestamp,
     until: Timestamp,
@@ -224,11 +304,11 @@ impl Claims {
         serde_json::from_slice(&decoded(part)?).ok().map(Self)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_str()
     }
 
-    fn is_for(&self, audience: &str) -> bool {
+    pub(super) fn is_for(&self, audience: &str) -> bool {
         match self.0.get("aud") {
             Some(Value::String(one)) => one == audience,
             Some(Value::Array(several)) => several.iter().any(|one| one == audience),
@@ -252,7 +332,7 @@ impl Claims {
     }
 
     /// A `NumericDate`, which may have a fraction.
-    fn instant(&self, name: &str) -> Option<Timestamp> {
+    pub(super) fn instant(&self, name: &str) -> Option<Timestamp> {
         let number = self.0.get(name)?.as_number()?;
         let secs = number
             .as_i64()
@@ -299,7 +379,8 @@ mod tests {
 
     fn jwts() -> Jwts {
         let keys = JwtKeys::secret(&[7; 32]).expect("a long secret");
-        JwtSessions::from_issuer(JwtIssuer::new("us", "them", keys)).into()
+        let sessions = JwtSessions::from_issuer(JwtIssuer::new("us", "them", keys));
+        Jwts::new(sessions).expect("keys that are there")
     }
 
     fn part(bytes: &[u8]) -> String {
@@ -316,13 +397,13 @@ mod tests {
         ) {
             let (header, claims) = (part(header.as_bytes()), part(claims.as_bytes()));
             let token = format!("{header}.{claims}.{}", part(&signature));
-            prop_assert!(jwts().verify(token.as_bytes(), NOW).is_err());
+            prop_assert!(jwts().verify_now(token.as_bytes(), NOW).is_err());
         }
 
         /// Property: any bytes are refused, and nothing panics.
         #[test]
         fn bytes_are_refused(token in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert!(jwts().verify(&token, NOW).is_err());
+            prop_assert!(jwts().verify_now(&token, NOW).is_err());
         }
 
         /// Property: times are read whole or not at all, in seconds rounded down,

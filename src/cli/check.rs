@@ -11,7 +11,7 @@ use crate::cli::output::{Output, Page, cell};
 use crate::cli::store::{self, Named};
 use crate::config::{self, Config, ConfigErrors, Environment, Place};
 use crate::domain::length::spell_length;
-use crate::gateway::Origin;
+use crate::gateway::{Origin, Settings};
 
 /// How long the application may take to take a connection.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -91,6 +91,8 @@ fn view(config: &Config, warnings: &[String]) -> Value {
         "public": gateway.public,
         "public_url": gateway.public_url.as_ref().map(Origin::to_string),
         "admin": gateway.admin,
+        "tls": gateway.tls.is_some(),
+        "admin_tls": gateway.admin_tls.is_some(),
         "upstream": gateway.upstream.origin.to_string(),
         "directory": store.directory,
         "session_lifetime_seconds": gate.session_lifetime.as_secs(),
@@ -114,6 +116,7 @@ fn page(config: &Config, warnings: &[String]) -> Page {
         ("Public", gateway.public.to_string()),
         ("Seen as", or(seen, "whatever name people use, over http")),
         ("Admin", or(admin, "off")),
+        ("TLS", tls_in(gateway)),
         ("Upstream", gateway.upstream.origin.to_string()),
         ("Directory", store.directory.display().to_string()),
         ("Sessions", format!("{lifetime} at most, {idle} unused")),
@@ -129,12 +132,28 @@ fn page(config: &Config, warnings: &[String]) -> Page {
     page.line("The configuration is right.")
 }
 
+/// Which listeners speak TLS themselves.
+fn tls_in(gateway: &Settings) -> String {
+    let words = match (&gateway.tls, &gateway.admin_tls) {
+        (None, None) => "not here",
+        (Some(_), None) => "public",
+        (None, Some(_)) => "admin",
+        (Some(_), Some(_)) => "public and admin",
+    };
+    words.to_owned()
+}
+
 /// What can be meant, and often is not.
 fn warnings(config: &Config) -> Vec<String> {
     let gateway = &config.gateway;
     let proxies = &gateway.client_address.trusted_proxies;
     let mut warnings = Vec::new();
-    if gateway.is_https() && proxies.is_empty() {
+    for tls in [&gateway.tls, &gateway.admin_tls].into_iter().flatten() {
+        if let Err(error) = tls.check() {
+            warnings.push(format!("the gateway does not start: {error}"));
+        }
+    }
+    if gateway.is_https() && gateway.tls.is_none() && proxies.is_empty() {
         warnings.push(
             "`public.url` is https, so something before the gateway ends TLS, and \
              `clients.trusted_proxies` is empty: everybody seems to come from there"

@@ -19,7 +19,7 @@ use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
-use crate::gateway::{Gateway, ListenError, RESERVED};
+use crate::gateway::{BindError, Gateway, RESERVED};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
@@ -175,9 +175,11 @@ pub(super) async fn start(
         .public_url(config.gateway.public_url.as_ref().map(ToString::to_string))
         .https(crate::gateway::is_https);
     let figures_for = config.gateway.metrics_token.then(|| admin.clone());
+    let [tls, admin_tls] = [&config.gateway.tls, &config.gateway.admin_tls].map(Option::is_some);
+    let schemes = [tls, admin_tls].map(|tls| if tls { "https" } else { "http" });
     let gateway = Gateway::bind(gate, config.gateway, pages)
         .await
-        .map_err(|error| Failure::new(Exit::Failed, cant_listen(&error)))?
+        .map_err(|error| Failure::new(Exit::Failed, cant_start(&error)))?
         .with_refusal_pages(refusal_pages)
         .with_admin_routes(Api::new(admin.clone()).into_router())
         .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
@@ -192,7 +194,7 @@ pub(super) async fn start(
     keep_going(admin.clone());
     // It ends with the process, in the middle of a step, perhaps: the next goes on.
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
-    say_where(&gateway, &upstream, output)?;
+    say_where(&gateway, schemes, &upstream, output)?;
     Ok(gateway)
 }
 
@@ -217,10 +219,12 @@ async fn modules(
     Ok(modules)
 }
 
-fn cant_listen(error: &ListenError) -> String {
-    format!(
-        "{error}: name another address, with --listen or --admin-listen or in the configuration"
-    )
+fn cant_start(error: &BindError) -> String {
+    let mend = match error {
+        BindError::Listen(_) => "name another address, with --listen or --admin-listen or",
+        BindError::Tls(_) => "name files that this user may read",
+    };
+    format!("{error}: {mend} in the configuration")
 }
 
 /// How the service presents itself, now and whenever that is changed.
@@ -306,17 +310,23 @@ async fn welcome(
     Ok(())
 }
 
-fn say_where(gateway: &Gateway, upstream: &str, output: Output) -> Result<(), Failure> {
+fn say_where(
+    gateway: &Gateway,
+    [scheme, of_admin]: [&str; 2],
+    upstream: &str,
+    output: Output,
+) -> Result<(), Failure> {
     let public = gateway
         .public_address()
         .map_err(|error| Failure::unexpected(error.to_string()))?;
     // Whoever started it may wait for this line, and read the port from it.
-    println!("listening on http://{public}");
+    println!("listening on {scheme}://{public}");
     output.remark(&format!("Guarding {upstream}. Ctrl-C stops it."));
     if let Ok(Some(admin)) = gateway.admin_address() {
-        output.remark(&format!("Probes and figures are at http://{admin}/readyz and /metrics."));
-        output.remark(&format!("People administer accounts at http://{admin}{CONSOLE}/."));
-        output.remark(&format!("Programs administer accounts: http://{admin}/docs shows how."));
+        let admin = format!("{of_admin}://{admin}");
+        output.remark(&format!("Probes and figures are at {admin}/readyz and /metrics."));
+        output.remark(&format!("People administer accounts at {admin}{CONSOLE}/."));
+        output.remark(&format!("Programs administer accounts: {admin}/docs shows how."));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::kind::{
     Window,
 };
 use super::read::Reader;
+use super::tls::{Files, Hsts};
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
@@ -114,14 +115,27 @@ sections! {
     public: Public = ["public"] {
         /// The address and port to listen at.
         listen: SocketAddr = (Ipv4Addr::LOCALHOST, 8080).into(), r#""0.0.0.0:8080""#;
-        /// The origin that people see. With https, cookies are for https alone: something before
-        /// the gateway ends TLS then. Left out: http, by whatever name people use.
+        /// The origin that people see. With https, cookies are for https alone: `[tls]`, or something
+        /// before the gateway, ends TLS then. Left out: http, by whatever name people use.
         url: Option<Origin> = None, r#""https://app.example.com""#;
         /// Other hosts whose people sign in at `public.url`, behind proxies that ask here whether
         /// a request may pass. It takes `sessions.cookie_domain`.
         return_origins: Vec<ReturnOrigin> = Vec::new(), r#"["https://wiki.example.com"]"#;
         /// Whether API tokens are taken from the Authorization header.
         api_tokens: bool = false, "true";
+    }
+
+    /// TLS, where the gateway itself ends it. Files are in the PEM form; when they change, they are
+    /// read again. It takes a `public.url` with https.
+    tls: Tls = ["tls"] {
+        /// The certificate, and after it those that vouch for it; several for several names: who
+        /// asks for none of them gets the first. A relative path begins at this file's folder.
+        certificate: Option<Files> = None, r#""/etc/portcullis/tls.crt""#;
+        /// Its key; with several certificates, their keys in the same order.
+        key: Option<Files> = None, r#""/etc/portcullis/tls.key""#;
+        /// For how long browsers that were here come by https alone, whatever people type. They
+        /// can't be told otherwise before it is over, but with "0s" over https.
+        hsts: Hsts = Hsts(None), r#""180d""#;
     }
 
     /// The application that is guarded.
@@ -162,11 +176,19 @@ sections! {
         listen: MaybeListen = MaybeListen(Some((Ipv4Addr::LOCALHOST, 8081).into())), r#""off""#;
         /// Host names that it answers to, beside its own address and localhost.
         hosts: Vec<HostName> = Vec::new(), r#"["admin.example"]"#;
-        /// Whether it may listen beyond this machine, although it speaks plain http: only where
-        /// something before it ends TLS, or the network is trusted.
+        /// Whether it may listen beyond this machine without `[admin.tls]`, in plain http: only
+        /// where something before it ends TLS, or the network is trusted.
         allow_plain: bool = false, "true";
         /// Whether `/metrics` is for those alone who bring a token with the scope metrics.read.
         metrics_token: bool = false, "true";
+    }
+
+    /// TLS for administrators and machines, as in `[tls]`.
+    admin_tls: AdminTls = ["admin.tls"] {
+        /// The certificate, and after it those that vouch for it; or several.
+        certificate: Option<Files> = None, r#""/etc/portcullis/admin.crt""#;
+        /// Its key; with several certificates, their keys in the same order.
+        key: Option<Files> = None, r#""/etc/portcullis/admin.key""#;
     }
 
     /// Where accounts live.

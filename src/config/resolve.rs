@@ -12,6 +12,7 @@ use super::load::Checked;
 use super::modules::ModuleSettings;
 use super::problem::{ConfigErrors, Place, Problem};
 use super::read::Places;
+use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
 use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
@@ -36,6 +37,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         plain_admin,
         own_upstream,
         tls_upstream,
+        tls::contradictions,
         session_times,
         cookie_domain,
         identity,
@@ -50,7 +52,12 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
 const BY_DEFAULT: &str = "this is its default";
 
 /// A contradiction of two keys, shown where either is written.
-fn between(places: &Places, one: &'static str, other: &'static str, what: String) -> Problem {
+pub(super) fn between(
+    places: &Places,
+    one: &'static str,
+    other: &'static str,
+    what: String,
+) -> Problem {
     let (first, second) = (places.of(one), places.of(other));
     match (&first, &second) {
         (Place::Default(_), _) => Problem::new(second, what).also(first, BY_DEFAULT),
@@ -72,7 +79,8 @@ fn listeners(written: &Written, places: &Places) -> Vec<Problem> {
 
 fn plain_admin(written: &Written, places: &Places) -> Vec<Problem> {
     let Some(listen) = written.admin.listen.0 else { return Vec::new() };
-    if is_here(&listen) || written.admin.allow_plain {
+    let is_plain = written.admin_tls.certificate.is_none() && !written.admin.allow_plain;
+    if is_here(&listen) || !is_plain {
         return Vec::new();
     }
     let what = format!(
@@ -80,8 +88,8 @@ fn plain_admin(written: &Written, places: &Places) -> Vec<Problem> {
     );
     let problem = between(places, "admin.listen", "admin.allow_plain", what);
     vec![problem.mend(
-        "set `admin.listen` to a loopback address such as \"127.0.0.1:8081\", or \
-         `admin.allow_plain` to true where something before it ends TLS",
+        "set `admin.listen` to a loopback address such as \"127.0.0.1:8081\", name a certificate in \
+         [admin.tls], or set `admin.allow_plain` to true where something before it ends TLS",
     )]
 }
 
@@ -298,8 +306,10 @@ impl Checked {
         let directory = self.directory();
         let modules = self.modules();
         let webhooks = self.webhooks();
+        let mut gateway = gateway(&self.written, origin);
+        gateway.tls = tls::public(&self.written, &|key, path| self.placed(key, path));
+        gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let Self { written, path, .. } = self;
-        let gateway = gateway(&written, origin);
         Ok(Config {
             file: path,
             gate: gate(&written, gateway.is_https()),
@@ -319,9 +329,14 @@ impl Checked {
         let Some(directory) = self.written.store.directory.as_ref() else {
             return DEFAULT_DIRECTORY.into();
         };
-        match (self.places.of("store.directory"), &self.path) {
-            (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(directory),
-            _ => directory.clone(),
+        self.placed("store.directory", directory)
+    }
+
+    /// Where the file is that a key names.
+    fn placed(&self, key: &'static str, named: &Path) -> PathBuf {
+        match (self.places.of(key), &self.path) {
+            (Place::File(_), Some(file)) => file.parent().unwrap_or(Path::new("")).join(named),
+            _ => named.to_owned(),
         }
     }
 

@@ -330,6 +330,27 @@ fn contradictions_name_both_keys_and_the_mend() {
             "none of them would get",
         ),
         (
+            "[public]\nurl = \"https://app.example\"\n[tls]\ncertificate = \"a.pem\"\n",
+            ["tls.certificate", "tls.key"],
+            "one file in `tls.key` for each",
+        ),
+        (
+            "[admin.tls]\ncertificate = [\"a.pem\", \"b.pem\"]\nkey = \"a.key\"\n",
+            ["admin.tls.certificate", "admin.tls.key"],
+            "names 2, and",
+        ),
+        (
+            "[public]\nurl = \"http://app.example\"\n\
+             [tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n",
+            ["tls.certificate", "public.url"],
+            "the https address that people use",
+        ),
+        (
+            "[tls]\nhsts = \"180d\"\n",
+            ["tls.hsts", "tls.certificate"],
+            "what ends TLS before the gateway",
+        ),
+        (
             "[lockout]\nlock_for = \"2h\"\nlongest = \"1h\"\n",
             ["lockout.lock_for", "lockout.longest"],
             "raise the cap",
@@ -346,6 +367,9 @@ fn contradictions_name_both_keys_and_the_mend() {
     }
     check("[admin]\nlisten = \"0.0.0.0:8081\"\nallow_plain = true\n", &[])
         .unwrap_or_else(|errors| panic!("{errors}"));
+    let with_tls = "[admin]\nlisten = \"0.0.0.0:8081\"\n\
+                    [admin.tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\n";
+    check(with_tls, &[]).unwrap_or_else(|errors| panic!("{errors}"));
     let named = refused("", &[("PORTCULLIS__ADMIN__LISTEN", "[::]:8081")]);
     assert_eq!(named.problems()[0].place(), &Place::Variable("PORTCULLIS__ADMIN__LISTEN".into()));
 }

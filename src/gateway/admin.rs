@@ -41,7 +41,8 @@ impl Admin {
     /// Listens at `own`, and serves this.
     pub(crate) fn new(own: IpAddr, settings: &Settings, router: Router) -> Self {
         // The origin that people see is the public listener's.
-        let settings = Settings { public_url: None, ..settings.clone() };
+        let tls = settings.admin_tls.clone();
+        let settings = Settings { public_url: None, tls, ..settings.clone() };
         let screen = Screen::new(&settings);
         let names = Names { own, further: settings.admin_hosts };
         Self(Arc::new(Shared { screen, names, router }))

@@ -15,10 +15,12 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 
 use crate::engine::figures::Level;
 use crate::gateway::ListenError;
@@ -27,6 +29,7 @@ use crate::gateway::body::Body;
 use crate::gateway::patient::{Patient, Sending};
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Limits;
+use crate::gateway::tls::Tls;
 use crate::gateway::tunnel::Place;
 
 /// How long accepting pauses when the system has no room for another connection.
@@ -70,11 +73,12 @@ pub(crate) struct Listener {
     room: Arc<Semaphore>,
     places: u32,
     open: Level,
+    tls: Option<Tls>,
 }
 
 impl Listener {
-    /// `open` counts the connections.
-    pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level) -> Self {
+    /// `open` counts the connections. Without `tls` it speaks plain http.
+    pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level, tls: Option<Tls>) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .header_read_timeout(limits.head_timeout)
@@ -94,7 +98,7 @@ impl Listener {
             .unwrap_or(MAX_PLACES)
             .min(MAX_PLACES);
         let room = Arc::new(Semaphore::new(places as usize));
-        Self { socket, limits: limits.clone(), http, room, places, open }
+        Self { socket, limits: limits.clone(), http, room, places, open, tls }
     }
 
     /// Serves until `stop` is done. Then nobody new comes in, connections that wait
@@ -104,24 +108,36 @@ impl Listener {
     pub(crate) async fn serve(self, service: impl Answer, stop: impl Future<Output = ()>) -> bool {
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
+        let (going_on, over) = watch::channel(());
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 (stream, peer, place) = self.accept() => {
-                    let connection = self.connection(stream, peer, place, service.clone(), &graceful);
+                    let (stream, talk) = self.meet(stream, peer, place, service.clone(), &graceful);
                     let open = self.open.raise();
-                    connections.spawn(async move {
-                        let _open = open;
-                        connection.await;
-                    });
+                    match &self.tls {
+                        None => connections.spawn(async move {
+                            let _open = open;
+                            talk.over(stream).await;
+                        }),
+                        Some(tls) => {
+                            let inside = shake_hands(tls.clone(), stream, talk.patience, over.clone());
+                            connections.spawn(async move {
+                                let _open = open;
+                                if let Some(stream) = inside.await {
+                                    talk.over(stream).await;
+                                }
+                            })
+                        }
+                    };
                 }
                 // Only to let go of what they held.
                 Some(_) = connections.join_next() => {}
             }
         }
         let Self { socket, limits, room, places, .. } = self;
-        drop(socket);
+        drop((socket, going_on));
         let all_ended = async {
             graceful.shutdown().await;
             // Tunnels have their places as well.
@@ -149,33 +165,54 @@ impl Listener {
         }
     }
 
-    fn connection(
+    /// What is to be known of a connection before its first byte.
+    fn meet<A: Answer>(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
         place: OwnedSemaphorePermit,
-        service: impl Answer,
+        service: A,
         graceful: &GracefulShutdown,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let (kept, sending): (Place, _) = (Arc::new(place), Sending::default());
+    ) -> (Patient, Talk<A>) {
+        let (place, sending): (Place, _) = (Arc::new(place), Sending::default());
         let line = Arc::new(Line {
             service,
             peer: Peer::new(peer.ip()),
-            place: Arc::clone(&kept),
+            place,
             sending: sending.clone(),
             began: AtomicBool::new(false),
         });
-        let seen = Arc::clone(&line);
-        let service = service_fn(move |request| Arc::clone(&line).answer(request));
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let stream = Patient::new(stream, self.limits.body_idle_timeout, sending);
         let mut http = self.http.clone();
         http.http1().timer(OneAlarm::default());
+        let (watcher, patience) = (graceful.watcher(), self.limits.head_timeout);
+        (stream, Talk { line, http, watcher, patience })
+    }
+}
+
+/// One connection, whatever it goes over.
+struct Talk<A> {
+    line: Arc<Line<A>>,
+    http: auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    patience: Duration,
+}
+
+impl<A: Answer> Talk<A> {
+    /// Answers what comes over this stream, to its end.
+    fn over<S>(self, stream: S) -> impl Future<Output = ()> + Send + 'static
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { line, http, watcher, patience } = self;
+        let (seen, kept) = (Arc::clone(&line), Arc::clone(&line.place));
+        let service = service_fn(move |request| Arc::clone(&line).answer(request));
         let connection = http
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();
-        let (connection, patience) = (graceful.watch(connection), self.limits.head_timeout);
+        let connection = watcher.watch(connection);
         async move {
             // hyper has no patience of its own while it finds out which HTTP this is.
             let mut silent = pin!(tokio::time::sleep(patience));
@@ -194,6 +231,23 @@ impl Listener {
             drop(kept);
         }
     }
+}
+
+/// Agrees on TLS, in time and as long as nobody stops the listener.
+async fn shake_hands(
+    tls: Tls,
+    stream: Patient,
+    patience: Duration,
+    mut over: watch::Receiver<()>,
+) -> Option<TlsStream<Patient>> {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(patience, tls.shake_hands(stream)) => shaken,
+        _ = over.changed() => return None,
+    };
+    let shaken = shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    shaken
+        .inspect_err(|error| tracing::debug!(%error, "handshake failed"))
+        .ok()
 }
 
 /// What the requests of one connection share.

@@ -31,6 +31,7 @@ mod proxy;
 mod public;
 mod screen;
 pub mod settings;
+mod tls;
 mod tunnel;
 mod untrusted;
 mod upstream;
@@ -49,12 +50,14 @@ use self::figures::Figures;
 use self::health::Health;
 use self::listen::Listener;
 use self::public::Public;
+use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
+pub use self::tls::{TlsError, UnusableFile};
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -67,9 +70,23 @@ pub struct Gateway {
     pages: Router,
     refusal_pages: Option<Arc<dyn RefusalPages>>,
     public: TcpListener,
+    tls: Option<Tls>,
     admin: Option<TcpListener>,
+    admin_tls: Option<Tls>,
     admin_routes: Router,
     figures_for: Option<crate::admin::Admin>,
+}
+
+/// Why a gateway can't be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// An address can't be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A certificate or its key can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// Why a gateway can't listen.
@@ -88,23 +105,38 @@ pub struct ListenError {
 const ADMIN_DRAIN: Duration = Duration::from_secs(5);
 
 impl Gateway {
-    /// Opens the sockets. `pages` answers below [`RESERVED`].
+    /// Opens the sockets, and reads the certificates of those that speak TLS. `pages`
+    /// answers below [`RESERVED`].
     ///
     /// # Errors
     ///
-    /// If one can't be listened on, because another program does already.
+    /// If one can't be listened on, because another program does already, or a
+    /// certificate can't be used.
     pub async fn bind(
         gate: Portcullis,
         settings: Settings,
         pages: Router,
-    ) -> Result<Self, ListenError> {
+    ) -> Result<Self, BindError> {
+        let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
+        let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
         let public = listen::bind(settings.public).await?;
         let admin = match settings.admin {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
         let (admin_routes, refusal_pages, figures_for) = (Router::new(), None, None);
-        Ok(Self { gate, settings, pages, refusal_pages, public, admin, admin_routes, figures_for })
+        Ok(Self {
+            gate,
+            settings,
+            pages,
+            refusal_pages,
+            public,
+            tls,
+            admin,
+            admin_tls,
+            admin_routes,
+            figures_for,
+        })
     }
 
     /// The same, with refused people reading pages in these looks.
@@ -165,15 +197,16 @@ impl Gateway {
         let upstream = self.settings.upstream.clone();
         let health = Health::new(self.gate.clone(), figures.clone(), upstream);
         let (drained, stop_admin) = oneshot::channel::<()>();
+        let certificates = follow_files(self.tls.clone(), self.admin_tls.clone());
         let admin = administer(
-            self.admin,
+            self.admin.map(|socket| (socket, self.admin_tls)),
             &self.settings,
             health.router(self.figures_for).merge(self.admin_routes),
             &figures,
             stop_admin,
         );
-        let listener =
-            Listener::new(self.public, &self.settings.limits, figures.public_connections());
+        let limits = &self.settings.limits;
+        let listener = Listener::new(self.public, limits, figures.public_connections(), self.tls);
         let pages = (self.pages, self.refusal_pages);
         let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
         let stop = async {
@@ -188,7 +221,10 @@ impl Gateway {
             let _ = close.send(true);
             drop(drained);
         };
-        tokio::join!(public, admin);
+        tokio::select! {
+            _ = async { tokio::join!(public, admin) } => {}
+            () = certificates => {}
+        }
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
         let _ = self.gate.write_attempts().await;
@@ -197,13 +233,13 @@ impl Gateway {
 
 /// Serves the admin listener, where there is one, until `stop` says or is dropped.
 async fn administer(
-    socket: Option<TcpListener>,
+    socket: Option<(TcpListener, Option<Tls>)>,
     settings: &Settings,
     routes: Router,
     figures: &Figures,
     stop: oneshot::Receiver<()>,
 ) {
-    let Some(socket) = socket else { return };
+    let Some((socket, tls)) = socket else { return };
     // A socket that does not know its address has none that anybody could call.
     let own = socket.local_addr().ok().or(settings.admin);
     let Some(own) = own else { return };
@@ -211,11 +247,20 @@ async fn administer(
         drain: settings.limits.drain.min(ADMIN_DRAIN),
         ..settings.limits.clone()
     };
-    let listener = Listener::new(socket, &limits, figures.admin_connections());
+    let listener = Listener::new(socket, &limits, figures.admin_connections(), tls);
     let admin = Admin::new(own.ip(), settings, routes);
     let stop = async {
         let _ = stop.await;
     };
     // Whatever goes on there may be asked for again.
     let _ = listener.serve(admin, stop).await;
+}
+
+/// Takes certificates whose files have changed, as long as it is polled.
+async fn follow_files(public: Option<Tls>, admin: Option<Tls>) {
+    let follow = async |tls: Option<Tls>| match tls {
+        Some(tls) => tls.follow_files().await,
+        None => std::future::pending().await,
+    };
+    tokio::join!(follow(public), follow(admin));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::header::LOCATION;
+use http::header::{LOCATION, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -24,7 +24,7 @@ use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
 use crate::gateway::screen::{Peer, Screen, is_below};
-use crate::gateway::settings::Settings;
+use crate::gateway::settings::{Settings, Tls};
 use crate::gateway::tunnel::Tunnels;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
@@ -47,6 +47,8 @@ struct Shared {
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
     figures: Figures,
+    /// What browsers are told about https, where TLS ends here.
+    hsts: Option<HeaderValue>,
 }
 
 /// The body that a page of the gateway's own may be sent; its forms are short.
@@ -80,6 +82,7 @@ impl Public {
             open_paths: settings.open_paths.clone(),
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
+            hsts: settings.tls.as_ref().and_then(hsts),
         }))
     }
 }
@@ -93,6 +96,11 @@ impl Answer for Public {
                 // The gateway's own, whatever an application speaks: one of HTTP/1.0
                 // would end the client's connection.
                 *response.version_mut() = Version::HTTP_11;
+                if let Some(hsts) = &self.0.hsts {
+                    // What an application says of its own host goes before it.
+                    let said = response.headers_mut().entry(STRICT_TRANSPORT_SECURITY);
+                    said.or_insert_with(|| hsts.clone());
+                }
                 response
             }
             Err(never) => match never {},
@@ -154,6 +162,11 @@ impl Shared {
         let answer = self.pages.clone().oneshot(request).await?;
         Ok(answer.map(|body| Body::Page { body }))
     }
+}
+
+fn hsts(tls: &Tls) -> Option<HeaderValue> {
+    let length = tls.hsts?.as_secs();
+    HeaderValue::from_str(&format!("max-age={length}")).ok()
 }
 
 /// What is there for people is on the page of their account.

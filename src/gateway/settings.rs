@@ -1,6 +1,7 @@
 //! What a gateway does, settled: a configuration resolves into this.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::header::HeaderName;
@@ -17,8 +18,12 @@ use crate::guard::ReturnOrigin;
 pub struct Settings {
     /// Where people come in.
     pub public: SocketAddr,
+    /// How it is spoken there; `None`: plain http.
+    pub tls: Option<Tls>,
     /// Where administrators and machines come in; `None`: nowhere.
     pub admin: Option<SocketAddr>,
+    /// How it is spoken there; `None`: plain http.
+    pub admin_tls: Option<Tls>,
     /// Host names that the admin listener answers to, beside its own address and
     /// `localhost`.
     pub admin_hosts: Vec<String>,
@@ -40,6 +45,33 @@ pub struct Settings {
     /// Further headers that clients must not send, because the upstream trusts
     /// them.
     pub strip_headers: Vec<HeaderName>,
+}
+
+/// How a listener speaks TLS itself.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Tls {
+    /// The certificates. A client is shown the first that is for the name it asks for,
+    /// and the first of all if none is.
+    pub pairs: Vec<KeyPair>,
+    /// For how long browsers that were here use https alone; `None`: they are not told.
+    pub hsts: Option<Duration>,
+}
+
+/// The files of a certificate, both in the PEM form.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeyPair {
+    /// The certificate, and after it those that vouch for it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+impl Tls {
+    /// Shows these certificates.
+    pub const fn new(pairs: Vec<KeyPair>) -> Self {
+        Self { pairs, hsts: None }
+    }
 }
 
 /// The application behind the gateway.
@@ -200,7 +232,9 @@ impl Settings {
     pub fn for_upstream(origin: Origin) -> Self {
         Self {
             public: (Ipv4Addr::LOCALHOST, 8080).into(),
+            tls: None,
             admin: Some((Ipv4Addr::LOCALHOST, 8081).into()),
+            admin_tls: None,
             admin_hosts: Vec::new(),
             metrics_token: false,
             public_url: None,
@@ -215,7 +249,7 @@ impl Settings {
 
     /// Whether people see https.
     pub fn is_https(&self) -> bool {
-        self.public_url.as_ref().is_some_and(Origin::is_https)
+        self.tls.is_some() || self.public_url.as_ref().is_some_and(Origin::is_https)
     }
 }
 

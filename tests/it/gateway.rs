@@ -15,6 +15,7 @@ mod metrics;
 mod passing;
 mod proxies;
 mod sockets;
+mod tls;
 mod tunnels;
 mod upstreams;
 

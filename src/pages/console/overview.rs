@@ -147,11 +147,7 @@ fn ways(counts: &Headcount) -> Vec<String> {
     if hand == 0 || failures == 0 {
         return Vec::new();
     }
-    let plural = if failures == 1 { "" } else { "s" };
-    vec![
-        format!("{} by hand", spaced(hand)),
-        format!("{} for failed sign-in{plural}", spaced(failures)),
-    ]
+    vec![format!("{} by hand", spaced(hand)), format!("{} for failed sign-ins", spaced(failures))]
 }
 
 /// How far behind the directory this gateway is, and how fast locks take hold here.
@@ -236,7 +232,7 @@ mod tests {
             ways(&Headcount { locked_by_hand, locked_by_failures, ..Headcount::default() })
         };
         assert!(of(3, 0).is_empty() && of(0, 3).is_empty(), "the number says it");
-        assert_eq!(of(1_000, 1), ["1\u{202f}000 by hand", "1 for failed sign-in"]);
+        assert_eq!(of(1_000, 1), ["1\u{202f}000 by hand", "1 for failed sign-ins"]);
     }
 
     #[test]

@@ -73,6 +73,19 @@ async fn it_counts_who_is_what() {
 }
 
 #[tokio::test]
+async fn it_says_how_closely_the_gateway_follows_and_in_which_ways_people_are_locked() {
+    let house = House::new().await;
+    let desk = house.desk().await;
+    let page = desk.page("/console/").await;
+    let pace = section(&page, "pace");
+    assert!(pace.contains(" behind.") && pace.contains("No lock was laid since"), "{pace}");
+    assert!(!page.contains(" by hand"), "{page}");
+    populate(&house).await;
+    let page = desk.page("/console/").await;
+    assert!(page.contains("1 by hand, 1 for failed sign-ins"), "{page}");
+}
+
+#[tokio::test]
 async fn it_names_who_is_locked_out_until_that_ends() {
     let house = House::new().await;
     let desk = house.desk().await;

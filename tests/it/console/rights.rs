@@ -143,7 +143,7 @@ async fn every_field_of_a_person_may_hold_markup() {
         at("/attempts"),
         at("/history"),
         at("/do/unlock"),
-        at("/delete"),
+        at("/do/sign-out"),
         "/console/users".to_owned(),
         format!("/console/users?q={}", super::checks::IN_ADDRESS),
         "/console/audit".to_owned(),

@@ -4,6 +4,8 @@ mod browser;
 mod driver;
 mod process;
 mod recorder;
+#[cfg(feature = "gateway")]
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 pub(crate) use self::browser::{Answer, Browser};

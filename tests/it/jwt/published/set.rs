@@ -151,7 +151,7 @@ async fn a_name_of_a_key_is_a_name_and_nothing_else() {
     for kid in names {
         assert_eq!(world.visit_by(ED, kid).await, StatusCode::UNAUTHORIZED, "{kid:.20?}");
     }
-    let twice = r#"{"alg": "EdDSA", "kid": "x", "kid": "a"}"#.to_owned();
+    let twice = r#"{"alg": "EdDSA", "kid": "x", "kid": "a"}"#;
     let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(twice), part(&world.claims()));
     let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::EdDSA, &(ED.private)());
     let signature = signer.expect("a key").try_sign(message.as_bytes());

@@ -115,7 +115,9 @@ fn seen_as_http(written: &Written, places: &Places) -> Option<Problem> {
     if written.tls.certificate.is_none() || is_https {
         return None;
     }
-    let what = "the gateway speaks TLS itself, and `public.url` does not say https".to_owned();
+    let what = "`tls.certificate` has the gateway speak TLS itself, and `public.url` does not say \
+                https"
+        .to_owned();
     let problem = between(places, "tls.certificate", "public.url", what);
     Some(problem.mend("set `public.url` to the https address that people use"))
 }

@@ -118,6 +118,7 @@ fn render(words: &RefusalWords<'_>) -> String {
 }
 
 /// Writes a page that says one thing in plain text.
+#[cfg(feature = "gateway")]
 pub(crate) fn plain(title: &str, text: &str) -> String {
     write(title, [Escaped(text).to_string()])
 }

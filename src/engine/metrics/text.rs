@@ -32,7 +32,6 @@ enum Value {
 
 impl Page {
     /// A counter that has no label.
-    #[cfg(feature = "passwords")]
     pub(crate) fn counter(&mut self, metric: Metric, count: u64) {
         self.put(metric, None, Value::Count(count));
     }

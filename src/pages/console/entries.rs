@@ -186,12 +186,23 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<Change> {
         .filter(|field| before.get(*field) != after.get(*field));
     changed
         .filter(|field| !ALWAYS.contains(&field.strip_prefix("group ").unwrap_or(field)))
+        // Which lockout it is says nothing either: its failures and its time do.
+        .filter(|field| !field.starts_with("locks lockout id "))
         .map(|field| Change {
-            field: field.replace('_', " "),
+            field: called(field),
             before: text(&before, field),
             after: text(&after, field),
         })
         .collect()
+}
+
+/// A field, as people call it.
+fn called(field: &str) -> String {
+    let inner = ["locks ", "details "]
+        .into_iter()
+        .find_map(|above| field.strip_prefix(above));
+    let field = inner.unwrap_or(field);
+    field.replace("admin_lock", "lock").replace('_', " ")
 }
 
 const ALWAYS: [&str; 5] =
@@ -251,7 +262,7 @@ mod tests {
             changes(Some(before), Some(after)),
             [
                 change("admin", "no", "yes"),
-                change("locks admin lock reason", "", "left"),
+                change("lock reason", "", "left"),
                 change("permissions", "", "users.view"),
             ]
         );

@@ -87,7 +87,7 @@ async fn show(
     Ok(TrialPage {
         shell: desk.shell(staff, Section::Protection),
         address: form::encoded(&tried.to_string()),
-        policies: [in_force.to_string(), tried.to_string()],
+        policies: [in_force, tried].map(|policy| policy.differences().to_string()),
         is_same: in_force == tried,
         attempts: spaced(trial.attempts),
         span: trial.first.map(past).zip(trial.last.map(past)),

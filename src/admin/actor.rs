@@ -118,6 +118,15 @@ impl Actor {
         self.require_managing_to(Operation::UpdateUser, account)
     }
 
+    /// Refuses to make a way in for somebody who may do more than whoever asks: with it
+    /// they could do all of that, too.
+    pub(super) fn require_reaching(&self, theirs: &Rights) -> Result<(), AdminError> {
+        match self.rights() {
+            Some(rights) if !rights.reach(theirs) => Err(AdminError::AdministratorsOnly),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses who may not do this to this account.
     pub(crate) fn require_managing_to(
         &self,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admin::{Actor, Admin, AdminError, Rights};
+use crate::admin::{Actor, Admin, AdminError, Rights, Target};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::application::Application;
 use crate::domain::denial::DenialReason;
@@ -148,6 +148,22 @@ impl Admin {
     /// If the store can't answer.
     pub async fn rights_of(&self, account: &Account) -> Result<Rights, AdminError> {
         Ok(Rights::of(account).with(&self.permissions_by_groups(account.id).await?))
+    }
+
+    /// Refuses to make a way in for somebody who may do more than whoever asks, by
+    /// themselves or by their groups.
+    pub(super) async fn require_reaching(
+        &self,
+        actor: &Actor,
+        target: &Target,
+    ) -> Result<(), AdminError> {
+        if actor.rights().is_none_or(Rights::administer) {
+            return Ok(());
+        }
+        let id = self.number_of(target).await?;
+        // Somebody who is not there is refused by what is asked for.
+        let Some(account) = self.directory.account(id).await? else { return Ok(()) };
+        actor.require_reaching(&self.rights_of(&account).await?)
     }
 
     /// Whose a token is, if they are still there.

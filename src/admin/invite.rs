@@ -4,9 +4,9 @@ use std::time::Duration;
 
 #[cfg(feature = "passwords")]
 use crate::admin::password::rule;
-use crate::admin::{Actor, Admin, AdminError, Target};
+use crate::admin::{Actor, Admin, AdminError, Rights, Target};
 #[cfg(feature = "passwords")]
-use crate::admin::{Outcome, Rights, not_deleted, split};
+use crate::admin::{Outcome, not_deleted, split};
 use crate::domain::account::Account;
 use crate::domain::event::Action;
 use crate::domain::invitation::{Invitation, InvitationSecret, Purpose};
@@ -50,8 +50,8 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If whoever asks may not change the account, it is locked or disabled, or the
-    /// time is not between a minute and [`MAX_INVITATION`].
+    /// If whoever asks may not change the account, or it may do more than they may; if it
+    /// is locked or disabled, or the time is not between a minute and [`MAX_INVITATION`].
     pub async fn invite(
         &self,
         actor: &Actor,
@@ -59,6 +59,7 @@ impl Admin {
         expires: Option<Duration>,
     ) -> Result<Invited, AdminError> {
         let lasts = lasting(expires)?;
+        self.require_reaching(actor, target).await?;
         let id = self.number_of(target).await?;
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).map_err(|_| AdminError::Random)?;
@@ -170,6 +171,7 @@ fn purpose(
     if account.admin {
         actor.require_administrator()?;
     }
+    actor.require_reaching(&Rights::of(account))?;
     let status = account.standing().status(now);
     match Purpose::of(account, now) {
         Some(purpose) => Ok(purpose),

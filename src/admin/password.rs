@@ -1,5 +1,7 @@
 //! Sets passwords, and takes them away.
 
+#[cfg(feature = "passwords")]
+use crate::admin::Rights;
 use crate::admin::{Actor, Admin, AdminError, Outcome, Ruling, Target, may_shut_out};
 use crate::domain::event::Action;
 use crate::domain::lock::Reason;
@@ -35,13 +37,15 @@ impl Admin {
     ///
     /// # Errors
     ///
-    /// If there is no such account, or whoever asks may not change it.
+    /// If there is no such account, whoever asks may not change it, or it may do more
+    /// than they may.
     pub async fn set_password(
         &self,
         actor: &Actor,
         target: &Target,
         password: &Password,
     ) -> Result<Outcome, AdminError> {
+        self.require_reaching(actor, target).await?;
         let hash = self.hash_for(target, password).await?;
         self.change(target, |facts| {
             actor.require_managing(facts.account)?;
@@ -49,6 +53,7 @@ impl Admin {
             if facts.account.admin {
                 actor.require_administrator()?;
             }
+            actor.require_reaching(&Rights::of(facts.account))?;
             Ok(rule(facts, actor, hash))
         })
         .await

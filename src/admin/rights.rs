@@ -68,6 +68,17 @@ impl Rights {
         self.require(wanted).is_ok()
     }
 
+    /// Whether these allow everything that others hold, whatever those come with.
+    pub(super) fn reach(&self, others: &Self) -> bool {
+        let held = |permission: &Permission| others.held.contain(permission.operations());
+        self.administer()
+            || (!others.admin
+                && Permission::ALL
+                    .into_iter()
+                    .filter(held)
+                    .all(|permission| self.allow(permission)))
+    }
+
     /// Whether these are an administrator's, whatever their token is for.
     pub const fn are_administrators(&self) -> bool {
         self.admin

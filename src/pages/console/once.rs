@@ -88,6 +88,13 @@ impl Forms {
         Ok(())
     }
 
+    /// Nothing came of a form, and whoever sent it puts it right and sends it again.
+    pub(super) fn give_back(&self, sender: AccountId, key: &str) {
+        let Some((since, number)) = self.read(key) else { return };
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.remove(&(since, number, sender));
+    }
+
     fn read(&self, key: &str) -> Option<(i64, u64)> {
         let mut parts = key.split('-');
         let house = u64::from_str_radix(parts.next()?, 16).ok()?;
@@ -132,6 +139,17 @@ mod tests {
         assert_eq!(forms.take(somebody(7), &key, NOW), Err(Stale::Unknown), "it is to come");
         assert_eq!(forms.take(somebody(7), &key, over), Ok(()));
         assert_eq!(forms.used.lock().expect("unpoisoned").len(), 1);
+    }
+
+    #[test]
+    fn a_key_that_nothing_came_of_is_good_again() {
+        let forms = Forms::new();
+        let key = forms.key(NOW);
+        assert_eq!(forms.take(somebody(7), &key, NOW), Ok(()));
+        forms.give_back(somebody(8), &key);
+        assert_eq!(forms.take(somebody(7), &key, NOW), Err(Stale::Used), "not another's to give");
+        forms.give_back(somebody(7), &key);
+        assert_eq!(forms.take(somebody(7), &key, NOW), Ok(()));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Who sees which page of people, and does what: each permission by itself against each
 //! page and act. What comes of acts is tested where the acts are.
 
+use portcullis::admin::Actor;
+use portcullis::domain::group::GroupName;
 use portcullis::domain::permission::Permission;
+use portcullis::store::NewGroup;
 use portcullis::{Account, Visitor};
 
 use super::checks::{MARKUP, NOBODY, Someone, everybody};
@@ -153,4 +156,40 @@ async fn every_field_of_a_person_may_hold_markup() {
         let page = desk.page(&path).await;
         assert!(!page.contains("<script>alert"), "{path}");
     }
+}
+
+/// A way in as somebody who may do more would be a way to all that they may.
+#[tokio::test]
+async fn nobody_makes_a_way_in_as_somebody_who_may_do_more() {
+    let house = House::new().await;
+    let by_themselves = house.staff("bob", &[Permission::ManageSettings]).await;
+    let by_group = house.test.account_with_password("gus", PASSWORD).await;
+    let admin = house.test.admin();
+    let keepers = NewGroup {
+        name: GroupName::new("Keepers").expect("a name"),
+        external_id: None,
+        permissions: [Permission::ManageTokens].into_iter().collect(),
+        document: serde_json::Value::Null,
+        members: [by_group.id].into_iter().collect(),
+    };
+    let made = admin.create_group(&Actor::System, keepers).await;
+    made.expect("a group");
+    let equal = house.staff("eve", MANAGE).await;
+    house.staff("max", MANAGE).await;
+    let max = house.sign_in("max").await;
+    let new = [("password", "another gate to open")];
+    for beyond in [by_themselves.id, by_group.id] {
+        for (end, fields) in [("password", &new[..]), ("invite", &[])] {
+            let answer = max
+                .post(&format!("/console/users/{beyond}/{end}"), fields)
+                .await;
+            assert!(answer.status.is_client_error(), "{beyond} {end}: {}", answer.status);
+            assert!(answer.body.contains("Only an administrator"), "{}", answer.body);
+        }
+    }
+    assert_eq!(house.attempt("bob", PASSWORD).await.status, StatusCode::SEE_OTHER);
+    let answer = max
+        .post(&format!("/console/users/{}/password", equal.id), &new)
+        .await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
 }

@@ -91,7 +91,11 @@ async fn created(desk: &Desk, staff: &Staff, fields: &mut Fields) -> Result<Resp
     let (name, words) = (page.name.as_str(), page.scopes.words());
     match desk.admin.add_application(&staff.actor, name, words).await {
         Ok(made) => Ok(secret(page.shell, "The new application", &made)),
-        Err(error) => Ok(page.again(Wrong::of(error)?)),
+        Err(error) => {
+            let wrong = Wrong::of(error)?;
+            desk.forms.give_back(staff.account.id, &key);
+            Ok(page.again(wrong))
+        }
     }
 }
 
@@ -129,7 +133,12 @@ async fn rotated(
     }
     match desk.admin.rotate_secret(&staff.actor, number).await {
         Ok(made) => Ok(secret(shell, "The application's new secret", &made)),
-        Err(error) => Err(told(error)),
+        // Where the store did not say, it may have been done.
+        Err(error @ AdminError::Store(_)) => Err(told(error)),
+        Err(error) => {
+            desk.forms.give_back(staff.account.id, &key);
+            Err(told(error))
+        }
     }
 }
 
@@ -190,6 +199,7 @@ async fn token_made(
         Err(AdminError::NoSuchApplication { .. }) => Err(Trouble::NotFound),
         Err(error) => {
             let wrong = Wrong::of(error)?;
+            desk.forms.give_back(staff.account.id, &key);
             let known = ["name", "expires"].contains(&wrong.field);
             Ok(page.again(if known { wrong } else { Wrong { field: "form", ..wrong } }))
         }

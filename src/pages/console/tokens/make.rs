@@ -119,7 +119,11 @@ async fn made(desk: &Arc<Desk>, staff: &Staff, fields: &mut Fields) -> Result<Re
             };
             Ok(secret.answer())
         }
-        Err(error) => Ok(page.again(Wrong::of(error)?)),
+        Err(error) => {
+            let wrong = Wrong::of(error)?;
+            desk.forms.give_back(staff.account.id, &key);
+            Ok(page.again(wrong))
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::session::{SessionKey, SessionToken};
@@ -65,24 +65,47 @@ pub(super) enum Known {
     ReadSession,
 }
 
+/// What of a request is looked at.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "tokens alone ask whence they come"))]
+pub(crate) struct Sent<'a> {
+    pub(super) headers: &'a HeaderMap,
+    /// Where whoever stands before the gate puts what they know.
+    pub(super) extensions: Option<&'a Extensions>,
+}
+
 impl Portcullis {
     /// Decides about a request by its headers, without waiting.
     ///
-    /// For sessions of ours, and for tokens that somebody else signed. Where the application keeps its own, everything is
-    /// a [`Look`]: use [`Portcullis::admit_head`].
+    /// For sessions of ours, and for tokens that somebody else signed. Where the
+    /// application keeps its own, everything is a [`Look`]: use
+    /// [`Portcullis::admit_head`].
     pub fn admit(&self, headers: &HeaderMap) -> Admission {
+        self.admit_sent(Sent { headers, extensions: None })
+    }
+
+    /// As [`Portcullis::admit`]; and where the extensions hold the
+    /// [`ClientAddr`](crate::ClientAddr), no one address takes all the time that there
+    /// is for tokens which nobody has seen before.
+    #[inline]
+    pub fn admit_from(&self, headers: &HeaderMap, extensions: &Extensions) -> Admission {
+        self.admit_sent(Sent { headers, extensions: Some(extensions) })
+    }
+
+    #[inline]
+    fn admit_sent(&self, sent: Sent<'_>) -> Admission {
         let gate = &self.0;
         #[cfg(feature = "jwt")]
-        if let Some(admission) = self.admit_jwt_in_header(headers) {
+        if let Some(admission) = self.admit_jwt_in_header(sent) {
             return admission;
         }
         let settings = &gate.settings;
-        match credential::of(headers, &settings.cookie, settings.api_tokens) {
+        match credential::of(sent.headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
             Credential::Malformed(bearer) => Admission::Deny(gate.ended(bearer, gate.clock.wall())),
             #[cfg(feature = "jwt")]
-            Credential::None if gate.jwt.is_some() => self.admit_jwt_in_cookie(headers),
+            Credential::None if gate.jwt.is_some() => self.admit_jwt_in_cookie(sent),
             Credential::None => Admission::Deny(gate.deny(DenialReason::NoSession)),
         }
     }
@@ -96,7 +119,9 @@ impl Portcullis {
 
     /// Decides about a request by its whole head.
     pub fn admit_head(&self, head: &Parts) -> Admission {
-        let Some(source) = &self.0.session_source else { return self.admit(&head.headers) };
+        let Some(source) = &self.0.session_source else {
+            return self.admit_from(&head.headers, &head.extensions);
+        };
         let claim = source.claim(head);
         let gate = Arc::clone(&self.0);
         let on_stale = self.1;

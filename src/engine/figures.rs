@@ -92,6 +92,17 @@ words! {
     }
 }
 
+#[cfg(feature = "jwt")]
+words! {
+    /// What a token of somebody else's was worth that was not remembered.
+    pub(crate) enum TokenWorth {
+        Valid => "valid",
+        Worthless => "worthless",
+        KeysUnknown => "keys-unknown",
+        Busy => "busy",
+    }
+}
+
 words! {
     /// How a store did not answer.
     pub(crate) enum StoreTrouble {
@@ -218,6 +229,8 @@ pub(crate) struct Figures {
     pub(super) cuts: Counts<Why>,
     pub(super) lookups: Counts<Lookup>,
     pub(super) store_troubles: Counts<StoreTrouble>,
+    #[cfg(feature = "jwt")]
+    pub(super) tokens: Counts<TokenWorth>,
     pub(super) attempts: Counts<Attempted>,
     pub(super) lockouts: Counts<CountedBy>,
     /// Lockouts that a policy which only monitors would have laid.
@@ -292,6 +305,8 @@ impl Default for Figures {
             cuts: Counts::default(),
             lookups: Counts::default(),
             store_troubles: Counts::default(),
+            #[cfg(feature = "jwt")]
+            tokens: Counts::default(),
             attempts: Counts::default(),
             lockouts: Counts::default(),
             would_lock: Counts::default(),

@@ -23,10 +23,13 @@ pub struct Health {
     /// The attempt store did not answer when it was last asked: nobody can sign
     /// in.
     pub attempts_failing: bool,
+    /// So many issuers of JSON web tokens were not heard of since the start: nobody can
+    /// say what their tokens are worth, and whoever brings one gets 503. Sessions go on.
+    pub issuers_without_keys: usize,
 }
 
 impl Portcullis {
-    /// What the gate can't do now. Asks nobody and costs a few loads.
+    /// What the gate can't do now. Asks nobody, and costs next to nothing.
     pub fn health(&self) -> Health {
         let (gate, now) = (&self.0, self.0.clock.now().monotonic);
         let looked_at = gate.figures.looked_at_feed.load(Ordering::Relaxed);
@@ -34,7 +37,20 @@ impl Portcullis {
         Health {
             directory_lost_for: lost.then(|| now.since(Monotonic::from_micros(looked_at))),
             attempts_failing: gate.figures.attempts_failing.load(Ordering::Relaxed),
+            #[cfg(feature = "jwt")]
+            issuers_without_keys: self.issuers_without_keys().len(),
+            #[cfg(not(feature = "jwt"))]
+            issuers_without_keys: 0,
         }
+    }
+
+    /// The names of issuers that were not heard of since the start.
+    #[cfg(feature = "jwt")]
+    pub fn issuers_without_keys(&self) -> Vec<String> {
+        let jwts = self.0.jwt.iter();
+        jwts.flat_map(|jwts| jwts.issuers_without_keys())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Asks the attempt store for a guess of nobody's and gives it back, so that a
@@ -85,6 +101,8 @@ impl Gate {
 impl Health {
     /// Whether nothing is wrong.
     pub const fn is_well(&self) -> bool {
-        self.directory_lost_for.is_none() && !self.attempts_failing
+        self.directory_lost_for.is_none()
+            && !self.attempts_failing
+            && self.issuers_without_keys == 0
     }
 }

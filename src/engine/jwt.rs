@@ -86,10 +86,17 @@
 //! A token is verified once and remembered by a keyed hash, in the table of
 //! sessions. From then on it costs what a session does. One that is worth nothing
 //! is remembered for half a minute.
+//!
+//! Tokens that are not remembered can be made without end, and a signature costs as much
+//! as many requests. So half of the processor's cores check them, a few hundred wait in
+//! the order in which they came, and no source address holds more than a quarter of the
+//! places: see [`Portcullis::admit_from`](crate::Portcullis::admit_from). Who finds no
+//! place, or no turn within half a second, gets 503 and comes again.
 
 mod account;
 mod admit;
 mod carrier;
+mod effort;
 mod fetch;
 mod issuer;
 mod keys;
@@ -113,6 +120,7 @@ pub use self::source::{JwtKeySource, PublishedJwtKeys};
 pub(crate) use self::trial::{JwtTrial, Tried};
 
 use self::carrier::Carriers;
+use self::effort::Effort;
 use self::fetch::Fetcher;
 use self::ring::Ring;
 use self::source::Source;
@@ -282,6 +290,7 @@ pub enum InvalidJwtSessions {
 pub(super) struct Jwts {
     issuers: Vec<(JwtIssuer, KeysOf)>,
     carriers: Carriers,
+    effort: Effort,
     flights: SingleFlight<TokenHash, ReadSession>,
     /// By the name of the session, until when.
     signed_out: Mutex<HashMap<SessionId, Timestamp>>,
@@ -320,6 +329,7 @@ impl Jwts {
             sessions.issuers.into_iter().map(with_keys).collect();
         Ok(Self {
             carriers: Carriers::new(sessions.in_header, sessions.cookie.as_deref()),
+            effort: Effort::new(),
             issuers: issuers?,
             flights: SingleFlight::new(),
             signed_out: Mutex::default(),
@@ -329,6 +339,21 @@ impl Jwts {
 
     pub(super) fn in_header(&self) -> bool {
         self.carriers.in_header
+    }
+
+    /// How many issuers there are.
+    #[cfg(feature = "metrics")]
+    pub(super) fn issuers(&self) -> usize {
+        self.issuers.len()
+    }
+
+    /// Those whose tokens nobody can judge yet: they were not heard of since the start.
+    pub(super) fn issuers_without_keys(&self) -> impl Iterator<Item = &str> {
+        let without = self.issuers.iter().filter(|(_, keys)| match keys {
+            KeysOf::Given(_) => false,
+            KeysOf::Published(ring) => ring.keys().is_none(),
+        });
+        without.map(|(issuer, _)| issuer.name())
     }
 
     pub(super) fn signatures_checked(&self) -> u64 {

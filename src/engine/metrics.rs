@@ -51,6 +51,8 @@ impl Portcullis {
         page.gauge(Metric::Standings, gate.standings.len() as u64);
         page.counts(Metric::Lookups, figures.lookups.each());
         page.counts(Metric::StoreFailures, figures.store_troubles.each());
+        #[cfg(feature = "jwt")]
+        gate.report_tokens(page);
         page.counts(Metric::Attempts, figures.attempts.each());
         page.counts(Metric::Lockouts, figures.lockouts.each());
         page.counts(Metric::WouldLock, figures.would_lock.each());
@@ -88,6 +90,17 @@ impl Gate {
         let age = self.clock.now().monotonic.since(looked_at);
         page.gauge(Metric::FeedPosition, position);
         page.seconds(Metric::FeedAge, age);
+    }
+
+    #[cfg(feature = "jwt")]
+    fn report_tokens(&self, page: &mut Page) {
+        page.counts(Metric::JwtTokens, self.figures.tokens.each());
+        let (known, unknown) = self.jwt.as_ref().map_or((0, 0), |jwts| {
+            let without = jwts.issuers_without_keys().count();
+            (jwts.issuers() - without, without)
+        });
+        page.labelled(Metric::JwtIssuers, "known", known as u64);
+        page.labelled(Metric::JwtIssuers, "unknown", unknown as u64);
     }
 
     #[cfg(feature = "passwords")]

@@ -3,7 +3,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/livez` | 200 as long as the process answers |
-//! | `/readyz` | 200, or 503 with what is wrong |
+//! | `/readyz` | 200, or 503, with what is wrong |
 //! | `/metrics` | the figures, for Prometheus; by a token where the settings say so |
 //!
 //! A probe asks nobody: it tells what the last request met. What was broken then
@@ -55,6 +55,7 @@ enum Degraded {
     Attempts,
     Directory { lost_for: Duration },
     Draining,
+    Issuer { name: String },
     Upstream { origin: Origin },
 }
 
@@ -89,7 +90,8 @@ impl Health {
         let draining = shared.draining.load(Ordering::Relaxed);
         let unreachable = shared.figures.upstream_is_unreachable();
         let origin = || shared.upstream.origin.clone();
-        [
+        let issuers = shared.gate.issuers_without_keys().into_iter();
+        let rest = [
             draining.then_some(Degraded::Draining),
             health
                 .directory_lost_for
@@ -98,8 +100,9 @@ impl Health {
             unreachable.then(|| Degraded::Upstream { origin: origin() }),
         ]
         .into_iter()
-        .flatten()
-        .collect()
+        .flatten();
+        let issuers = issuers.map(|name| Degraded::Issuer { name });
+        rest.chain(issuers).collect()
     }
 
     /// Finds out beside the probe whether what was broken is mended. The
@@ -144,9 +147,13 @@ async fn ready(State(health): State<Health>) -> Response<Body> {
         return answer(StatusCode::OK, &json!({ "status": "ready" }));
     }
     health.try_again(&degraded);
+    let (status, word) = if degraded.iter().any(Degraded::is_for_others) {
+        (StatusCode::SERVICE_UNAVAILABLE, "not-ready")
+    } else {
+        (StatusCode::OK, "ready")
+    };
     let degraded: Vec<_> = degraded.iter().map(Degraded::to_json).collect();
-    let body = json!({ "status": "not-ready", "degraded": degraded });
-    answer(StatusCode::SERVICE_UNAVAILABLE, &body)
+    answer(status, &json!({ "status": word, "degraded": degraded }))
 }
 
 async fn figures(State(health): State<Health>) -> Response<Body> {
@@ -171,6 +178,12 @@ fn answer(status: StatusCode, body: &Value) -> Response<Body> {
 }
 
 impl Degraded {
+    /// Whether people are served better elsewhere. An issuer that is silent is so for
+    /// every gateway, and sessions go on.
+    const fn is_for_others(&self) -> bool {
+        !matches!(self, Self::Issuer { .. })
+    }
+
     fn to_json(&self) -> Value {
         let (what, detail) = match self {
             Self::Attempts => (
@@ -188,6 +201,13 @@ impl Degraded {
             Self::Draining => {
                 ("draining", "the gateway was told to stop and ends what is open".to_owned())
             }
+            Self::Issuer { name } => (
+                "jwt-issuer",
+                format!(
+                    "the keys of {name} were not fetched since the start: its tokens get 503, \
+                     and the log says why"
+                ),
+            ),
             Self::Upstream { origin } => (
                 "upstream",
                 format!("no connection could be made to {origin}: the setting is upstream.url"),

@@ -62,7 +62,7 @@ where
         if request.method() == Method::OPTIONS || gate.has_session_source() {
             return self.call_slowly(request);
         }
-        match gate.admit(request.headers()) {
+        match gate.admit_from(request.headers(), request.extensions()) {
             Admission::Pass(account) => GuardFuture::inner(self.pass(request, account)),
             Admission::Deny(denial) => self.denied(request, &denial),
             Admission::Look(look) => self.look(request, look),

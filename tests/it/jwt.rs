@@ -1,6 +1,7 @@
 //! Tokens that somebody else signs, through a router and its guard.
 
 mod attacks;
+mod gateway;
 mod locks;
 mod published;
 mod times;

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
-
 use super::Jwts;
 use super::account::Named;
 use super::carrier::{self, Carried};
+use super::effort::Whence;
 use super::token::{Flaw, Verified};
 use crate::domain::account::AccountKey;
+use crate::domain::client::ClientAddr;
 use crate::domain::denial::{Denial, DenialReason};
 use crate::domain::login::TypedLogin;
 use crate::domain::session::{Session, SessionId};
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
 use crate::engine::account::CurrentAccount;
-use crate::engine::admit::{Admission, Known, Look};
+use crate::engine::admit::{Admission, Known, Look, Sent};
 use crate::engine::builder::OnStale;
 use crate::engine::cell::Cell;
+use crate::engine::figures::TokenWorth;
 use crate::engine::session::{Kept, Live, Scopes, TokenHash};
 use crate::engine::sessions::Overtaken;
 use crate::engine::sign_in::SignInError;
@@ -27,20 +28,30 @@ use crate::store::BoxFuture;
 /// When a token ended that was dead before anybody here saw it.
 const LONG_AGO: Timestamp = Timestamp::from_micros(i64::MIN);
 
+impl Sent<'_> {
+    /// Whence it was sent, where whoever stands before the gate says so.
+    fn whence(self) -> Whence {
+        let client = self.extensions?.get::<ClientAddr>();
+        client.copied().map(ClientAddr::prefix)
+    }
+}
+
 impl Portcullis {
     /// Decides about a request with a token in its header; `None`: it has none.
     #[inline]
-    pub(crate) fn admit_jwt_in_header(&self, headers: &HeaderMap) -> Option<Admission> {
+    pub(crate) fn admit_jwt_in_header(&self, sent: Sent<'_>) -> Option<Admission> {
         let jwts = self.0.jwt.as_ref()?;
         let api_tokens = self.0.settings.api_tokens;
-        self.admit_carried(jwts, jwts.carriers.of_header(headers, api_tokens), true)
+        self.admit_carried(jwts, jwts.carriers.of_header(sent.headers, api_tokens), sent, true)
     }
 
     /// Decides about a request that has nothing else.
-    pub(crate) fn admit_jwt_in_cookie(&self, headers: &HeaderMap) -> Admission {
+    pub(crate) fn admit_jwt_in_cookie(&self, sent: Sent<'_>) -> Admission {
         let jwts = self.0.jwt.as_ref();
-        jwts.and_then(|jwts| self.admit_carried(jwts, jwts.carriers.of_cookie(headers), false))
-            .unwrap_or_else(|| Admission::Deny(self.0.deny(DenialReason::NoSession)))
+        jwts.and_then(|jwts| {
+            self.admit_carried(jwts, jwts.carriers.of_cookie(sent.headers), sent, false)
+        })
+        .unwrap_or_else(|| Admission::Deny(self.0.deny(DenialReason::NoSession)))
     }
 
     #[inline]
@@ -48,11 +59,12 @@ impl Portcullis {
         &self,
         jwts: &Arc<Jwts>,
         carried: Carried<'_>,
+        sent: Sent<'_>,
         by_token: bool,
     ) -> Option<Admission> {
         match carried {
             Carried::Nothing => None,
-            Carried::Token(token) => Some(self.admit_jwt(jwts, token, by_token)),
+            Carried::Token(token) => Some(self.admit_jwt(jwts, token, sent, by_token)),
             Carried::Malformed => {
                 let ended = self.0.ended(Bearer::Session, self.0.clock.wall());
                 Some(Admission::Deny(ended.by_token(by_token)))
@@ -61,12 +73,18 @@ impl Portcullis {
     }
 
     #[inline]
-    fn admit_jwt(&self, jwts: &Arc<Jwts>, token: &[u8], by_token: bool) -> Admission {
+    fn admit_jwt(
+        &self,
+        jwts: &Arc<Jwts>,
+        token: &[u8],
+        sent: Sent<'_>,
+        by_token: bool,
+    ) -> Admission {
         let gate = &self.0;
         let hash = gate.tokens.hash(token, Bearer::Session);
         let remembered = gate.sessions.find(hash);
         let Some(live) = remembered.filter(|live| live.kept == Kept::InToken) else {
-            return self.look_at_jwt(jwts, hash, token, by_token);
+            return self.look_at_jwt(jwts, hash, token, sent.whence(), by_token);
         };
         match gate.judge(&live, gate.clock.now(), self.1) {
             Known::Pass => Admission::Pass(CurrentAccount(live)),
@@ -96,6 +114,7 @@ impl Portcullis {
         jwts: &Arc<Jwts>,
         hash: TokenHash,
         token: &[u8],
+        whence: Whence,
         by_token: bool,
     ) -> Admission {
         let (gate, jwts, on_stale) = (Arc::clone(&self.0), Arc::clone(jwts), self.1);
@@ -104,7 +123,10 @@ impl Portcullis {
             return Admission::Deny(ended.by_token(by_token));
         }
         let token: Arc<[u8]> = token.into();
-        look(by_token, async move { gate.look_up_jwt(&jwts, hash, token, on_stale).await })
+        look(by_token, async move {
+            gate.look_up_jwt(&jwts, (hash, token), whence, on_stale)
+                .await
+        })
     }
 }
 
@@ -122,13 +144,13 @@ impl Gate {
     async fn look_up_jwt(
         self: Arc<Self>,
         jwts: &Arc<Jwts>,
-        hash: TokenHash,
-        token: Arc<[u8]>,
+        (hash, token): (TokenHash, Arc<[u8]>),
+        whence: Whence,
         on_stale: OnStale,
     ) -> Result<CurrentAccount, Denial> {
         let begin = || -> BoxFuture<'static, _> {
             let (gate, jwts) = (Arc::clone(&self), Arc::clone(jwts));
-            Box::pin(async move { gate.read_jwt(&jwts, hash, &token).await })
+            Box::pin(async move { gate.read_jwt(&jwts, hash, &token, whence).await })
         };
         match jwts.flights.read(hash, begin).await {
             Ok(Some(live)) => self.judge_jwt(live, on_stale).await,
@@ -157,16 +179,24 @@ impl Gate {
     }
 
     /// Verifies a token and puts it into the table of sessions.
-    async fn read_jwt(self: Arc<Self>, jwts: &Jwts, hash: TokenHash, token: &[u8]) -> ReadSession {
+    async fn read_jwt(
+        self: Arc<Self>,
+        jwts: &Jwts,
+        hash: TokenHash,
+        token: &[u8],
+        whence: Whence,
+    ) -> ReadSession {
         // Somebody's read may have ended between the caller's look and this one.
         if let Some(live) = self.sessions.find(hash) {
             return Ok(Some(live));
         }
         let first_seen = self.clock.wall();
-        let verified = match jwts.verify(token, first_seen).await {
+        let verified = jwts.verify(token, first_seen, whence).await;
+        self.figures.tokens.add(TokenWorth::of(&verified));
+        let verified = match verified {
             Ok(verified) => verified,
-            Err(Flaw::KeysUnknown) => {
-                self.refuse_jwt::<()>(hash, Flaw::KeysUnknown);
+            Err(flaw @ (Flaw::Busy | Flaw::KeysUnknown)) => {
+                self.refuse_jwt::<()>(hash, flaw);
                 return Err(Unanswered);
             }
             Err(flaw) => return Ok(self.refuse_jwt(hash, flaw)),
@@ -271,6 +301,17 @@ impl Gate {
     pub(crate) fn sweep_jwts(&self) {
         if let Some(jwts) = &self.jwt {
             jwts.sweep(self.clock.wall());
+        }
+    }
+}
+
+impl TokenWorth {
+    fn of(verified: &Result<Verified, Flaw>) -> Self {
+        match verified {
+            Ok(_) => Self::Valid,
+            Err(Flaw::Busy) => Self::Busy,
+            Err(Flaw::KeysUnknown) => Self::KeysUnknown,
+            Err(_) => Self::Worthless,
         }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::account::{JwtAccount, Named};
+use super::effort::{Busy, Whence};
 use super::issuer::JwtIssuer;
 use super::keys::{Signed, Verdict};
 use super::ring::Ring;
@@ -39,6 +40,8 @@ pub(super) struct Verified {
 pub(crate) enum Flaw {
     Account,
     Audience,
+    /// Too many others were looked at: nobody looked at it.
+    Busy,
     Claims,
     Form,
     Header,
@@ -58,13 +61,14 @@ pub(crate) enum Flaw {
 impl Flaw {
     /// Whether it will still have it later.
     pub(super) fn is_lasting(self) -> bool {
-        !matches!(self, Self::Key | Self::KeysUnknown | Self::NotNow)
+        !matches!(self, Self::Busy | Self::Key | Self::KeysUnknown | Self::NotNow)
     }
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Audience => "audience",
+            Self::Busy => "busy",
             Self::Claims => "claims",
             Self::Form => "form",
             Self::Header => "header",
@@ -76,6 +80,12 @@ impl Flaw {
             Self::Signature => "signature",
             Self::Times => "times",
         }
+    }
+}
+
+impl From<Busy> for Flaw {
+    fn from(Busy: Busy) -> Self {
+        Self::Busy
     }
 }
 
@@ -93,20 +103,39 @@ impl From<Flaw> for Refused<'_> {
 }
 
 impl Jwts {
-    /// What a token says, if it is worth anything now. Waits for its issuer's keys
-    /// where none that is known made its signature.
-    pub(super) async fn verify(&self, token: &[u8], now: Timestamp) -> Result<Verified, Flaw> {
-        match self.verify_now(token, now) {
+    /// What a token says, if it is worth anything now. Waits for a turn, and for its
+    /// issuer's keys where none that is known made its signature.
+    pub(super) async fn verify(
+        &self,
+        token: &[u8],
+        now: Timestamp,
+        whence: Whence,
+    ) -> Result<Verified, Flaw> {
+        match self.verify_in_turn(token, now, whence).await {
             Ok(verified) => return Ok(verified),
             Err(Refused::For(flaw)) => return Err(flaw),
-            Err(Refused::NoKey(ring)) => ring.ask_again().await,
+            Err(Refused::NoKey(ring)) => {
+                let _place = self.effort.place_for_keys(whence)?;
+                ring.ask_again().await;
+            }
         }
+        let again = self.verify_in_turn(token, now, whence).await;
+        again.map_err(|refused| match refused {
+            Refused::For(flaw) => flaw,
+            Refused::NoKey(ring) if ring.is_heard() => Flaw::Key,
+            Refused::NoKey(_) => Flaw::KeysUnknown,
+        })
+    }
+
+    async fn verify_in_turn(
+        &self,
+        token: &[u8],
+        now: Timestamp,
+        whence: Whence,
+    ) -> Result<Verified, Refused<'_>> {
+        let turn = self.effort.turn(whence).await;
+        let _turn = turn.map_err(Flaw::from)?;
         self.verify_now(token, now)
-            .map_err(|refused| match refused {
-                Refused::For(flaw) => flaw,
-                Refused::NoKey(ring) if ring.is_heard() => Flaw::Key,
-                Refused::NoKey(_) => Flaw::KeysUnknown,
-            })
     }
 
     fn verify_now(&self, token: &[u8], now: Timestamp) -> Result<Verified, Refused<'_>> {

@@ -69,6 +69,7 @@ impl Flaw {
         match self {
             Self::Account => "it names no account",
             Self::Audience => "it is for somebody else: its `aud` is another",
+            Self::Busy => "nobody looked at it",
             Self::Claims => "its claims can't be read",
             Self::Form => "it is no signed token of three parts, or too long",
             Self::Header => {

@@ -93,6 +93,10 @@ metrics! {
         "Reads of a store or source because memory did not have the answer.",
     StoreFailures = Counter "portcullis_store_failures" ["kind"]:
         "Questions that a store or source did not answer.",
+    JwtTokens = Counter "portcullis_jwt_tokens" ["worth"]:
+        "JSON web tokens that were not remembered, and what they were worth.",
+    JwtIssuers = Gauge "portcullis_jwt_issuers" ["keys"]:
+        "Issuers of JSON web tokens, by whether their keys are known.",
     Attempts = Counter "portcullis_attempts" ["outcome"]:
         "Attempts to sign in, and how they went on.",
     Lockouts = Counter "portcullis_lockouts" ["of"]:

@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use portcullis::PublishedJwtKeys;
 
-use self::issuer::{Answer, Publisher};
+pub(super) use self::issuer::{Answer, Publisher};
 use super::*;
 
 /// What signs, and the same as a public JWK without a name.
 #[derive(Clone, Copy)]
-struct Pair {
+pub(super) struct Pair {
     alg: &'static str,
     private: fn() -> EncodingKey,
     public: &'static str,
 }
 
-const ED: Pair = Pair {
+pub(super) const ED: Pair = Pair {
     alg: "EdDSA",
     private: || EncodingKey::from_ed_pem(include_bytes!("keys/ed25519.pem")).expect("a key"),
     public: r#"{"kty": "OKP", "crv": "Ed25519", "x": "yUP43Q1qMmr2Q9Fwv56bnwHYDGXlMJLnd3XHcdLwbx4"}"#,
@@ -46,18 +46,18 @@ impl Pair {
         jwk
     }
 
-    fn called(self, kid: &str) -> Value {
+    pub(super) fn called(self, kid: &str) -> Value {
         self.jwk(&json!({"kid": kid}))
     }
 
     /// A token whose header names this key.
-    fn signs(self, kid: &str, claims: &Value) -> String {
+    pub(super) fn signs(self, kid: &str, claims: &Value) -> String {
         let header = json!({"alg": self.alg, "kid": kid});
         sign(&header, claims, self.alg.parse().expect("an algorithm"), &(self.private)())
     }
 }
 
-fn set(keys: &[Value]) -> String {
+pub(super) fn set(keys: &[Value]) -> String {
     json!({ "keys": keys }).to_string()
 }
 

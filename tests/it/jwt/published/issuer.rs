@@ -13,13 +13,15 @@ use tokio::task::JoinHandle;
 
 /// What is answered at a path.
 #[derive(Clone, Debug)]
-pub(super) enum Answer {
+pub(in crate::jwt) enum Answer {
     Text(String),
     Status(StatusCode),
     /// To this address.
     Redirect(String),
     /// A set that has no end.
     Endless,
+    /// A head, and nothing after it.
+    Never,
 }
 
 #[derive(Default)]
@@ -29,7 +31,7 @@ struct Shared {
 }
 
 /// While it lives.
-pub(super) struct Publisher {
+pub(in crate::jwt) struct Publisher {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
     server: JoinHandle<()>,
@@ -37,13 +39,13 @@ pub(super) struct Publisher {
 
 impl Publisher {
     /// With this at `/keys`.
-    pub(super) async fn of(keys: impl Into<String>) -> Self {
+    pub(in crate::jwt) async fn of(keys: impl Into<String>) -> Self {
         let publisher = Self::at("127.0.0.1:0".parse().expect("an address")).await;
         publisher.answers("/keys", Answer::Text(keys.into()));
         publisher
     }
 
-    pub(super) async fn at(address: SocketAddr) -> Self {
+    pub(in crate::jwt) async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.expect("a listener");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::<Mutex<Shared>>::default();
@@ -56,17 +58,17 @@ impl Publisher {
         Self { address, shared, server }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(in crate::jwt) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub(super) fn answers(&self, path: &str, answer: Answer) {
+    pub(in crate::jwt) fn answers(&self, path: &str, answer: Answer) {
         let mut shared = self.shared.lock().expect("no panic");
         shared.answers.insert(path.to_owned(), answer);
     }
 
     /// How often this path was asked for.
-    pub(super) fn asked(&self, path: &str) -> usize {
+    pub(in crate::jwt) fn asked(&self, path: &str) -> usize {
         let shared = self.shared.lock().expect("no panic");
         shared.asked.get(path).copied().unwrap_or_default()
     }
@@ -93,6 +95,11 @@ async fn answer(State(shared): State<Arc<Mutex<Shared>>>, uri: Uri) -> Response 
             .status(StatusCode::FOUND)
             .header("location", to)
             .body(Body::empty()),
+        Answer::Never => {
+            let nothing =
+                futures_util::stream::pending::<Result<String, std::convert::Infallible>>();
+            response.body(Body::from_stream(nothing))
+        }
         Answer::Endless => {
             let parts = futures_util::stream::repeat_with(|| {
                 Ok::<_, std::convert::Infallible>("{\"keys\": [".repeat(1000))

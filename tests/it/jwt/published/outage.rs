@@ -1,5 +1,8 @@
 //! Issuers that are away, or answer something else.
 
+use portcullis::ClientAddr;
+use tokio::task::JoinSet;
+
 use super::*;
 
 /// Nobody can say.
@@ -117,4 +120,51 @@ async fn keys_come_from_where_they_may_be_fetched() {
             .await
             .is_err_and(|error| error.contains("of another"))
     );
+}
+
+/// A source that sends tokens by the thousand while its issuer is silent: they don't
+/// pile up, and others' are looked at.
+#[tokio::test]
+async fn a_flood_of_tokens_by_unknown_keys_waits_in_few_places() {
+    let publisher = Publisher::of(set(&[ED.called("a")])).await;
+    let world = World::at(&publisher).await;
+    assert_eq!(world.visit_by(ED, "a").await, StatusCode::OK);
+    publisher.answers("/keys", Answer::Never);
+    after(11).await;
+    let from = |address: [u8; 4], pair: Pair, kid: &str| {
+        let mut request = by_header(&pair.signs(kid, &world.claims()));
+        let client = ClientAddr::from(std::net::IpAddr::from(address));
+        request.extensions_mut().insert(client);
+        let app = world.app.clone();
+        async move { answer(&app, request).await.0 }
+    };
+    let mut flood = JoinSet::new();
+    for number in 0..2000 {
+        flood.spawn(from([192, 0, 2, 1], P256, &format!("k{number}")));
+    }
+    for _ in 0..2000 - 256 {
+        let put_off = flood
+            .join_next()
+            .await
+            .expect("some wait")
+            .expect("no panic");
+        assert_eq!(put_off, UNKNOWN, "it may come again");
+    }
+    assert_eq!(flood.len(), 256, "the others wait");
+    // Which keeps nobody waiting with a known key, nor anybody elsewhere from waiting.
+    until(StatusCode::OK, || from([192, 0, 2, 1], ED, "a")).await;
+    let other = tokio::spawn(from([198, 51, 100, 7], P256, "b"));
+    while publisher.asked("/keys") < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!other.is_finished(), "it has a place");
+    let figures = world.test.gate().metrics();
+    assert!(figures.contains("{worth=\"busy\"} 1744"), "{figures}");
+    flood.shutdown().await;
+    publisher.answers("/keys", Answer::Text(set(&[ED.called("a"), P256.called("b")])));
+    after(11).await;
+    assert_eq!(other.await.expect("no panic"), UNKNOWN, "that fetch came to nothing");
+    assert_eq!(publisher.asked("/keys"), 2, "one fetch for all of them");
+    after(11).await;
+    until(StatusCode::OK, || from([198, 51, 100, 7], P256, "b")).await;
 }

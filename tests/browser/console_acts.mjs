@@ -199,7 +199,7 @@ async function crowd({ hand, page }) {
   await hand.tick(page, /^Choose p00010$/);
   await hand.press(page, /^Next 50$/);
   await page.waitForURL(/after=/);
-  await says(page, "chosen before", /1 chosen on other pages/);
+  await says(page, "chosen before", /1 chosen who are not on this page/);
   await hand.tick(page, /^Choose p00050$/);
   await hand.press(page, /^More$/, "Shift+Tab");
   await hand.press(page, /^Lock account$/);
@@ -208,7 +208,7 @@ async function crowd({ hand, page }) {
   await page.waitForURL(/after=/);
   await hand.press(page, /^Clear$/);
   await page.waitForURL(/users\?$/);
-  expect("nobody is chosen", /chosen on other pages/.test(await text(page)), false);
+  expect("nobody is chosen", /chosen who are not on this page/.test(await text(page)), false);
   await hand.press(page, /^Status$/);
   await page.waitForURL(/sort=status/);
   expect("sorted", await page.locator("th[aria-sort=ascending]").innerText(), /^Status/);

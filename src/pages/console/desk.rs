@@ -11,6 +11,7 @@ use crate::engine::Portcullis;
 use crate::guard::ReturnTo;
 use crate::pages::brand::SharedBranding;
 use crate::pages::console::audit::Checks;
+use crate::pages::console::drawer::{Drawer, Drawers};
 use crate::pages::console::nav::{Nav, Section};
 use crate::pages::console::notice::Notice;
 use crate::pages::console::once::Forms;
@@ -42,6 +43,8 @@ pub(super) struct Desk {
     pub(super) forms: Forms,
     /// The checks of the audit log that are under way.
     pub(super) checks: Checks,
+    /// What is too long for addresses.
+    pub(super) drawers: Drawers,
 }
 
 /// What stands around a page of the console.
@@ -95,6 +98,11 @@ impl Desk {
 
     pub(super) fn is_https(&self, request: &Parts) -> bool {
         (self.https)(request)
+    }
+
+    /// What the session of whoever asks keeps.
+    pub(super) fn drawer(&self, staff: &Staff) -> Drawer<'_> {
+        Drawer { all: &self.drawers, owner: staff.owner(), now: self.now() }
     }
 
     pub(super) fn now(&self) -> Timestamp {

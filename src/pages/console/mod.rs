@@ -12,6 +12,7 @@ mod audit;
 mod chart;
 mod deletions;
 mod desk;
+mod drawer;
 mod entries;
 mod failures;
 mod groups;
@@ -90,6 +91,7 @@ impl Console {
             client_address: site::client_address,
             forms: once::Forms::new(),
             checks: audit::Checks::default(),
+            drawers: drawer::Drawers::default(),
         })
     }
 

@@ -249,6 +249,9 @@ pub(super) async fn confirm(State(desk): Here, sent: Sent) -> Response {
     }
     match attempt(&desk, &head, staff.account.login.as_str(), &password).await {
         Ok(signed_in) => {
+            let session = Some(signed_in.session().key.id());
+            desk.drawers
+                .hand_over(staff.owner(), (session, staff.account.id));
             let _ = desk.gate.sign_out(&staff.me).await;
             (signed_in, see_other(&onward(&desk, page.return_to.as_ref()))).into_response()
         }

@@ -15,6 +15,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::{Admission, CurrentAccount};
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, SURE_FOR, TIME_TO_DECIDE};
+use crate::pages::console::drawer::Owner;
 use crate::pages::form::{self, Fields};
 use crate::pages::origin;
 
@@ -54,6 +55,11 @@ impl Staff {
 
     pub(super) fn session(&self) -> Option<SessionId> {
         self.me.session_id()
+    }
+
+    /// Whose something is that only this session finds again.
+    pub(super) fn owner(&self) -> Owner {
+        (self.session(), self.account.id)
     }
 
     /// Whether they gave their password so recently that they may be shown what can't

@@ -5,6 +5,7 @@ use crate::domain::csv;
 use crate::domain::lock::Reason;
 use crate::domain::time::Timestamp;
 use crate::pages::console::answer::{Trouble, sentence};
+use crate::pages::console::drawer::Drawer;
 use crate::pages::console::runs::lasting::Lasting;
 use crate::pages::console::users::filter::Wrong;
 use crate::pages::console::users::whom::Whom;
@@ -59,7 +60,7 @@ impl Whose {
             Some("filter") => Ok(Self::Filter),
             Some("named") => Ok(Self::Named),
             Some(_) => Err(unknown()),
-            None if !whom.all && !whom.ids.is_empty() => Ok(Self::Ticked),
+            None if !whom.all && !whom.chosen.ids.is_empty() => Ok(Self::Ticked),
             None if whom.all || !whom.filter.is_none() => Ok(Self::Filter),
             None => Ok(Self::Named),
         }
@@ -94,9 +95,9 @@ impl Wish {
 }
 
 impl Draft {
-    pub(super) fn read(fields: &mut Fields) -> Result<Self, Trouble> {
+    pub(super) fn read(fields: &mut Fields, drawer: &Drawer<'_>) -> Result<Self, Trouble> {
         let whose = fields.perhaps("whom")?;
-        let whom = Whom::read(fields)?;
+        let whom = Whom::read(fields, drawer)?;
         let mut wish = |name| Wish::of(fields.perhaps(name)?.as_deref());
         let (locked, disabled, admin) = (wish("locked")?, wish("disabled")?, wish("admin")?);
         Ok(Self {
@@ -142,10 +143,10 @@ impl Draft {
 
     fn selection(&self, now: Timestamp) -> Result<Selection, Wrong> {
         match self.whose {
-            Whose::Ticked if self.whom.ids.is_empty() => {
+            Whose::Ticked if self.whom.chosen.ids.is_empty() => {
                 Err(Wrong::new("whom", "Nobody was chosen in the list: choose whom to change."))
             }
-            Whose::Ticked => Ok(Selection::Ids(self.whom.ids.clone())),
+            Whose::Ticked => Ok(Selection::Ids(self.whom.chosen.ids.clone())),
             Whose::Filter => Ok(Selection::Search(self.whom.filter.filters(now)?)),
             Whose::Named => self.named(),
         }
@@ -216,12 +217,18 @@ fn kept<T>(read: Result<Option<T>, Wrong>, wrongs: &mut Vec<Wrong>) -> Option<T>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::console::drawer::Drawers;
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+    fn drawer(all: &Drawers) -> Drawer<'_> {
+        let me = 1.try_into().expect("a number");
+        Drawer { all, owner: (None, me), now: NOW }
+    }
+
     fn of(text: &str) -> Draft {
         let mut fields = Fields::of_long_form(text.as_bytes()).expect("a form");
-        Draft::read(&mut fields).expect("a draft")
+        Draft::read(&mut fields, &drawer(&Drawers::default())).expect("a draft")
     }
 
     fn wrong(text: &str) -> Vec<&'static str> {
@@ -254,7 +261,7 @@ mod tests {
         assert_eq!(wrong("whom=named&logins=a&disabled=yes"), ["reason"]);
         assert_eq!(wrong("whom=named&logins=a&locked=yes&until=day"), ["until_day"]);
         let read = Fields::of_long_form(b"locked=perhaps").expect("a form");
-        assert!(Draft::read(&mut { read }).is_err());
+        assert!(Draft::read(&mut { read }, &drawer(&Drawers::default())).is_err());
     }
 
     #[test]

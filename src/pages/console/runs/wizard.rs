@@ -15,7 +15,7 @@ use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::staff::{Sent, Staff};
-use crate::pages::console::users::filter::{Wrong, query};
+use crate::pages::console::users::filter::Wrong;
 use crate::pages::console::users::list::FilterForm;
 use crate::pages::console::users::whom::asked;
 
@@ -48,12 +48,10 @@ pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> R
     let (head, _) = request.into_parts();
     let shown = async {
         staff.require(Permission::ManageUsers)?;
-        let draft = Draft::read(&mut asked(&head)?)?;
+        let drawer = desk.drawer(&staff);
+        let draft = Draft::read(&mut asked(&head, &drawer)?, &drawer)?;
         if !staff.is_sure(desk.now()) {
-            let query = query(&draft.whom.pairs());
-            let mark = if query.is_empty() { "" } else { "?" };
-            let onward = format!("{}{mark}{query}", desk.path("runs/new"));
-            return Err(Trouble::NotSure { onward });
+            return Err(not_sure(&desk, &staff, &draft.whom.pairs())?);
         }
         let page = NewPage::of(&desk, &staff, draft, Vec::new()).await?;
         Ok(answer::page(StatusCode::OK, &page))
@@ -68,7 +66,7 @@ pub(super) async fn again(State(desk): Here, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     let shown = async {
         staff.require(Permission::ManageUsers)?;
-        let draft = Draft::read(&mut fields)?;
+        let draft = Draft::read(&mut fields, &desk.drawer(&staff))?;
         let page = NewPage::of(&desk, &staff, draft, Vec::new()).await?;
         Ok(answer::page(StatusCode::OK, &page))
     };
@@ -82,8 +80,8 @@ pub(super) async fn check(State(desk): Here, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     let shown = async {
         staff.require(Permission::ManageUsers)?;
-        sure(&desk, &staff)?;
-        let draft = Draft::read(&mut fields)?;
+        let draft = Draft::read(&mut fields, &desk.drawer(&staff))?;
+        sure(&desk, &staff, &draft)?;
         let request = match draft.request(desk.now()) {
             Ok(request) => request,
             Err(wrongs) => return unclear(&desk, &staff, draft, wrongs).await,
@@ -108,8 +106,8 @@ pub(super) async fn start(State(desk): Here, sent: Sent) -> Response {
     let Sent { staff, mut fields, head } = sent;
     let begun = async {
         staff.require(Permission::ManageUsers)?;
-        sure(&desk, &staff)?;
-        let draft = Draft::read(&mut fields)?;
+        let draft = Draft::read(&mut fields, &desk.drawer(&staff))?;
+        sure(&desk, &staff, &draft)?;
         match draft.request(desk.now()) {
             Ok(request) => super::begin(&desk, &staff, request).await,
             Err(wrongs) => unclear(&desk, &staff, draft, wrongs).await,
@@ -120,9 +118,21 @@ pub(super) async fn start(State(desk): Here, sent: Sent) -> Response {
         .unwrap_or_else(|trouble: Trouble| trouble.answer(&desk, Some(&staff), &head))
 }
 
-fn sure(desk: &Desk, staff: &Staff) -> Result<(), Trouble> {
-    let onward = || Trouble::NotSure { onward: desk.path("runs/new") };
-    if staff.was_sure(desk.now()) { Ok(()) } else { Err(onward()) }
+/// Whoever sends it gave their password a short time ago; what they chose waits for them.
+fn sure(desk: &Desk, staff: &Staff, draft: &Draft) -> Result<(), Trouble> {
+    if staff.was_sure(desk.now()) {
+        return Ok(());
+    }
+    Err(not_sure(desk, staff, &draft.pairs())?)
+}
+
+fn not_sure(
+    desk: &Desk,
+    staff: &Staff,
+    asked: &[(&'static str, String)],
+) -> Result<Trouble, Trouble> {
+    let onward = desk.drawer(staff).address(&desk.path("runs/new"), asked)?;
+    Ok(Trouble::NotSure { onward })
 }
 
 async fn unclear(
@@ -161,7 +171,7 @@ impl NewPage {
     }
 
     fn has_ticked(&self) -> bool {
-        !self.draft.whom.ids.is_empty() || self.draft.whose == Whose::Ticked
+        !self.draft.whom.chosen.ids.is_empty() || self.draft.whose == Whose::Ticked
     }
 
     /// What is wrong with a field, if anything is.

@@ -14,6 +14,7 @@ use crate::pages::answer::{self, see_other};
 use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::drawer::Drawer;
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
 use crate::pages::console::people::Person;
@@ -64,13 +65,14 @@ struct ActPage {
 pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
     let (head, _) = request.into_parts();
     let shown = async {
-        let order = Order::read(&mut asked(&head)?)?;
+        let drawer = desk.drawer(&staff);
+        let order = Order::read(&mut asked(&head, &drawer)?, &drawer)?;
         order.require(&staff)?;
         if order.whom.is_nobody() {
             return Ok(see_other(&order.list(&desk, &Done::new("nobody"))));
         }
         if order.whom.one().is_none() && !staff.is_sure(desk.now()) {
-            return Err(Trouble::NotSure { onward: order.address(&desk) });
+            return Err(Trouble::NotSure { onward: order.address(&desk, &staff)? });
         }
         let page = ActPage::new(&desk, &staff, order, None).await?;
         Ok(answer::page(StatusCode::OK, &page))
@@ -89,7 +91,7 @@ pub(super) async fn submit(State(desk): Here, sent: Sent) -> Response {
 }
 
 async fn done(desk: &Desk, staff: &Staff, mut fields: Fields) -> Result<Response, Trouble> {
-    let order = Order::read(&mut fields)?;
+    let order = Order::read(&mut fields, &desk.drawer(staff))?;
     order.require(staff)?;
     if order.whom.is_nobody() {
         return Ok(see_other(&order.list(desk, &Done::new("nobody"))));
@@ -155,7 +157,7 @@ async fn many(
     change: BulkChange,
 ) -> Result<Response, Trouble> {
     if !staff.was_sure(desk.now()) {
-        return Err(Trouble::NotSure { onward: order.address(desk) });
+        return Err(Trouble::NotSure { onward: order.address(desk, staff)? });
     }
     let selection = order.whom.selection(desk.now());
     let selection = selection.map_err(|wrong| Trouble::Bad(wrong.words))?;
@@ -212,10 +214,10 @@ impl Act {
 }
 
 impl Order {
-    fn read(fields: &mut Fields) -> Result<Self, Trouble> {
+    fn read(fields: &mut Fields, drawer: &Drawer<'_>) -> Result<Self, Trouble> {
         let word = fields.perhaps("do")?.unwrap_or_default();
         let act = Act::of(&word).ok_or(Trouble::NotFound)?;
-        Ok(Self { act, whom: Whom::read(fields)?, lasting: Lasting::read(fields)? })
+        Ok(Self { act, whom: Whom::read(fields, drawer)?, lasting: Lasting::read(fields)? })
     }
 
     /// What the operations ask for as well: a page is not shown in vain.
@@ -231,8 +233,10 @@ impl Order {
         [vec![("do", self.act.word().to_owned())], self.whom.pairs()].concat()
     }
 
-    fn address(&self, desk: &Desk) -> String {
-        format!("{}?{}", desk.path("users/act"), query(&self.pairs()))
+    /// Where it is asked for like this, with what was typed.
+    fn address(&self, desk: &Desk, staff: &Staff) -> Result<String, Trouble> {
+        let pairs = [self.pairs(), self.lasting.pairs()].concat();
+        desk.drawer(staff).address(&desk.path("users/act"), &pairs)
     }
 
     /// The list that they were chosen in, which says what was done.
@@ -272,7 +276,7 @@ impl ActPage {
             hidden: order.pairs(),
             button: String::new(),
             never: None,
-            back: query(&order.whom.filter.pairs()),
+            back: query(&order.whom.pairs()),
             wrong,
             lasting: order.lasting.clone(),
         };

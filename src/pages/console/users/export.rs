@@ -38,8 +38,9 @@ pub(super) async fn file(State(desk): Here, staff: Staff, request: Request) -> R
 async fn begin(desk: &Arc<Desk>, staff: &Staff, head: &Parts) -> Result<Response, Trouble> {
     staff.require(Operation::ListUsers)?;
     staff.require(Operation::ViewUser)?;
-    let mut whom = Whom::read(&mut asked(head)?)?;
-    whom.all |= whom.ids.is_empty();
+    let drawer = desk.drawer(staff);
+    let mut whom = Whom::read(&mut asked(head, &drawer)?, &drawer)?;
+    whom.all |= whom.is_nobody();
     let filters = whom.filters(desk.now());
     let filters = filters.map_err(|wrong| Trouble::Bad(wrong.words))?;
     let reader = Reader { desk: Arc::clone(desk), actor: staff.actor.clone(), filters };

@@ -12,10 +12,11 @@ use crate::admin::Rights;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::operation::Operation;
 use crate::domain::time::Timestamp;
-use crate::pages::answer;
+use crate::pages::answer::{self, see_other};
 use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
+use crate::pages::console::drawer::{Drawer, FORGOTTEN};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::{Done, Notice};
 use crate::pages::console::people::{self, Against, Person};
@@ -52,8 +53,8 @@ struct UsersPage {
     ticks: Ticks,
     /// How the address of the first page goes on from `?`, with nobody ticked.
     here: String,
-    /// How the address goes on from `?` to sort otherwise.
-    filter_query: String,
+    /// What is searched for, as the box that chooses everyone who matches says it.
+    all_of: String,
     may: May,
 }
 
@@ -90,6 +91,7 @@ struct May {
 }
 
 /// What the address asks for.
+#[derive(Clone)]
 struct Asked {
     filter: Filter,
     sort: Sort,
@@ -99,25 +101,37 @@ struct Asked {
 
 pub(super) async fn page(State(desk): Here, staff: Staff, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    match show(&desk, &staff, &head).await {
-        Ok(page) => {
-            let is_wrong = page.form.wrong.is_some();
-            let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-            answer::page(status, &page)
+    let shown = async {
+        staff.require(Operation::ListUsers)?;
+        let drawer = desk.drawer(&staff);
+        let mut fields = asked(&head, &drawer)?;
+        let asked = Asked::read(&mut fields, &drawer)?;
+        if let Some(asked) = asked.turned(&mut fields)? {
+            return Ok(see_other(&asked.address(&desk, &drawer)?));
         }
-        Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
-    }
+        let page = show(&desk, &staff, &head, asked).await?;
+        let is_wrong = page.form.wrong.is_some();
+        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        Ok(answer::page(status, &page))
+    };
+    shown
+        .await
+        .unwrap_or_else(|trouble: Trouble| trouble.answer(&desk, Some(&staff), &head))
 }
 
-async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Trouble> {
-    staff.require(Operation::ListUsers)?;
-    let Asked { filter, sort, after, ticks } = Asked::read(&mut asked(head)?)?;
+async fn show(
+    desk: &Desk,
+    staff: &Staff,
+    head: &Parts,
+    asked: Asked,
+) -> Result<UsersPage, Trouble> {
+    let Asked { filter, sort, after, ticks } = asked;
     let (found, wrong) = match filter.filters(desk.now()) {
         Ok(filters) => (found(desk, staff, filters, (sort, after)).await?, None),
         Err(wrong) => (Vec::new(), Some(wrong)),
     };
     let (found, last) = cut(found);
-    let ticks = ticks.on(&found);
+    let ticks = ticks.on(&found, &desk.drawer(staff))?;
     let pairs = [filter.pairs(), sort.pairs()].concat();
     let here = query(&pairs);
     let next = last.map(|last| {
@@ -127,7 +141,10 @@ async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Tro
             .then(|| last.standing().status(desk.now()));
         After::words(last.id, status)
     });
-    let notice = notice(desk, head, &here).await?;
+    let notice = match ticks.are_forgotten {
+        true => Some(Notice::wrong(FORGOTTEN)),
+        false => notice(desk, head, &here).await?,
+    };
     Ok(UsersPage {
         shell: desk.shell(staff, Section::Users).with(notice),
         rows: rows(desk, staff, &found, &ticks).await?,
@@ -136,7 +153,7 @@ async fn show(desk: &Desk, staff: &Staff, head: &Parts) -> Result<UsersPage, Tro
         is_later: after.is_some(),
         ticks,
         here,
-        filter_query: query(&filter.pairs()),
+        all_of: query(&filter.pairs()),
         form: FilterForm::new(desk, staff, filter, wrong).await?,
         sort,
         may: May::of(&staff.rights),
@@ -172,12 +189,35 @@ fn joined(query: &str, more: &str) -> String {
 }
 
 impl Asked {
-    fn read(fields: &mut Fields) -> Result<Self, Trouble> {
+    fn read(fields: &mut Fields, drawer: &Drawer<'_>) -> Result<Self, Trouble> {
         let after = fields.perhaps("after")?.filter(|after| !after.is_empty());
         let no_page = || Trouble::Bad("This list has no such page.".to_owned());
         let after = after.map(|text| After::read(&text).ok_or_else(no_page));
-        let (after, ticks) = (after.transpose()?, Ticks::read(fields)?);
-        Ok(Self { filter: Filter::read(fields)?, sort: Sort::read(fields)?, after, ticks })
+        let (after, filter) = (after.transpose()?, Filter::read(fields)?);
+        let ticks = Ticks::read(fields, &filter, drawer)?;
+        Ok(Self { filter, sort: Sort::read(fields)?, after, ticks })
+    }
+
+    /// The first page in another order, or of everybody, where a button asks for it.
+    fn turned(&self, fields: &mut Fields) -> Result<Option<Self>, Trouble> {
+        let is_pressed = |field: Option<String>| field.filter(|word| !word.is_empty());
+        let by = is_pressed(fields.perhaps("by")?);
+        let everybody = is_pressed(fields.perhaps("everybody")?);
+        let Self { filter, sort, ticks, .. } = self.clone();
+        let turned = match (by, everybody) {
+            (None, None) => return Ok(None),
+            (Some(by), _) => Self { filter, sort: Sort::of(&by), after: None, ticks },
+            (None, Some(_)) => {
+                let ticks = ticks.one_by_one();
+                Self { filter: Filter::default(), sort, after: None, ticks }
+            }
+        };
+        Ok(Some(turned))
+    }
+
+    fn address(self, desk: &Desk, drawer: &Drawer<'_>) -> Result<String, Trouble> {
+        let pairs = [self.filter.pairs(), self.sort.pairs(), self.ticks.pairs(drawer)?].concat();
+        drawer.address(&desk.path("users"), &pairs)
     }
 }
 

@@ -40,13 +40,16 @@ impl Default for Sort {
 impl Sort {
     /// What an address says; what it can't mean is the order of a list that says none.
     pub(super) fn read(fields: &mut Fields) -> Result<Self, BadForm> {
-        let word = fields.perhaps("sort")?.unwrap_or_default();
+        Ok(Self::of(&fields.perhaps("sort")?.unwrap_or_default()))
+    }
+
+    pub(super) fn of(word: &str) -> Self {
         let (word, direction) = match word.strip_prefix('-') {
             Some(word) => (word, Direction::Descending),
-            None => (word.as_str(), Direction::Ascending),
+            None => (word, Direction::Ascending),
         };
         let column = COLUMNS.iter().position(|(name, ..)| *name == word);
-        Ok(column.map_or_else(Self::default, |column| Self { column, direction }))
+        column.map_or_else(Self::default, |column| Self { column, direction })
     }
 
     /// As the store has it; none by status.

@@ -181,6 +181,8 @@ sections! {
         allow_plain: bool = false, "true";
         /// Whether `/metrics` is for those alone who bring a token with the scope metrics.read.
         metrics_token: bool = false, "true";
+        /// Who forwards connections to the admin listener unread, as in `clients.proxy_protocol`.
+        proxy_protocol: Vec<IpNet> = Vec::new(), r#"["10.0.0.7"]"#;
     }
 
     /// TLS for administrators and machines, as in `[tls]`.
@@ -204,6 +206,9 @@ sections! {
         trusted_proxies: Vec<IpNet> = Vec::new(), r#"["10.0.0.0/8", "192.0.2.7"]"#;
         /// The one header that they write the client's address into.
         address_header: Header = Header(HeaderName::from_static("x-forwarded-for")), r#""x-real-ip""#;
+        /// Who forwards connections to the public listener unread, as HAProxy with send-proxy-v2
+        /// does: each must begin with version 2 of the PROXY protocol, and nobody else's may.
+        proxy_protocol: Vec<IpNet> = Vec::new(), r#"["10.0.0.7"]"#;
     }
 
     /// How long people stay signed in.

@@ -427,6 +427,9 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.upstream.identity = identity_headers(identity);
     settings.client_address.trusted_proxies =
         TrustedProxies::new(clients.trusted_proxies.iter().copied());
+    settings.client_address.proxy_protocol =
+        TrustedProxies::new(clients.proxy_protocol.iter().copied());
+    settings.admin_proxy_protocol = TrustedProxies::new(admin.proxy_protocol.iter().copied());
     settings.client_address.header = clients.address_header.0.clone();
     settings.limits.connections = whole(limits.connections.0);
     settings.limits.head_bytes = whole(limits.head.0);

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,16 +20,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio_rustls::server::TlsStream;
 
 use crate::engine::figures::Level;
 use crate::gateway::ListenError;
 use crate::gateway::alarm::OneAlarm;
 use crate::gateway::body::Body;
+use crate::gateway::entrance::{Entrance, Inside};
 use crate::gateway::patient::{Patient, Sending};
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Limits;
-use crate::gateway::tls::Tls;
 use crate::gateway::tunnel::Place;
 
 /// How long accepting pauses when the system has no room for another connection.
@@ -73,12 +72,17 @@ pub(crate) struct Listener {
     room: Arc<Semaphore>,
     places: u32,
     open: Level,
-    tls: Option<Tls>,
+    entrance: Entrance,
 }
 
 impl Listener {
-    /// `open` counts the connections. Without `tls` it speaks plain http.
-    pub(crate) fn new(socket: TcpListener, limits: &Limits, open: Level, tls: Option<Tls>) -> Self {
+    /// `open` counts the connections; all come in by this entrance.
+    pub(crate) fn new(
+        socket: TcpListener,
+        limits: &Limits,
+        open: Level,
+        entrance: Entrance,
+    ) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .header_read_timeout(limits.head_timeout)
@@ -98,7 +102,7 @@ impl Listener {
             .unwrap_or(MAX_PLACES)
             .min(MAX_PLACES);
         let room = Arc::new(Semaphore::new(places as usize));
-        Self { socket, limits: limits.clone(), http, room, places, open, tls }
+        Self { socket, limits: limits.clone(), http, room, places, open, entrance }
     }
 
     /// Serves until `stop` is done. Then nobody new comes in, connections that wait
@@ -114,23 +118,21 @@ impl Listener {
             tokio::select! {
                 () = &mut stop => break,
                 (stream, peer, place) = self.accept() => {
-                    let (stream, talk) = self.meet(stream, peer, place, service.clone(), &graceful);
                     let open = self.open.raise();
-                    match &self.tls {
-                        None => connections.spawn(async move {
+                    let meeting = self.meet(place, service.clone(), graceful.watcher());
+                    if self.entrance.is_open() {
+                        let (stream, talk) = meeting.begin(stream, peer.ip());
+                        connections.spawn(async move {
                             let _open = open;
                             talk.over(stream).await;
-                        }),
-                        Some(tls) => {
-                            let inside = shake_hands(tls.clone(), stream, talk.patience, over.clone());
-                            connections.spawn(async move {
-                                let _open = open;
-                                if let Some(stream) = inside.await {
-                                    talk.over(stream).await;
-                                }
-                            })
-                        }
-                    };
+                        });
+                        continue;
+                    }
+                    let inside = meeting.behind(self.entrance.clone(), stream, peer, over.clone());
+                    connections.spawn(async move {
+                        let _open = open;
+                        inside.await;
+                    });
                 }
                 // Only to let go of what they held.
                 Some(_) = connections.join_next() => {}
@@ -168,27 +170,59 @@ impl Listener {
     /// What is to be known of a connection before its first byte.
     fn meet<A: Answer>(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
         place: OwnedSemaphorePermit,
         service: A,
-        graceful: &GracefulShutdown,
-    ) -> (Patient, Talk<A>) {
-        let (place, sending): (Place, _) = (Arc::new(place), Sending::default());
+        watcher: Watcher,
+    ) -> Meeting<A> {
+        let mut http = self.http.clone();
+        http.http1().timer(OneAlarm::default());
+        let limits = (self.limits.head_timeout, self.limits.body_idle_timeout);
+        Meeting { service, place: Arc::new(place), http, watcher, limits }
+    }
+}
+
+/// A connection of which it is not known yet whose it is.
+struct Meeting<A> {
+    service: A,
+    place: Place,
+    http: auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    /// For heads, and for what moves afterwards.
+    limits: (Duration, Duration),
+}
+
+impl<A: Answer> Meeting<A> {
+    /// It is this one's.
+    fn begin(self, stream: TcpStream, ip: IpAddr) -> (Patient, Talk<A>) {
+        let Self { service, place, http, watcher, limits: (patience, idle) } = self;
+        let sending = Sending::default();
         let line = Arc::new(Line {
             service,
-            peer: Peer::new(peer.ip()),
+            peer: Peer::new(ip),
             place,
             sending: sending.clone(),
             began: AtomicBool::new(false),
         });
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, self.limits.body_idle_timeout, sending);
-        let mut http = self.http.clone();
-        http.http1().timer(OneAlarm::default());
-        let (watcher, patience) = (graceful.watcher(), self.limits.head_timeout);
-        (stream, Talk { line, http, watcher, patience })
+        (Patient::new(stream, idle, sending), Talk { line, http, watcher, patience })
+    }
+
+    /// Lets it in, and answers it to its end.
+    async fn behind(
+        self,
+        entrance: Entrance,
+        stream: TcpStream,
+        peer: SocketAddr,
+        over: watch::Receiver<()>,
+    ) {
+        let patience = self.limits.0;
+        let begin = |stream, ip| self.begin(stream, ip);
+        match entrance.let_in(stream, peer, begin, patience, over).await {
+            Some(Inside::Plain(stream, talk)) => talk.over(stream).await,
+            Some(Inside::Secure(stream, talk)) => talk.over(stream).await,
+            None => {}
+        }
     }
 }
 
@@ -231,23 +265,6 @@ impl<A: Answer> Talk<A> {
             drop(kept);
         }
     }
-}
-
-/// Agrees on TLS, in time and as long as nobody stops the listener.
-async fn shake_hands(
-    tls: Tls,
-    stream: Patient,
-    patience: Duration,
-    mut over: watch::Receiver<()>,
-) -> Option<TlsStream<Patient>> {
-    let shaken = tokio::select! {
-        shaken = tokio::time::timeout(patience, tls.shake_hands(stream)) => shaken,
-        _ = over.changed() => return None,
-    };
-    let shaken = shaken.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-    shaken
-        .inspect_err(|error| tracing::debug!(%error, "handshake failed"))
-        .ok()
 }
 
 /// What the requests of one connection share.

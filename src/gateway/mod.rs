@@ -20,6 +20,7 @@ mod admin;
 mod alarm;
 mod answer;
 mod body;
+mod entrance;
 mod figures;
 mod forward_auth;
 mod headers;
@@ -28,6 +29,7 @@ mod listen;
 mod patient;
 mod process;
 mod proxy;
+mod proxy_protocol;
 mod public;
 mod screen;
 pub mod settings;
@@ -46,6 +48,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use self::admin::Admin;
+use self::entrance::Entrance;
 use self::figures::Figures;
 use self::health::Health;
 use self::listen::Listener;
@@ -206,7 +209,9 @@ impl Gateway {
             stop_admin,
         );
         let limits = &self.settings.limits;
-        let listener = Listener::new(self.public, limits, figures.public_connections(), self.tls);
+        let proxies = self.settings.client_address.proxy_protocol.clone();
+        let entrance = Entrance { proxies, tls: self.tls };
+        let listener = Listener::new(self.public, limits, figures.public_connections(), entrance);
         let pages = (self.pages, self.refusal_pages);
         let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
         let stop = async {
@@ -247,7 +252,8 @@ async fn administer(
         drain: settings.limits.drain.min(ADMIN_DRAIN),
         ..settings.limits.clone()
     };
-    let listener = Listener::new(socket, &limits, figures.admin_connections(), tls);
+    let entrance = Entrance { proxies: settings.admin_proxy_protocol.clone(), tls };
+    let listener = Listener::new(socket, &limits, figures.admin_connections(), entrance);
     let admin = Admin::new(own.ip(), settings, routes);
     let stop = async {
         let _ = stop.await;

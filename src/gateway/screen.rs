@@ -103,7 +103,7 @@ impl Screen {
 
     /// Replaces what a client says of its address by what is known of it.
     fn write_origin(&self, headers: &mut HeaderMap, host: &HeaderValue, peer: &Peer) -> ClientAddr {
-        let ClientAddress { trusted_proxies, header } = &self.client_address;
+        let ClientAddress { trusted_proxies, header, .. } = &self.client_address;
         let trusted = trusted_proxies.contains(peer.ip.into());
         let (mut client, mut chain, mut proto) = (peer.ip.into(), peer.text.clone(), &self.proto);
         let said;

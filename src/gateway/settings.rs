@@ -24,6 +24,9 @@ pub struct Settings {
     pub admin: Option<SocketAddr>,
     /// How it is spoken there; `None`: plain http.
     pub admin_tls: Option<Tls>,
+    /// Who connects to the admin listener for others, and says for whom as in
+    /// [`ClientAddress::proxy_protocol`].
+    pub admin_proxy_protocol: TrustedProxies,
     /// Host names that the admin listener answers to, beside its own address and
     /// `localhost`.
     pub admin_hosts: Vec<String>,
@@ -124,6 +127,9 @@ pub struct ClientAddress {
     pub trusted_proxies: TrustedProxies,
     /// The one header that they write it into.
     pub header: HeaderName,
+    /// Who connects to the public listener for others, and must say for whom by version 2
+    /// of the PROXY protocol. Nobody else may.
+    pub proxy_protocol: TrustedProxies,
 }
 
 /// How much of anything is taken, and how long anything may take.
@@ -235,6 +241,7 @@ impl Settings {
             tls: None,
             admin: Some((Ipv4Addr::LOCALHOST, 8081).into()),
             admin_tls: None,
+            admin_proxy_protocol: TrustedProxies::default(),
             admin_hosts: Vec::new(),
             metrics_token: false,
             public_url: None,
@@ -286,6 +293,7 @@ impl Default for ClientAddress {
         Self {
             trusted_proxies: TrustedProxies::default(),
             header: HeaderName::from_static("x-forwarded-for"),
+            proxy_protocol: TrustedProxies::default(),
         }
     }
 }

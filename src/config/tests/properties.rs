@@ -207,7 +207,15 @@ prop_compose! {
         written.upstream.http2 = switches[1];
         written.upstream.host = if switches[2] { HostTold::Client } else { HostTold::Upstream };
         let hosts = std::mem::take(&mut written.admin.hosts);
-        written.admin = Admin { listen: MaybeListen(admin), hosts, allow_plain: switches[3], metrics_token: switches[0] };
+        let proxy_protocol = written.clients.trusted_proxies.clone();
+        written.clients.proxy_protocol = proxy_protocol.iter().rev().copied().collect();
+        written.admin = Admin {
+            listen: MaybeListen(admin),
+            hosts,
+            allow_plain: switches[3],
+            metrics_token: switches[0],
+            proxy_protocol,
+        };
         written.store.directory = directory.map(PathBuf::from);
         written.log.format = if switches[4] { LogFormat::Json } else { LogFormat::Text };
         written.log.level = LogLevel(level.to_owned());

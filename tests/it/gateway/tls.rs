@@ -2,6 +2,8 @@
 
 mod reload;
 
+pub(crate) use self::reload::Program;
+
 use std::time::Duration;
 
 use axum::Router;

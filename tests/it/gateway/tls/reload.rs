@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use super::*;
 
 /// `portcullis serve`, as a process; it ends when this is dropped.
-struct Program {
+pub(crate) struct Program {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     said: tokio::sync::mpsc::UnboundedReceiver<String>,
     _stdout: BufReader<std::process::ChildStdout>,
 }
@@ -35,6 +35,11 @@ impl Program {
              [admin]\nlisten = \"off\"\n[upstream]\nurl = \"http://{upstream}\"\n\
              [open]\npaths = [\"/open\"]\n"
         );
+        Self::with(folder, &text)
+    }
+
+    /// With this configuration.
+    pub(crate) fn with(folder: &Path, text: &str) -> Self {
         fs::write(folder.join("gateway.toml"), text).expect("a file");
         let mut command = Self::command(folder);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -49,7 +54,8 @@ impl Program {
         });
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line");
-        let address = line.trim().strip_prefix("listening on https://");
+        let address = line.trim().strip_prefix("listening on ");
+        let address = address.and_then(|line| Some(line.split_once("://")?.1));
         let address = address.and_then(|address| address.parse().ok());
         let address = address.unwrap_or_else(|| panic!("serve printed {line:?}"));
         Self { child, address, said, _stdout: stdout }

@@ -223,6 +223,7 @@ fn cant_start(error: &BindError) -> String {
     let mend = match error {
         BindError::Listen(_) => "name another address, with --listen or --admin-listen or",
         BindError::Tls(_) => "name files that this user may read",
+        BindError::Routes(_) => "say it otherwise",
     };
     format!("{error}: {mend} in the configuration")
 }

@@ -4,6 +4,7 @@
 //! with them at once. What they say is settled into a [`Config`].
 
 mod bootstrap;
+mod entry;
 mod environment;
 mod file;
 mod jwt;
@@ -14,7 +15,9 @@ mod problem;
 mod read;
 mod reference;
 mod resolve;
+mod routes;
 mod tls;
+mod upstreams;
 mod value;
 mod webhooks;
 

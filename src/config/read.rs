@@ -11,6 +11,8 @@ use super::modules::{self, ModuleSettings};
 use super::problem::{Place, Problem};
 use super::value::{Raw, Value, Wrong};
 use super::webhooks::{self, WebhookSettings};
+use super::{routes, upstreams};
+use crate::gateway::settings::UpstreamPool;
 
 /// What was found for each key, and what is wrong so far.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Reader<'a> {
     places: BTreeMap<String, Place>,
     modules: Vec<ModuleSettings>,
     webhooks: Vec<WebhookSettings>,
+    routes: Vec<routes::Placed>,
+    upstreams: Vec<UpstreamPool>,
     problems: Vec<Problem>,
 }
 
@@ -29,6 +33,8 @@ pub(super) struct Places {
     places: BTreeMap<String, Place>,
     pub(super) modules: Vec<ModuleSettings>,
     pub(super) webhooks: Vec<WebhookSettings>,
+    pub(super) routes: Vec<routes::Placed>,
+    pub(super) upstreams: Vec<UpstreamPool>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -71,6 +77,8 @@ impl<'a> Reader<'a> {
             places: BTreeMap::new(),
             modules: Vec::new(),
             webhooks: Vec::new(),
+            routes: Vec::new(),
+            upstreams: Vec::new(),
             problems: Vec::new(),
         }
     }
@@ -96,6 +104,16 @@ impl<'a> Reader<'a> {
                 written if name == modules::SECTION => {
                     let (read, problems) = modules::read(written, value.span());
                     self.modules = read;
+                    self.problems.extend(problems);
+                }
+                written if name == routes::SECTION => {
+                    let (read, problems) = routes::read(written, value.span());
+                    self.routes = read;
+                    self.problems.extend(problems);
+                }
+                written if name == upstreams::SECTION => {
+                    let (read, problems) = upstreams::read(written, value.span());
+                    self.upstreams = read;
                     self.problems.extend(problems);
                 }
                 DeValue::Table(inner) if self.is_section(&name) => self.table(&name, inner),
@@ -176,8 +194,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn finish(self) -> Places {
-        let Self { places, modules, webhooks, problems, .. } = self;
-        Places { places, modules, webhooks, problems }
+        let Self { places, modules, webhooks, routes, upstreams, problems, .. } = self;
+        Places { places, modules, webhooks, routes, upstreams, problems }
     }
 
     fn is_section(&self, name: &str) -> bool {

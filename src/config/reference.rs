@@ -1,7 +1,7 @@
 //! Renders the reference file: every key at its default, with what it does.
 
 use super::file::{Key, Section, Written};
-use super::{modules, webhooks};
+use super::{modules, routes, upstreams, webhooks};
 
 const HEAD: &str = "\
 # Every key of Portcullis's configuration. Lines that begin with `#` and no space
@@ -19,7 +19,8 @@ const HEAD: &str = "\
 pub fn reference() -> String {
     let sections = Written::default().sections();
     let sections = sections.iter().map(section);
-    HEAD.to_owned() + &sections.collect::<String>() + modules::REFERENCE + webhooks::REFERENCE
+    let lists = [routes::REFERENCE, upstreams::REFERENCE, modules::REFERENCE, webhooks::REFERENCE];
+    HEAD.to_owned() + &sections.collect::<String>() + &lists.concat()
 }
 
 fn section(section: &Section) -> String {

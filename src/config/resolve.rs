@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -24,7 +24,7 @@ use crate::admin::settings::{
 };
 use crate::domain::client::TrustedProxies;
 use crate::domain::policy::{CounterWords, PolicyWords};
-use crate::gateway::settings::IdentityHeaders;
+use crate::gateway::settings::{IdentityHeaders, UpstreamPool};
 use crate::gateway::{Origin, Settings};
 
 /// Where the directory is when nobody says where it is.
@@ -43,6 +43,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         identity,
         lockout,
         jwt::contradictions,
+        routes::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -308,6 +309,13 @@ impl Checked {
         let webhooks = self.webhooks();
         let mut gateway = gateway(&self.written, origin);
         gateway.tls = tls::public(&self.written, &|key, path| self.placed(key, path));
+        gateway.routes = self
+            .places
+            .routes
+            .iter()
+            .map(|(route, _)| route.clone())
+            .collect();
+        gateway.upstreams = self.upstreams(&gateway.upstream);
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let Self { written, path, .. } = self;
         Ok(Config {
@@ -346,6 +354,15 @@ impl Checked {
         let folder = folder.unwrap_or(Path::new(""));
         let written = self.places.modules.iter().cloned();
         written.map(|module| module.in_folder(folder)).collect()
+    }
+
+    /// Further applications, which are told who is signed in as the usual one is.
+    fn upstreams(&self, usual: &crate::gateway::settings::Upstream) -> Vec<UpstreamPool> {
+        let mut pools = self.places.upstreams.clone();
+        for pool in &mut pools {
+            pool.settings.identity = usual.identity.clone();
+        }
+        pools
     }
 
     /// Where people reach the gateway, if that is written.

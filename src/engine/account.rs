@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::account::{AccountId, AccountKey};
 use crate::domain::device::DeviceId;
+use crate::domain::permission::Permission;
 use crate::domain::profile::Profile;
+use crate::domain::scope::Scopes;
 use crate::domain::session::SessionId;
 use crate::domain::standing::{Bearer, Generation};
 use crate::domain::time::Timestamp;
@@ -67,6 +69,15 @@ impl CurrentAccount {
     /// asks this in its handlers.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.0.has_scope(scope)
+    }
+
+    /// Whether the request may be used for what this permission allows, where the
+    /// account has it: a token may be made for less.
+    #[cfg_attr(not(feature = "gateway"), allow(dead_code, reason = "the gateway asks for it"))]
+    pub(crate) fn is_for(&self, permission: Permission) -> bool {
+        self.0
+            .scopes()
+            .is_none_or(|words| Scopes::of(words).allow(permission.operations()))
     }
 
     /// When the session ends at the latest.

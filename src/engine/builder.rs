@@ -360,6 +360,9 @@ impl Builder {
             attempts,
             keyring,
             policy,
+            rights: Cache::builder().max_capacity(KNOWN_RIGHTS).build(),
+            rights_reads: SingleFlight::new(),
+            changes_of_groups: AtomicU64::new(0),
             settings_changed: tokio::sync::watch::Sender::new(0),
             settings: self.settings,
             clock,
@@ -372,6 +375,9 @@ impl Builder {
 /// How many tokens that open nothing are remembered, and for how long.
 const UNKNOWN_TOKENS: u64 = 100_000;
 const UNKNOWN_FOR: Duration = Duration::from_secs(30);
+
+/// Of how many accounts it is kept what they may do.
+const KNOWN_RIGHTS: u64 = 100_000;
 
 impl Gate {
     /// A directory was looked at just now; nothing else has a feed to follow.

@@ -330,6 +330,11 @@ impl Cell {
         lock(&self.details).version < version
     }
 
+    /// The version of what is known here.
+    pub(crate) fn version(&self) -> Version {
+        lock(&self.details).version
+    }
+
     /// The generation that sessions are born in now.
     pub(crate) fn generation(&self) -> Generation {
         lock(&self.details).generation

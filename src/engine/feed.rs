@@ -121,6 +121,9 @@ impl Follower {
         for id in ended {
             gate.end_session(id);
         }
+        if settings || pruned {
+            gate.changes_of_groups.fetch_add(1, Ordering::Release);
+        }
         // After the accounts, which must not wait for it.
         if settings || pruned {
             gate.reread_settings(directory).await?;

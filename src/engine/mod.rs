@@ -30,6 +30,8 @@ mod pace;
 #[cfg(feature = "passwords")]
 pub mod passwords;
 mod policy;
+#[cfg_attr(not(feature = "gateway"), allow(dead_code, reason = "the gateway asks for it"))]
+pub(crate) mod rights;
 mod session;
 mod sessions;
 mod sign_in;
@@ -131,6 +133,11 @@ struct Gate {
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
     policy: Policy,
+    /// What accounts may do, for whoever lets requests pass by that.
+    rights: Cache<AccountKey, rights::Known>,
+    rights_reads: SingleFlight<rights::Wanted, Result<Arc<rights::Rights>, Unanswered>>,
+    /// Rises when who is in a group, or what a group allows, may have changed.
+    changes_of_groups: AtomicU64,
     /// Rises when a setting of the directory may have changed.
     settings_changed: tokio::sync::watch::Sender<u64>,
     #[cfg(feature = "passwords")]

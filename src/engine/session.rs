@@ -187,6 +187,11 @@ impl Live {
         self.scopes.as_deref().is_none_or(held)
     }
 
+    /// The words that it is for; `None`: for everything.
+    pub(crate) fn scopes(&self) -> Option<&[String]> {
+        self.scopes.as_deref().map(|scopes| scopes.0.as_slice())
+    }
+
     /// The generation that it lives and dies with, if it does.
     #[inline]
     pub(crate) fn born(&self) -> Option<Generation> {

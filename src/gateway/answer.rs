@@ -19,6 +19,8 @@ use crate::guard::page;
 pub(crate) enum Refusal {
     /// A transfer coding that it does not know.
     Coding,
+    /// Whoever is signed in is not what the route requires.
+    Forbidden,
     /// More stands before the body than is taken.
     HeadTooLarge,
     /// Another name than the admin listener's own.
@@ -65,6 +67,13 @@ impl Refusal {
                 "transfer-coding",
                 "This transfer coding is not known here",
                 "Only chunked is.",
+            ),
+            Self::Forbidden => words(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "This is not for your account",
+                "You are signed in, and this takes a permission or a group that your account does \
+                 not have. Your administrator can tell you more.",
             ),
             Self::HeadTooLarge => words(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

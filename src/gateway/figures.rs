@@ -8,11 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 use tokio::time::Instant;
 
+use crate::domain::denial::Denial;
 use crate::engine::figures::{Bounds, Counts, Histogram, Level, Raised, Word, words};
 use crate::engine::metrics::{Metric, Page};
+use crate::gateway::routes::{Access, Forbidden};
 use crate::gateway::upstream::UpstreamError;
 
 words! {
@@ -20,6 +22,7 @@ words! {
     pub(crate) enum Outcome {
         Passed => "passed",
         Denied => "denied",
+        Forbidden => "forbidden",
         Open => "open",
         Page => "page",
         Malformed => "malformed",
@@ -197,6 +200,21 @@ fn sums<W: Word>(
         }
     }
     sums.into_iter()
+}
+
+impl Outcome {
+    /// What became of a request that the guard saw.
+    pub(crate) fn of(access: Access, said: &Extensions) -> Self {
+        if said.get::<Denial>().is_some() {
+            Self::Denied
+        } else if said.get::<Forbidden>().is_some() {
+            Self::Forbidden
+        } else if access == Access::Public {
+            Self::Open
+        } else {
+            Self::Passed
+        }
+    }
 }
 
 impl Counted<'_> {

@@ -31,12 +31,14 @@ mod process;
 mod proxy;
 mod proxy_protocol;
 mod public;
+pub mod routes;
 mod screen;
 pub mod settings;
 mod tls;
 mod tunnel;
 mod untrusted;
 mod upstream;
+mod upstreams;
 
 use std::io;
 use std::net::SocketAddr;
@@ -53,11 +55,13 @@ use self::figures::Figures;
 use self::health::Health;
 use self::listen::Listener;
 use self::public::Public;
+use self::routes::Routes;
 use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
+pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
 pub use self::tls::{TlsError, UnusableFile};
@@ -70,6 +74,7 @@ pub const RESERVED: &str = "/.portcullis";
 pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
+    routes: Arc<Routes>,
     pages: Router,
     refusal_pages: Option<Arc<dyn RefusalPages>>,
     public: TcpListener,
@@ -90,6 +95,9 @@ pub enum BindError {
     /// A certificate or its key can't be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The routes contradict each other.
+    #[error(transparent)]
+    Routes(#[from] RoutesError),
 }
 
 /// Why a gateway can't listen.
@@ -113,13 +121,14 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// If one can't be listened on, because another program does already, or a
-    /// certificate can't be used.
+    /// If one can't be listened on, because another program does already, a
+    /// certificate can't be used, or the routes contradict each other.
     pub async fn bind(
         gate: Portcullis,
         settings: Settings,
         pages: Router,
     ) -> Result<Self, BindError> {
+        let routes = Arc::new(settings.routes()?);
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
         let public = listen::bind(settings.public).await?;
@@ -131,6 +140,7 @@ impl Gateway {
         Ok(Self {
             gate,
             settings,
+            routes,
             pages,
             refusal_pages,
             public,
@@ -213,7 +223,8 @@ impl Gateway {
         let entrance = Entrance { proxies, tls: self.tls };
         let listener = Listener::new(self.public, limits, figures.public_connections(), entrance);
         let pages = (self.pages, self.refusal_pages);
-        let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
+        let proxy = (self.routes, tunnels, figures.clone());
+        let public = Public::new(&self.gate, &self.settings, pages, proxy);
         let stop = async {
             stop.await;
             health.drain();

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName,
-    HeaderValue, SET_COOKIE, TE, TRANSFER_ENCODING,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    SET_COOKIE, TE, TRANSFER_ENCODING,
 };
 use http::request::Parts;
-use http::uri::{PathAndQuery, Uri};
+use http::uri::Uri;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -25,10 +25,12 @@ use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
 use crate::gateway::headers;
+use crate::gateway::routes::{Routes, Rule};
 use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
 use crate::gateway::untrusted::Untrusted;
-use crate::gateway::upstream::{Unanswered, Upstream, UpstreamBody, UpstreamError, Waiting};
+use crate::gateway::upstream::{UpstreamBody, UpstreamError, Waiting};
+use crate::gateway::upstreams::{Failed, Servers, Unserved};
 use crate::guard::{
     ClientKind, CutBody, DefaultResponseForDenial, ResponseForDenial, SignInAddress,
 };
@@ -36,16 +38,25 @@ use crate::guard::{
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
-/// Passes requests on. Cheap to clone.
+/// Passes the requests of one rule on. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Proxy(Arc<Shared>);
+pub(crate) struct Proxy(Arc<ByRule>);
 
+/// What holds for the requests of one rule.
+#[derive(Debug)]
+struct ByRule {
+    shared: Arc<Shared>,
+    rule: Arc<Rule>,
+    servers: Servers,
+    body_bytes: Option<u64>,
+}
+
+/// What holds for all requests.
 #[derive(Debug)]
 struct Shared {
     gate: Portcullis,
-    upstream: Upstream,
-    /// The upstream's own name.
-    host: HeaderValue,
+    /// Whether clients may not say another method than they use.
+    by_method: bool,
     limits: Limits,
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
@@ -63,58 +74,126 @@ struct Asked {
 }
 
 impl Proxy {
+    /// One for each rule, in their order.
+    ///
     /// # Panics
     ///
     /// Outside of a tokio runtime.
-    pub(crate) fn new(
-        gate: Portcullis,
+    pub(crate) fn all(
+        gate: &Portcullis,
         settings: &Settings,
+        routes: &Routes,
         untrusted: Arc<Untrusted>,
-        tunnels: Tunnels,
-        figures: Figures,
-    ) -> Self {
-        let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
-        upstream.spawn_sweeper();
-        let host = settings.upstream.origin.authority().as_str();
-        Self(Arc::new(Shared {
-            upstream,
-            host: HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static("")),
+        (tunnels, figures): (Tunnels, Figures),
+    ) -> Vec<Self> {
+        let shared = Arc::new(Shared {
+            by_method: routes.go_by_method(),
             limits: settings.limits.clone(),
             untrusted,
             tunnels,
-            figures,
-            denials: denials(&gate),
-            gate,
-        }))
+            denials: denials(gate),
+            gate: gate.clone(),
+            figures: figures.clone(),
+        });
+        let pools: Vec<_> = settings
+            .pools()
+            .map(|pool| (pool.name.clone(), Servers::new(&pool, &figures)))
+            .collect();
+        let proxy = |rule: &Arc<Rule>| {
+            let named = |(name, _): &&(String, _)| Some(name) == rule.upstream.as_ref();
+            let (_, servers) = pools.iter().find(named).unwrap_or(&pools[0]);
+            Self(Arc::new(ByRule {
+                shared: Arc::clone(&shared),
+                servers: servers.clone(),
+                body_bytes: rule.body_bytes.or(settings.limits.body_bytes),
+                rule: Arc::clone(rule),
+            }))
+        };
+        routes.rules().iter().map(proxy).collect()
     }
 
     async fn pass_on(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let shared = &self.0;
+        let by_rule = &*self.0;
+        let shared = &*by_rule.shared;
         let (mut head, body) = request.into_parts();
         let kind = ClientKind::of(&head);
         let me = head.extensions.remove::<CurrentAccount>();
+        if let Some(require) = &by_rule.rule.require {
+            let asked = (&head, kind);
+            let refused = require.refusal(&shared.gate, &by_rule.rule, asked, me.as_ref());
+            if let Some(refused) = refused.await {
+                return Ok(refused.answer(&shared.denials, &head));
+            }
+        }
         let client = tunnel::handshake(&mut head, kind);
-        if let Some(refusal) = shared.refused(&body, client.as_ref()) {
+        if let Some(refusal) = by_rule.refused(&body, client.as_ref()) {
             return Ok(refusal.answer(kind));
         }
-        if kind == ClientKind::Preflight && me.is_none() {
+        if shared.by_method || (kind == ClientKind::Preflight && me.is_none()) {
             headers::remove_method_overrides(&mut head.headers);
         }
         let asked = Asked::of(&head, kind);
-        let body = shared.body(body);
-        shared.prepare(&mut head, me.as_ref(), client.is_some());
+        let body = by_rule.body(body);
+        by_rule.prepare(&mut head, me.as_ref(), client.is_some());
         write_framing(&mut head, &body);
-        let mut waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
+        let waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
+        let mut waiting = waiting.patient_for(by_rule.rule.response_timeout);
         let request = Request::from_parts(head, body);
-        let sent = shared.upstream.send(request, &mut waiting).await;
+        let sent = by_rule.servers.send(request, &mut waiting).await;
         drop(waiting);
         Ok(match sent {
-            Ok(response) => shared
+            Ok((response, served)) => shared
                 .answer(response, me, client)
-                .unwrap_or_else(|error| shared.refusal(error).answer(kind)),
-            Err(Unanswered::Upstream(error)) => shared.refusal(error).answer(kind),
-            Err(Unanswered::Ended(denial)) => shared.ended(&denial, asked),
+                .unwrap_or_else(|error| shared.refusal(served.failed(error)).answer(kind)),
+            Err(Unserved::Failed(failed)) => shared.refusal(failed).answer(kind),
+            Err(Unserved::Ended(denial)) => shared.ended(&denial, asked),
         })
+    }
+}
+
+impl ByRule {
+    /// Why a request can't be passed on, if it can't.
+    fn refused(&self, body: &Incoming, client: Option<&Handshake>) -> Option<Refusal> {
+        if self.is_too_large(body) {
+            Some(Refusal::TooLarge)
+        } else {
+            (client.is_some() && self.servers.settings().http2).then_some(Refusal::NoWebSocket)
+        }
+    }
+
+    fn is_too_large(&self, body: &Incoming) -> bool {
+        let least = body.size_hint().lower();
+        self.body_bytes.is_some_and(|most| least > most)
+    }
+
+    fn body(&self, body: Incoming) -> RequestBody {
+        let Limits { body_idle_timeout, .. } = self.shared.limits;
+        let untrusted = Arc::clone(&self.shared.untrusted);
+        RequestBody::new(body, self.body_bytes, body_idle_timeout, untrusted)
+    }
+
+    /// Makes the upstream's request of the client's.
+    fn prepare(&self, head: &mut Parts, me: Option<&CurrentAccount>, to_upgrade: bool) {
+        let settings = self.servers.settings();
+        let headers = &mut head.headers;
+        let takes_trailers = headers.get(TE).is_some_and(mentions_trailers);
+        headers::remove_of_one_hop(headers);
+        if to_upgrade {
+            tunnel::ask_for_upgrade(headers);
+        } else if takes_trailers {
+            // gRPC servers insist on it.
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        headers::remove_our_cookies(headers);
+        if let Some(me) = me {
+            headers::put_identity(headers, &settings.identity, me);
+            if me.is_by_token() {
+                headers.remove(AUTHORIZATION);
+            }
+        }
+        // Of an account and a connection of ours: none of the upstream's business.
+        head.extensions.clear();
+        head.version = if settings.http2 { Version::HTTP_2 } else { Version::HTTP_11 };
     }
 }
 
@@ -132,69 +211,6 @@ impl Shared {
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
         response
-    }
-
-    /// Why a request can't be passed on, if it can't.
-    fn refused(&self, body: &Incoming, client: Option<&Handshake>) -> Option<Refusal> {
-        if self.is_too_large(body) {
-            Some(Refusal::TooLarge)
-        } else {
-            (client.is_some() && self.upstream.settings().http2).then_some(Refusal::NoWebSocket)
-        }
-    }
-
-    fn is_too_large(&self, body: &Incoming) -> bool {
-        let least = body.size_hint().lower();
-        self.limits.body_bytes.is_some_and(|most| least > most)
-    }
-
-    fn body(&self, body: Incoming) -> RequestBody {
-        let Limits { body_bytes, body_idle_timeout, .. } = self.limits;
-        RequestBody::new(body, body_bytes, body_idle_timeout, Arc::clone(&self.untrusted))
-    }
-
-    /// Makes the upstream's request of the client's.
-    fn prepare(&self, head: &mut Parts, me: Option<&CurrentAccount>, to_upgrade: bool) {
-        let settings = self.upstream.settings();
-        let headers = &mut head.headers;
-        let takes_trailers = headers.get(TE).is_some_and(mentions_trailers);
-        headers::remove_of_one_hop(headers);
-        if to_upgrade {
-            tunnel::ask_for_upgrade(headers);
-        } else if takes_trailers {
-            // gRPC servers insist on it.
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-        }
-        headers::remove_our_cookies(headers);
-        if let Some(me) = me {
-            headers::put_identity(headers, &settings.identity, me);
-            if me.is_by_token() {
-                headers.remove(AUTHORIZATION);
-            }
-        }
-        if settings.own_host {
-            headers.insert(HOST, self.host.clone());
-        }
-        // Of an account and a connection of ours: none of the upstream's business.
-        head.extensions.clear();
-        if settings.http2 {
-            head.version = Version::HTTP_2;
-            head.uri = self.whole_uri(head);
-            head.headers.remove(HOST);
-        } else {
-            head.version = Version::HTTP_11;
-        }
-    }
-
-    fn whole_uri(&self, head: &Parts) -> Uri {
-        let path = head.uri.path_and_query().cloned();
-        let host = head.headers.get(HOST).unwrap_or(&self.host);
-        Uri::builder()
-            .scheme(self.upstream.settings().origin.scheme().clone())
-            .authority(host.as_bytes())
-            .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
-            .build()
-            .unwrap_or_default()
     }
 
     /// Makes the client's answer of the upstream's.
@@ -238,7 +254,8 @@ impl Shared {
         Ok(response.map(|_| Body::empty()))
     }
 
-    fn refusal(&self, error: UpstreamError) -> Refusal {
+    fn refusal(&self, failed: Failed) -> Refusal {
+        let Failed { origin, error } = failed;
         if let UpstreamError::Http(http) = &error
             && let Some(of_client) = body_error(http)
         {
@@ -251,8 +268,7 @@ impl Shared {
         }
         tracing::warn!(error = %error, "upstream unavailable");
         self.figures.upstream_failed(&error);
-        let address = self.upstream.settings().origin.to_string();
-        Refusal::Upstream { address, error }
+        Refusal::Upstream { address: origin.to_string(), error }
     }
 }
 
@@ -279,7 +295,7 @@ impl Asked {
 }
 
 /// The guard's answers, for requests that it let in.
-fn denials(gate: &Portcullis) -> DefaultResponseForDenial<fn(String) -> Body> {
+pub(crate) fn denials(gate: &Portcullis) -> DefaultResponseForDenial<fn(String) -> Body> {
     let answers = DefaultResponseForDenial::new()
         .clear_cookie(gate.clearing_cookie())
         .takes_tokens(gate.takes_bearer_tokens())

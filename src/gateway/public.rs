@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use axum::Router;
 use http::header::{LOCATION, STRICT_TRANSPORT_SECURITY};
-use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -14,7 +13,6 @@ use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::domain::denial::Denial;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
@@ -23,6 +21,7 @@ use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
+use crate::gateway::routes::{Access, Asked, Routes};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
 use crate::gateway::tunnel::Tunnels;
@@ -39,10 +38,9 @@ pub(crate) struct Public(Arc<Shared>);
 struct Shared {
     screen: Screen,
     pages: Router,
-    guarded: Guarded,
-    /// For paths that everybody may see.
-    open: Guarded,
-    open_paths: Vec<String>,
+    routes: Arc<Routes>,
+    /// For the requests of each rule.
+    guarded: Vec<Guarded>,
     /// For other proxies.
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
@@ -59,12 +57,11 @@ impl Public {
         gate: &Portcullis,
         settings: &Settings,
         (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
-        tunnels: Tunnels,
-        figures: Figures,
+        (routes, tunnels, figures): (Arc<Routes>, Tunnels, Figures),
     ) -> Self {
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels, figures.clone());
+        let proxies = Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone()));
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
@@ -72,14 +69,16 @@ impl Public {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
         };
-        let forward_auth = ForwardAuth::new(&layer, settings);
+        let forward_auth = ForwardAuth::new(&layer, settings, gate, &routes);
+        let rules = routes.rules().iter().zip(proxies);
+        let guarded = rules.map(|(rule, proxy)| guard_by(&layer, rule.access).layer(proxy));
+        let guarded = guarded.collect();
         Self(Arc::new(Shared {
             screen,
             forward_auth,
             pages,
-            open: layer.clone().optional().layer(proxy.clone()),
-            guarded: layer.layer(proxy),
-            open_paths: settings.open_paths.clone(),
+            guarded,
+            routes,
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
             hsts: settings.tls.as_ref().and_then(hsts),
@@ -135,22 +134,16 @@ impl Shared {
             let page = if nothing { Refusal::NotFound.answer(kind) } else { page };
             return Ok((Outcome::Page, page));
         }
-        let (guarded, passes) = match self.is_open(&head) {
-            true => (&self.open, Outcome::Open),
-            false => (&self.guarded, Outcome::Passed),
+        let rule = match self.routes.find(Asked::of(&head)) {
+            Ok(rule) => rule,
+            Err(refusal) => {
+                return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
+            }
         };
-        let response = guarded
-            .clone()
-            .call(Request::from_parts(head, body))
-            .await?;
-        let denied = response.extensions().get::<Denial>().is_some();
-        Ok((if denied { Outcome::Denied } else { passes }, response))
-    }
-
-    fn is_open(&self, head: &Parts) -> bool {
-        self.open_paths
-            .iter()
-            .any(|open| is_below(head.uri.path(), open))
+        let mut guarded = self.guarded[rule].clone();
+        let response = guarded.call(Request::from_parts(head, body)).await?;
+        let outcome = Outcome::of(self.routes.rules()[rule].access, response.extensions());
+        Ok((outcome, response))
     }
 
     async fn page(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
@@ -161,6 +154,15 @@ impl Shared {
         });
         let answer = self.pages.clone().oneshot(request).await?;
         Ok(answer.map(|body| Body::Page { body }))
+    }
+}
+
+/// A layer that lets pass whom a rule lets pass.
+pub(crate) fn guard_by<R: Clone>(layer: &GuardLayer<R>, access: Access) -> GuardLayer<R> {
+    match access {
+        Access::Public => layer.clone().optional(),
+        Access::BestEffort => layer.clone().best_effort(),
+        Access::Protect => layer.clone(),
     }
 }
 

@@ -8,6 +8,7 @@ use http::header::HeaderName;
 use http::uri::{Authority, Scheme, Uri};
 
 use crate::domain::client::TrustedProxies;
+use crate::gateway::routes::Route;
 use crate::guard::ReturnOrigin;
 
 /// Everything that a gateway needs to know beside the gate itself.
@@ -43,8 +44,13 @@ pub struct Settings {
     pub client_address: ClientAddress,
     /// How much of anything is taken, and how long anything may take.
     pub limits: Limits,
-    /// Paths that everybody may see, each with all below it: `/assets`.
+    /// Paths that everybody may see, each with all below it: `/assets`. Each is a public
+    /// route.
     pub open_paths: Vec<String>,
+    /// Rules for some of the requests.
+    pub routes: Vec<Route>,
+    /// Further applications, which routes go to by name.
+    pub upstreams: Vec<UpstreamPool>,
     /// Further headers that clients must not send, because the upstream trusts
     /// them.
     pub strip_headers: Vec<HeaderName>,
@@ -100,6 +106,27 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// How it learns who is signed in.
     pub identity: IdentityHeaders,
+}
+
+/// Servers that do the same, of which a request goes to one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UpstreamPool {
+    /// What routes call it.
+    pub name: String,
+    /// Where they listen: at least one.
+    pub origins: Vec<Origin>,
+    /// How each of them is spoken to; its own origin is the first.
+    pub settings: Upstream,
+}
+
+impl UpstreamPool {
+    /// A pool of these servers, with the defaults.
+    pub fn new(name: String, first: Origin, others: impl IntoIterator<Item = Origin>) -> Self {
+        let settings = Upstream::new(first.clone());
+        let origins = std::iter::once(first).chain(others).collect();
+        Self { name, origins, settings }
+    }
 }
 
 /// The names of the headers that tell the upstream who is signed in; `None`: it
@@ -250,8 +277,18 @@ impl Settings {
             client_address: ClientAddress::default(),
             limits: Limits::default(),
             open_paths: Vec::new(),
+            routes: Vec::new(),
+            upstreams: Vec::new(),
             strip_headers: Vec::new(),
         }
+    }
+
+    /// Every upstream: the usual one first, which has no name.
+    pub(crate) fn pools(&self) -> impl Iterator<Item = UpstreamPool> {
+        let settings = self.upstream.clone();
+        let origins = vec![settings.origin.clone()];
+        let usual = UpstreamPool { name: String::new(), origins, settings };
+        std::iter::once(usual).chain(self.upstreams.iter().cloned())
     }
 
     /// Whether people see https.

@@ -108,16 +108,20 @@ impl Upstream {
     /// Sends a request and gives the answer's head, with its body to come, unless
     /// whoever waits may not have it any more.
     ///
+    /// A request that found no connection is left in `unsent`: nobody has seen anything
+    /// of it.
+    ///
     /// Dropping the future closes the connection, unless others use it.
     pub(crate) async fn send(
         &self,
         request: Request<RequestBody>,
         waiting: &mut Waiting<'_>,
+        unsent: &mut Option<Request<RequestBody>>,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         if self.0.settings.http2 {
-            self.send_http2(request, waiting).await
+            self.send_http2(request, waiting, unsent).await
         } else {
-            self.send_http1(request, waiting).await
+            self.send_http1(request, waiting, unsent).await
         }
     }
 
@@ -125,6 +129,7 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         waiting: &mut Waiting<'_>,
+        unsent: &mut Option<Request<RequestBody>>,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         let progress = request.body().progress();
         let need = if is_repeatable(&request) { Need::AnyOpen } else { Need::Fresh };
@@ -146,7 +151,13 @@ impl Upstream {
                 (None, _) => return Err(UpstreamError::Http(error.into_error()).into()),
             };
         }
-        let mut connection = self.0.connect_http1(waiting).await?;
+        let mut connection = match self.0.connect_http1(waiting).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                *unsent = Some(request);
+                return Err(error);
+            }
+        };
         let sent = connection.sender.try_send_request(request);
         let alarm = &mut connection.alarm;
         let sent = self
@@ -163,12 +174,20 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         waiting: &mut Waiting<'_>,
+        unsent: &mut Option<Request<RequestBody>>,
     ) -> Result<Response<UpstreamBody>, Unanswered> {
         let progress = request.body().progress();
         let mut alarm = Alarm::default();
         // One that was closed while it waited is found out by the first to use it.
         for _ in 0..2 {
-            let mut sender = waiting.wait(&mut alarm, self.0.shared_http2()).await??;
+            let shared = waiting.wait(&mut alarm, self.0.shared_http2()).await?;
+            let mut sender = match shared {
+                Ok(sender) => sender,
+                Err(error) => {
+                    *unsent = Some(request);
+                    return Err(error.into());
+                }
+            };
             let sent = sender.try_send_request(request);
             let sent = self
                 .0
@@ -282,7 +301,7 @@ impl Shared {
         progress: Option<&Progress>,
         answer: impl Future<Output = T>,
     ) -> Result<T, Unanswered> {
-        let patience = self.settings.response_timeout;
+        let patience = waiting.patience().unwrap_or(self.settings.response_timeout);
         let mut answer = pin!(answer);
         // Further away than any timer goes: no limit.
         while let Some(until) = Instant::now().checked_add(patience) {

@@ -7,6 +7,8 @@ use http::Uri;
 use http::request::Parts;
 use tower_layer::Layer;
 
+#[cfg(feature = "gateway")]
+use crate::engine::OnStale;
 use crate::engine::Portcullis;
 use crate::guard::address::{InvalidSignInAddress, SignInAddress};
 use crate::guard::body::NoText;
@@ -28,6 +30,9 @@ pub(super) struct Shared<R> {
     pub(super) responder: R,
     pub(super) sign_in: Option<SignInAddress>,
     pub(super) optional: bool,
+    /// Whether whoever nobody knows anything of passes while the directory can't be
+    /// asked.
+    pub(super) best_effort: bool,
 }
 
 impl GuardLayer {
@@ -39,7 +44,15 @@ impl GuardLayer {
             .takes_tokens(gate.takes_bearer_tokens())
             .loop_guard(LoopGuard::new().secure(gate.is_https()))
             .original_uri(original_uri);
-        Self { shared: Arc::new(Shared { gate, responder, sign_in: None, optional: false }) }
+        Self {
+            shared: Arc::new(Shared {
+                gate,
+                responder,
+                sign_in: None,
+                optional: false,
+                best_effort: false,
+            }),
+        }
     }
 }
 
@@ -124,15 +137,30 @@ impl<R> GuardLayer<R> {
         self.map(|shared| Shared { optional: true, ..shared })
     }
 
+    /// Guards with this gate instead, and lets pass while the directory can't be asked:
+    /// whoever is not known to be refused, as nobody where nobody can say who it is.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn best_effort(self) -> Self
+    where
+        R: Clone,
+    {
+        self.map(|shared| Shared {
+            gate: shared.gate.when_stale(OnStale::BestEffort),
+            best_effort: true,
+            ..shared
+        })
+    }
+
     fn answer_with<N>(self, change: impl FnOnce(R) -> N) -> GuardLayer<N>
     where
         R: Clone,
     {
-        self.map(|Shared { gate, responder, sign_in, optional }| Shared {
+        self.map(|Shared { gate, responder, sign_in, optional, best_effort }| Shared {
             gate,
             responder: change(responder),
             sign_in,
             optional,
+            best_effort,
         })
     }
 
@@ -186,6 +214,7 @@ impl<R: Clone> Clone for Shared<R> {
             responder: self.responder.clone(),
             sign_in: self.sign_in.clone(),
             optional: self.optional,
+            best_effort: self.best_effort,
         }
     }
 }

@@ -83,6 +83,8 @@ pub mod sign_in;
 pub use self::address::{InvalidSignInAddress, ReturnOrigin, SignInAddress};
 pub use self::body::{BodyFromText, NoText, Text};
 pub use self::client::ClientKind;
+#[cfg(feature = "gateway")]
+pub(crate) use self::client::grpc_type;
 pub use self::cut::{Cut, CutBody, CutError, CutFuture, CutLayer};
 #[cfg(feature = "axum")]
 pub use self::extract::NoGuard;

@@ -16,8 +16,8 @@ const MAX_NAMED: usize = 1_000;
 
 /// Keeps groups. Members are accounts; a deleted account is in none.
 ///
-/// Every change is one transaction with its audit record. Nothing that a gateway
-/// enforces follows from a group, so the feed tells nothing.
+/// Every change is one transaction with its audit record, and the feed tells that there
+/// was one, as it does of settings: who asks for groups reads them again.
 pub trait GroupStore: fmt::Debug + Send + Sync + 'static {
     /// Makes a group with these members.
     ///

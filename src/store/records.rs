@@ -250,7 +250,7 @@ pub struct FeedPage {
     pub accounts: Vec<AccountChange>,
     /// Sessions and tokens that were ended one by one.
     pub ended: Vec<SessionId>,
-    /// Whether settings may have changed.
+    /// Whether settings may have changed, or groups.
     pub settings: bool,
     /// Where the next page begins.
     pub next: FeedCursor,

@@ -15,6 +15,7 @@ mod metrics;
 mod passing;
 mod proxies;
 mod proxy_protocol;
+mod routes;
 mod sockets;
 mod tls;
 mod tunnels;

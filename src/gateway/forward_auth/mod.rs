@@ -13,7 +13,8 @@
 mod original;
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -24,12 +25,15 @@ use tower_service::Service;
 
 use self::original::Original;
 use crate::domain::denial::{Denial, DenialReason};
-use crate::engine::CurrentAccount;
+use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::Body;
 use crate::gateway::figures::Outcome;
 use crate::gateway::headers::put_identity;
+use crate::gateway::proxy::denials;
+use crate::gateway::public::guard_by;
+use crate::gateway::routes::{Access, Routes, Rule};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
 use crate::guard::response::DefaultResponseForDenial;
@@ -53,11 +57,13 @@ type Guarded = Guard<Allow, Denials>;
 /// Answers other proxies.
 #[derive(Debug)]
 pub(crate) struct ForwardAuth {
-    guarded: Guarded,
+    routes: Arc<Routes>,
+    /// For the requests of each rule.
+    guarded: Vec<Guarded>,
     /// For hosts whose people sign in at another.
-    of_hosts: Vec<(ReturnOrigin, Guarded)>,
-    open: Guarded,
-    open_paths: Vec<String>,
+    of_hosts: Vec<(ReturnOrigin, Vec<Guarded>)>,
+    /// For pages of the gateway's own, which everybody may see.
+    own: Guarded,
 }
 
 /// How the answer is wanted.
@@ -72,13 +78,27 @@ enum Asked {
 }
 
 impl ForwardAuth {
-    pub(crate) fn new(layer: &GuardLayer<Denials>, settings: &Settings) -> Self {
-        let allow = Allow { identity: settings.upstream.identity.clone() };
+    pub(crate) fn new(
+        layer: &GuardLayer<Denials>,
+        settings: &Settings,
+        gate: &Portcullis,
+        routes: &Arc<Routes>,
+    ) -> Self {
+        let allow = |rule: &Arc<Rule>| {
+            let (gate, rule) = (gate.clone(), Arc::clone(rule));
+            let denials = denials(&gate);
+            Allow { gate, rule, denials, identity: settings.upstream.identity.clone() }
+        };
+        let allows: Vec<_> = routes.rules().iter().map(allow).collect();
+        let by_rule = |layer: &GuardLayer<Denials>| {
+            let guarded = |allow: &Allow| guard_by(layer, allow.rule.access).layer(allow.clone());
+            allows.iter().map(guarded).collect()
+        };
         Self {
-            of_hosts: of_hosts(layer, &allow, settings),
-            open: layer.clone().optional().layer(allow.clone()),
-            guarded: layer.clone().layer(allow),
-            open_paths: settings.open_paths.clone(),
+            of_hosts: of_hosts(layer, by_rule, settings),
+            guarded: by_rule(layer),
+            own: layer.clone().optional().layer(allows[0].clone()),
+            routes: Arc::clone(routes),
         }
     }
 
@@ -100,10 +120,20 @@ impl ForwardAuth {
         }
     }
 
-    /// The guard of the host that the original request is for.
-    fn guard_of(&self, origin: &str) -> &Guarded {
+    /// The guards of the host that the original request is for.
+    fn guards_of(&self, origin: &str) -> &[Guarded] {
         let found = self.of_hosts.iter().find(|(of, _)| of.as_str() == origin);
         found.map_or(&self.guarded, |(_, guarded)| guarded)
+    }
+
+    /// The guard of the original request, and who may pass by it.
+    fn guard_of(&self, original: &Original) -> Result<(Guarded, Access), Refusal> {
+        if is_below(original.target.path(), RESERVED) {
+            return Ok((self.own.clone(), Access::Public));
+        }
+        let rule = self.routes.find(original.asked())?;
+        let guarded = self.guards_of(&original.origin())[rule].clone();
+        Ok((guarded, self.routes.rules()[rule].access))
     }
 
     async fn ask(
@@ -125,38 +155,36 @@ impl ForwardAuth {
             Asked::Behind => Original::behind(&format!("{RESERVED}{PATH}"), head)?,
             Asked::Whole | Asked::Status => Original::told_by(&head.headers)?,
         };
-        let path = original.target.path().to_owned();
-        let origin = original.origin();
+        let (mut guarded, access) = self.guard_of(&original)?;
         let request = original.into_request(head.headers.clone());
-        let is_open =
-            is_below(&path, RESERVED) || self.open_paths.iter().any(|open| is_below(&path, open));
-        let mut guarded = if is_open { self.open.clone() } else { self.guard_of(&origin).clone() };
         let response = match guarded.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
         let denial = response.extensions().get::<Denial>().cloned();
-        Ok(match (denial, asked) {
-            (None, _) => (if is_open { Outcome::Open } else { Outcome::Passed }, response),
-            (Some(denial), Asked::Status) => (Outcome::Denied, status_alone(&denial, &response)),
-            (Some(_), _) => (Outcome::Denied, response),
-        })
+        let outcome = Outcome::of(access, response.extensions());
+        let response = match (denial, asked) {
+            (Some(denial), Asked::Status) => status_alone(&denial, &response),
+            (None, Asked::Status) if outcome == Outcome::Forbidden => forbidden_status(),
+            _ => response,
+        };
+        Ok((outcome, response))
     }
 }
 
-/// A guard for each host whose people sign in at the origin that people see.
+/// Guards for each host whose people sign in at the origin that people see.
 fn of_hosts(
     layer: &GuardLayer<Denials>,
-    allow: &Allow,
+    by_rule: impl Fn(&GuardLayer<Denials>) -> Vec<Guarded>,
     settings: &Settings,
-) -> Vec<(ReturnOrigin, Guarded)> {
+) -> Vec<(ReturnOrigin, Vec<Guarded>)> {
     let Some(public) = &settings.public_url else { return Vec::new() };
     let page = SignInAddress::parse(&format!("{public}{RESERVED}/sign-in"));
     // It is our own page, so nobody is signed in there without doing anything.
     let Ok(page) = page.map(|page| page.elsewhere(false)) else { return Vec::new() };
     let guard = |origin: &ReturnOrigin| {
         let address = page.clone().return_origin(origin.as_str()).ok()?;
-        Some((origin.clone(), layer.clone().sign_in(address).layer(allow.clone())))
+        Some((origin.clone(), by_rule(&layer.clone().sign_in(address))))
     };
     settings.return_origins.iter().filter_map(guard).collect()
 }
@@ -202,30 +230,65 @@ fn status_alone(denial: &Denial, whole: &Response<Body>) -> Response<Body> {
     response
 }
 
+/// The same to somebody who is not what the route requires.
+fn forbidden_status() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_REASON, HeaderValue::from_static("forbidden"));
+    response
+}
+
 /// What stands behind the guard: says that the request may pass, and who asks.
 #[derive(Clone, Debug)]
 struct Allow {
+    gate: Portcullis,
+    rule: Arc<Rule>,
+    denials: Denials,
     identity: IdentityHeaders,
+}
+
+impl Allow {
+    async fn judge(self, request: Request<()>) -> Response<Body> {
+        let head = request.into_parts().0;
+        let me = head.extensions.get::<CurrentAccount>();
+        let Some(require) = &self.rule.require else { return self.allowed(me) };
+        let kind = ClientKind::of(&head);
+        match require
+            .refusal(&self.gate, &self.rule, (&head, kind), me)
+            .await
+        {
+            Some(refused) => refused.answer(&self.denials, &head),
+            None => self.allowed(me),
+        }
+    }
+
+    fn allowed(&self, me: Option<&CurrentAccount>) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        put_nobody(headers, &self.identity);
+        if let Some(me) = me {
+            put_identity(headers, &self.identity, me);
+        }
+        response
+    }
 }
 
 impl Service<Request<()>> for Allow {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
+    // Boxed, since a future of an `async fn` has no name.
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<()>) -> Self::Future {
-        let mut response = Response::new(Body::empty());
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        put_nobody(headers, &self.identity);
-        if let Some(me) = request.extensions().get::<CurrentAccount>() {
-            put_identity(headers, &self.identity, me);
-        }
-        ready(Ok(response))
+        let judged = self.clone().judge(request);
+        Box::pin(async move { Ok(judged.await) })
     }
 }
 

@@ -12,6 +12,7 @@ use http::{Method, Request};
 
 use crate::gateway::answer::Refusal;
 use crate::gateway::headers;
+use crate::gateway::routes::Asked;
 use crate::gateway::screen::{check_path, check_reserved, is_host};
 
 /// What nginx's `auth_request` is set up to say.
@@ -108,6 +109,11 @@ impl Original {
             .map_err(|_| Refusal::Malformed("the original host is none"))?;
         let target = self::target(target)?;
         Ok(Self { method, target, host, is_https })
+    }
+
+    /// The same, as far as routes go by it.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked { host: self.host.as_bytes(), path: self.target.path(), method: &self.method }
     }
 
     /// Its scheme, host and port, as they are compared.

@@ -44,7 +44,10 @@ fn request(method: &str) -> Request<RequestBody> {
 }
 
 async fn send(upstream: &Upstream, method: &str) -> Result<String, UpstreamError> {
-    let answer = match upstream.send(request(method), &mut Waiting::of(None)).await {
+    let answer = match upstream
+        .send(request(method), &mut Waiting::of(None), &mut None)
+        .await
+    {
         Ok(answer) => answer,
         Err(Unanswered::Upstream(error)) => return Err(error),
         Err(Unanswered::Ended(_)) => panic!("nobody in particular waits"),
@@ -176,7 +179,9 @@ async fn who_drops_an_answer_closes_its_connection() {
     const MORE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome";
     let (upstream, connections) = application(&[MORE, OK]).await;
     for n in 1..=3 {
-        let answer = upstream.send(request("GET"), &mut Waiting::of(None)).await;
+        let answer = upstream
+            .send(request("GET"), &mut Waiting::of(None), &mut None)
+            .await;
         let mut body = answer.expect("an answer").into_body();
         let some = body.frame().await.expect("a frame").expect("some of it");
         assert_eq!(some.into_data().expect("data"), "some");

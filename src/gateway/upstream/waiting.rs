@@ -29,6 +29,9 @@ pub(crate) enum Unanswered {
 /// Somebody who waits, if it is anybody in particular.
 pub(crate) struct Waiting<'a> {
     whose: Option<(&'a Portcullis, &'a CurrentAccount)>,
+    /// How long the upstream may take to begin its answer, where that is said of this
+    /// request.
+    patience: Option<Duration>,
     began: Instant,
     // Boxed: the many that are answered before have no room for it.
     ended: Option<Pin<Box<dyn Future<Output = Denial> + Send + 'a>>>,
@@ -37,7 +40,16 @@ pub(crate) struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     /// Somebody who begins to wait now.
     pub(crate) fn of(whose: Option<(&'a Portcullis, &'a CurrentAccount)>) -> Self {
-        Self { whose, began: Instant::now(), ended: None }
+        Self { whose, patience: None, began: Instant::now(), ended: None }
+    }
+
+    /// The same, for no longer than this; `None`: for as long as for any other.
+    pub(crate) fn patient_for(self, patience: Option<Duration>) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub(super) const fn patience(&self) -> Option<Duration> {
+        self.patience
     }
 
     /// Waits no longer than until this moment, and gives nothing then.

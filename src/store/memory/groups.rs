@@ -90,6 +90,7 @@ impl GroupStore for SingleProcessDirectory {
             let after = described(&group, &joined, &[]);
             let held = Held { group: group.clone(), members: new.members };
             state.groups.held.insert(id, held);
+            state.feed.append(at, None);
             self.append(state, at, None, note, (None, Some(after)));
             Ok(group)
         })))
@@ -150,6 +151,7 @@ impl GroupStore for SingleProcessDirectory {
                 held.group = group.clone();
             }
             let states = (described(&before, &[], &[]), described(&group, &joined, &left));
+            state.feed.append(at, None);
             self.append(state, at, None, note, (Some(states.0), Some(states.1)));
             Ok(Some(GroupChanged { group, changed: true }))
         })))
@@ -166,6 +168,7 @@ impl GroupStore for SingleProcessDirectory {
             let left: Vec<_> = held.members.iter().copied().collect();
             let before = described(&held.group, &[], &left);
             state.groups.held.remove(&id);
+            state.feed.append(at, None);
             self.append(state, at, None, note, (Some(before), None));
             Some(true)
         })))

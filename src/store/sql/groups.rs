@@ -91,6 +91,7 @@ impl SqlDirectory {
             members::add(&mut tx, group.id, *account).await?;
         }
         let after = Some(described(&group, &joined, &[]));
+        heads::tell_setting(&mut tx, &head, now).await?;
         self.record(&mut tx, head, now, Entry { account: None, note, before: None, after })
             .await?;
         self.commit(tx).await?;
@@ -147,6 +148,7 @@ impl SqlDirectory {
         update(&mut tx, &group).await?;
         let states = (described(&before, &[], &[]), described(&group, &joined, &left));
         let entry = Entry { account: None, note, before: Some(states.0), after: Some(states.1) };
+        heads::tell_setting(&mut tx, &head, now).await?;
         self.record(&mut tx, head, now, entry).await?;
         self.commit(tx).await?;
         Ok(Ok(Some(GroupChanged { group, changed: true })))
@@ -164,7 +166,9 @@ impl SqlDirectory {
             .await?;
         let before = Some(described(&group, &[], &left));
         let entry = Entry { account: None, note, before, after: None };
-        self.record(&mut tx, head, self.clock.wall(), entry).await?;
+        let now = self.clock.wall();
+        heads::tell_setting(&mut tx, &head, now).await?;
+        self.record(&mut tx, head, now, entry).await?;
         self.commit(tx).await?;
         Ok(Some(true))
     }

@@ -122,7 +122,7 @@ pub(super) async fn tell(tx: &mut Tx, head: &Head, id: AccountId, at: Timestamp)
 /// account has this number.
 pub(super) const SETTINGS: i64 = 0;
 
-/// Tells the feed that a setting was changed.
+/// Tells the feed that a setting was changed, or a group.
 pub(super) async fn tell_setting(tx: &mut Tx, head: &Head, at: Timestamp) -> Fallible<()> {
     tell_number(tx, head, SETTINGS, at).await
 }

@@ -14,6 +14,7 @@ mod problem;
 mod read;
 mod reference;
 mod resolve;
+mod sign_in;
 mod tls;
 mod value;
 mod webhooks;

@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, sign_in};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -43,6 +43,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         identity,
         lockout,
         jwt::contradictions,
+        sign_in::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -441,6 +442,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
         .iter()
         .map(|header| header.0.clone())
         .collect();
+    settings.sign_in = sign_in::settings(written);
     settings
 }
 

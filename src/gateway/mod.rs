@@ -31,6 +31,7 @@ mod proxy;
 mod public;
 mod screen;
 pub mod settings;
+mod sign_in;
 mod tls;
 mod tunnel;
 mod untrusted;

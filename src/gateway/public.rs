@@ -25,6 +25,7 @@ use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
+use crate::gateway::sign_in::SignInPage;
 use crate::gateway::tunnel::Tunnels;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
@@ -39,6 +40,8 @@ pub(crate) struct Public(Arc<Shared>);
 struct Shared {
     screen: Screen,
     pages: Router,
+    /// What stands in the place of our own page, where sign-in is elsewhere.
+    sign_in: SignInPage,
     guarded: Guarded,
     /// For paths that everybody may see.
     open: Guarded,
@@ -66,8 +69,9 @@ impl Public {
         let untrusted = Arc::clone(&screen.untrusted);
         let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels, figures.clone());
         let layer = GuardLayer::new(gate.clone())
-            .sign_in_at(&format!("{RESERVED}/sign-in"))
+            .sign_in(settings.sign_in.address())
             .text_into(Body::from as fn(String) -> Body);
+        let sign_in = SignInPage::new(settings, refusal_pages.clone());
         let layer = match refusal_pages {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
@@ -75,6 +79,7 @@ impl Public {
         let forward_auth = ForwardAuth::new(&layer, settings);
         Self(Arc::new(Shared {
             screen,
+            sign_in,
             forward_auth,
             pages,
             open: layer.clone().optional().layer(proxy.clone()),
@@ -129,6 +134,9 @@ impl Shared {
             let kind = ClientKind::of(&head);
             if matches!(head.uri.path().strip_prefix(RESERVED), Some("" | "/")) {
                 return Ok((Outcome::Page, see_account()));
+            }
+            if let Some(page) = self.sign_in.answer(&head) {
+                return Ok((Outcome::Page, page));
             }
             let page = self.page(Request::from_parts(head, body)).await?;
             let nothing = page.status() == StatusCode::NOT_FOUND;

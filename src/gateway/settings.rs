@@ -8,6 +8,7 @@ use http::header::HeaderName;
 use http::uri::{Authority, Scheme, Uri};
 
 use crate::domain::client::TrustedProxies;
+pub use crate::gateway::sign_in::SignIn;
 use crate::guard::ReturnOrigin;
 
 /// Everything that a gateway needs to know beside the gate itself.
@@ -45,6 +46,8 @@ pub struct Settings {
     /// Further headers that clients must not send, because the upstream trusts
     /// them.
     pub strip_headers: Vec<HeaderName>,
+    /// Where people sign in.
+    pub sign_in: SignIn,
 }
 
 /// How a listener speaks TLS itself.
@@ -244,6 +247,7 @@ impl Settings {
             limits: Limits::default(),
             open_paths: Vec::new(),
             strip_headers: Vec::new(),
+            sign_in: SignIn::default(),
         }
     }
 

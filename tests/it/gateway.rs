@@ -14,6 +14,7 @@ mod http2;
 mod metrics;
 mod passing;
 mod proxies;
+mod sign_in_url;
 mod sockets;
 mod tls;
 mod tunnels;

@@ -15,6 +15,7 @@
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
 //! - [`lockouts`]: what goes wrong with lockouts elsewhere, and why it does not here.
+//! - [`sign_in_elsewhere`]: where people sign in at another page than the gateway's own.
 //! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`policy`]: choosing a lockout policy, and trying it on a log.
@@ -83,6 +84,9 @@ pub mod operating {}
 
 #[doc = include_str!("manual/scim.md")]
 pub mod scim {}
+
+#[doc = include_str!("manual/sign_in_elsewhere.md")]
+pub mod sign_in_elsewhere {}
 
 #[doc = include_str!("manual/sign_in_layer.md")]
 pub mod sign_in_layer {}

@@ -14,6 +14,7 @@ use super::kind::{
     Window,
 };
 use super::read::Reader;
+use super::sign_in::{ParamName, SignInBy, SignInUrl};
 use super::tls::{Files, Hsts};
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
 use crate::domain::lock::LiveSessions;
@@ -229,6 +230,18 @@ sections! {
         /// Whether people sign in and work from devices that they signed in from before, while
         /// strangers are locked out of their account. See the manual's page on concepts.
         known_devices: bool = true, "false";
+    }
+
+    /// Where people sign in.
+    sign_in: SignInAt = ["sign_in"] {
+        /// How: at Portcullis's own page ("here"), or at a page elsewhere that sees to a session by
+        /// itself ("elsewhere"). Left out: by what else is written here.
+        by: Option<SignInBy> = None, r#""here""#;
+        /// The page elsewhere: a path of the application's own, or an address, which takes a
+        /// `public.url` to return to.
+        url: Option<SignInUrl> = None, r#""https://login.example/sign-in""#;
+        /// The parameter that tells that page where people return to.
+        return_param: ParamName = ParamName("return_to".to_owned()), r#""rd""#;
     }
 
     /// People who come with a JSON web token that somebody else signed, as with a session: the

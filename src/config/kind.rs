@@ -48,6 +48,8 @@ macro_rules! words {
     };
 }
 
+pub(super) use words;
+
 /// Which host name the upstream is told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum HostTold {

@@ -16,6 +16,7 @@ mod read;
 mod reference;
 mod resolve;
 mod routes;
+mod sign_in;
 mod tls;
 mod upstreams;
 mod value;

@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes, sign_in};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -44,6 +44,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         lockout,
         jwt::contradictions,
         routes::contradictions,
+        sign_in::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -461,6 +462,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
         .iter()
         .map(|header| header.0.clone())
         .collect();
+    settings.sign_in = sign_in::settings(written);
     settings
 }
 

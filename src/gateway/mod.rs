@@ -34,6 +34,7 @@ mod public;
 pub mod routes;
 mod screen;
 pub mod settings;
+mod sign_in;
 mod tls;
 mod tunnel;
 mod untrusted;

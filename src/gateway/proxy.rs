@@ -20,7 +20,6 @@ use tower_service::Service;
 
 use crate::domain::denial::Denial;
 use crate::engine::{CurrentAccount, Portcullis};
-use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
@@ -31,9 +30,7 @@ use crate::gateway::tunnel::{self, Handshake, Tunnels};
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::{UpstreamBody, UpstreamError, Waiting};
 use crate::gateway::upstreams::{Failed, Servers, Unserved};
-use crate::guard::{
-    ClientKind, CutBody, DefaultResponseForDenial, ResponseForDenial, SignInAddress,
-};
+use crate::guard::{ClientKind, CutBody, DefaultResponseForDenial, LoopGuard, ResponseForDenial};
 
 const HX_REQUEST: HeaderName = HeaderName::from_static("hx-request");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -91,7 +88,7 @@ impl Proxy {
             limits: settings.limits.clone(),
             untrusted,
             tunnels,
-            denials: denials(gate),
+            denials: denials(gate, settings),
             gate: gate.clone(),
             figures: figures.clone(),
         });
@@ -295,15 +292,16 @@ impl Asked {
 }
 
 /// The guard's answers, for requests that it let in.
-pub(crate) fn denials(gate: &Portcullis) -> DefaultResponseForDenial<fn(String) -> Body> {
-    let answers = DefaultResponseForDenial::new()
+pub(crate) fn denials(
+    gate: &Portcullis,
+    settings: &Settings,
+) -> DefaultResponseForDenial<fn(String) -> Body> {
+    DefaultResponseForDenial::new()
         .clear_cookie(gate.clearing_cookie())
         .takes_tokens(gate.takes_bearer_tokens())
-        .text_into(Body::from as fn(String) -> Body);
-    match SignInAddress::parse(&format!("{RESERVED}/sign-in")) {
-        Ok(address) => answers.sign_in_at(address),
-        Err(_) => answers,
-    }
+        .loop_guard(LoopGuard::new().secure(gate.is_https()))
+        .sign_in_at(settings.sign_in.address())
+        .text_into(Body::from as fn(String) -> Body)
 }
 
 /// Says how long the request is in the one way that there is for it.

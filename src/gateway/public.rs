@@ -24,6 +24,7 @@ use crate::gateway::proxy::Proxy;
 use crate::gateway::routes::{Access, Asked, Routes};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
+use crate::gateway::sign_in::SignInPage;
 use crate::gateway::tunnel::Tunnels;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
@@ -38,6 +39,8 @@ pub(crate) struct Public(Arc<Shared>);
 struct Shared {
     screen: Screen,
     pages: Router,
+    /// What stands in the place of our own page, where sign-in is elsewhere.
+    sign_in: SignInPage,
     routes: Arc<Routes>,
     /// For the requests of each rule.
     guarded: Vec<Guarded>,
@@ -63,8 +66,9 @@ impl Public {
         let untrusted = Arc::clone(&screen.untrusted);
         let proxies = Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone()));
         let layer = GuardLayer::new(gate.clone())
-            .sign_in_at(&format!("{RESERVED}/sign-in"))
+            .sign_in(settings.sign_in.address())
             .text_into(Body::from as fn(String) -> Body);
+        let sign_in = SignInPage::new(settings, refusal_pages.clone());
         let layer = match refusal_pages {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
@@ -75,6 +79,7 @@ impl Public {
         let guarded = guarded.collect();
         Self(Arc::new(Shared {
             screen,
+            sign_in,
             forward_auth,
             pages,
             guarded,
@@ -128,6 +133,9 @@ impl Shared {
             let kind = ClientKind::of(&head);
             if matches!(head.uri.path().strip_prefix(RESERVED), Some("" | "/")) {
                 return Ok((Outcome::Page, see_account()));
+            }
+            if let Some(page) = self.sign_in.answer(&head) {
+                return Ok((Outcome::Page, page));
             }
             let page = self.page(Request::from_parts(head, body)).await?;
             let nothing = page.status() == StatusCode::NOT_FOUND;

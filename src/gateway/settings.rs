@@ -9,6 +9,7 @@ use http::uri::{Authority, Scheme, Uri};
 
 use crate::domain::client::TrustedProxies;
 use crate::gateway::routes::Route;
+pub use crate::gateway::sign_in::SignIn;
 use crate::guard::ReturnOrigin;
 
 /// Everything that a gateway needs to know beside the gate itself.
@@ -54,6 +55,8 @@ pub struct Settings {
     /// Further headers that clients must not send, because the upstream trusts
     /// them.
     pub strip_headers: Vec<HeaderName>,
+    /// Where people sign in.
+    pub sign_in: SignIn,
 }
 
 /// How a listener speaks TLS itself.
@@ -280,6 +283,7 @@ impl Settings {
             routes: Vec::new(),
             upstreams: Vec::new(),
             strip_headers: Vec::new(),
+            sign_in: SignIn::default(),
         }
     }
 

@@ -89,6 +89,18 @@ impl SignInAddress {
         Self { elsewhere, ..self }
     }
 
+    /// The same page for people of another host, who return to it: a page on our own
+    /// origin is named with that.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn for_host(&self, own: &str, host: &str) -> Result<Self, InvalidSignInAddress> {
+        let whole = match self.origin.is_empty() {
+            true => Self::parse(&format!("{own}{}", self.as_str()))?,
+            false => self.clone(),
+        };
+        let (elsewhere, return_param) = (self.elsewhere, self.return_param.clone());
+        Self { elsewhere, return_param, ..whole }.return_origin(host)
+    }
+
     /// Whether sign-in is elsewhere.
     pub const fn is_elsewhere(&self) -> bool {
         self.elsewhere

@@ -71,6 +71,32 @@ impl Notice {
     }
 }
 
+#[cfg(feature = "gateway")]
+impl Notice {
+    /// What is the matter and what to do about it, where nothing more is known than the
+    /// notice; and whether an administrator is the one to ask.
+    pub(crate) const fn words(self) -> (&'static str, &'static str, bool) {
+        match self {
+            Self::Locked => ("Your account is locked", "Ask your administrator.", true),
+            Self::LockedOut => (
+                "Your account is locked",
+                "There were too many failed attempts to sign in. Try again later.",
+                false,
+            ),
+            Self::Disabled => ("Your account is disabled", "Ask your administrator.", true),
+            Self::Deleted => ("This account no longer exists", "Ask your administrator.", true),
+            Self::NotYetActive => (
+                "Your account is not active yet",
+                "Open the link in your invitation, or ask your administrator.",
+                true,
+            ),
+            Self::SignedOut => {
+                ("You were signed out", "Sign in again to go on where you were.", false)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

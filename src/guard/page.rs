@@ -88,13 +88,13 @@ impl<'a> RefusalWords<'a> {
         }
     }
 
-    pub(super) const fn plain(title: &'a str, advice: &'a str) -> Self {
+    pub(crate) const fn plain(title: &'a str, advice: &'a str) -> Self {
         let (denial, contact, sign_in) = (None, None, None);
         Self { title, advice, denial, is_for_administrator: false, contact, sign_in }
     }
 
     /// The page, with the headers that it needs: in the service's looks, or else plain.
-    pub(super) fn response(&self, pages: Option<&dyn RefusalPages>) -> Response<String> {
+    pub(crate) fn response(&self, pages: Option<&dyn RefusalPages>) -> Response<String> {
         let written = pages
             .and_then(|pages| Some((pages.write(self)?, pages.content_security_policy())))
             .unwrap_or_else(|| (render(self), HeaderValue::from_static(CONTENT_SECURITY_POLICY)));

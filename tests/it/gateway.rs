@@ -16,6 +16,7 @@ mod passing;
 mod proxies;
 mod proxy_protocol;
 mod routes;
+mod sign_in_url;
 mod sockets;
 mod tls;
 mod tunnels;

@@ -37,7 +37,7 @@ use crate::gateway::routes::{Access, Routes, Rule};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
 use crate::guard::response::DefaultResponseForDenial;
-use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin, SignInAddress};
+use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin};
 
 /// Below the reserved path: `/.portcullis/check`.
 const CHECK: &str = "/check";
@@ -86,7 +86,7 @@ impl ForwardAuth {
     ) -> Self {
         let allow = |rule: &Arc<Rule>| {
             let (gate, rule) = (gate.clone(), Arc::clone(rule));
-            let denials = denials(&gate);
+            let denials = denials(&gate, settings);
             Allow { gate, rule, denials, identity: settings.upstream.identity.clone() }
         };
         let allows: Vec<_> = routes.rules().iter().map(allow).collect();
@@ -179,11 +179,9 @@ fn of_hosts(
     settings: &Settings,
 ) -> Vec<(ReturnOrigin, Vec<Guarded>)> {
     let Some(public) = &settings.public_url else { return Vec::new() };
-    let page = SignInAddress::parse(&format!("{public}{RESERVED}/sign-in"));
-    // It is our own page, so nobody is signed in there without doing anything.
-    let Ok(page) = page.map(|page| page.elsewhere(false)) else { return Vec::new() };
+    let (page, public) = (settings.sign_in.address(), public.to_string());
     let guard = |origin: &ReturnOrigin| {
-        let address = page.clone().return_origin(origin.as_str()).ok()?;
+        let address = page.for_host(&public, origin.as_str()).ok()?;
         Some((origin.clone(), by_rule(&layer.clone().sign_in(address))))
     };
     settings.return_origins.iter().filter_map(guard).collect()

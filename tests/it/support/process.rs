@@ -26,6 +26,19 @@ impl Example {
         Self::of(command)
     }
 
+    /// Starts the gateway with this configuration, which has its file in this folder.
+    pub(crate) fn gateway(folder: &Path, config: &str) -> Self {
+        let file = folder.join("portcullis.toml");
+        std::fs::write(&file, config).expect("written");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command
+            .args(["serve", "--config"])
+            .arg(file)
+            .current_dir(folder)
+            .env_remove("PORTCULLIS_DIRECTORY");
+        Self::of(command)
+    }
+
     /// Starts a program that prints where it listens.
     pub(crate) fn of(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());

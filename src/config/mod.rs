@@ -13,6 +13,7 @@ mod modules;
 mod problem;
 mod read;
 mod reference;
+mod reload;
 mod resolve;
 mod tls;
 mod value;

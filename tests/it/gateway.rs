@@ -14,6 +14,7 @@ mod http2;
 mod metrics;
 mod passing;
 mod proxies;
+mod reload;
 mod sockets;
 mod tls;
 mod tunnels;

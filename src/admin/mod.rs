@@ -59,6 +59,7 @@ mod webhooks;
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{Account, AccountId};
@@ -113,7 +114,8 @@ pub use self::unlock::UnlockKind;
 pub struct Admin {
     directory: Arc<dyn Directory>,
     gate: Option<Portcullis>,
-    pins: Pins,
+    /// Shared by all clones.
+    pins: Arc<ArcSwap<Pins>>,
     modules: Modules,
     #[cfg(feature = "passwords")]
     passwords: Passwords,
@@ -168,7 +170,7 @@ impl Admin {
         Self {
             directory,
             gate: None,
-            pins: Pins::default(),
+            pins: Arc::default(),
             modules: Modules::new(),
             #[cfg(feature = "passwords")]
             passwords: Passwords::new(),
@@ -185,7 +187,16 @@ impl Admin {
     /// Leaves these settings as a configuration says, whatever is asked for.
     #[must_use]
     pub fn with_pins(self, pins: Pins) -> Self {
-        Self { pins, ..self }
+        Self { pins: Arc::new(ArcSwap::from_pointee(pins)), ..self }
+    }
+
+    /// Leaves these as a configuration says from now on, and no others: for this and
+    /// every clone of it.
+    pub fn replace_pins(&self, pins: Pins) {
+        self.pins.store(Arc::new(pins));
+        if let Some(gate) = &self.gate {
+            gate.tell_settings_changed();
+        }
     }
 
     /// Gives records of these modules to somebody else when their owner is deleted.

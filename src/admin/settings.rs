@@ -329,7 +329,7 @@ impl Admin {
         &self,
         setting: &'static Setting,
     ) -> Result<SettingValue, AdminError> {
-        if let Some(Pin { value, by }) = self.pins.values.get(setting.name) {
+        if let Some(Pin { value, by }) = self.pins.load().values.get(setting.name) {
             let (value, source) = (value.clone(), SettingSource::Pinned(by.clone()));
             return Ok(SettingValue { setting, value, source });
         }
@@ -381,7 +381,7 @@ impl Admin {
         value: String,
     ) -> Result<bool, AdminError> {
         actor.require(Operation::ChangeSettings)?;
-        if let Some(pin) = self.pins.values.get(setting.name) {
+        if let Some(pin) = self.pins.load().values.get(setting.name) {
             return Err(AdminError::Pinned { name: setting.name, by: pin.by.clone() });
         }
         let stored = self.directory.setting(setting.stored).await?;

@@ -16,7 +16,7 @@ use crate::admin::settings::LOCKOUT;
 use crate::admin::{Actor, Admin, NewPerson, Target, TokenRequest};
 use crate::cli::exit::Failure;
 use crate::cli::output::Output;
-use crate::cli::serve;
+use crate::cli::serve::{self, Hangup};
 use crate::cli::shell::quote;
 use crate::config::{self, Config, Environment};
 use crate::domain::length::{read_length, spell_length};
@@ -72,7 +72,7 @@ impl Demo {
             token: &token,
             lock_for: &lock_for,
         })?;
-        serve::run(gateway, DRAIN, output).await;
+        serve::run(gateway, DRAIN, Hangup::Stops, output).await;
         output.remark("The demo ended; its accounts are gone.");
         Ok(())
     }
@@ -102,7 +102,8 @@ impl Demo {
         let admin = if self.listen.port() == 0 { 0 } else { 8081 };
         config.gateway.admin = Some(free(([127, 0, 0, 1], admin).into()).await);
         config.pinned = config.pinned.with(&LOCKOUT, &self.policy(), "the demo");
-        serve::start(config, &environment, "portcullis", output).await
+        let (gateway, _) = serve::start(config, &environment, "portcullis", output).await?;
+        Ok(gateway)
     }
 }
 

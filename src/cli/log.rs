@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::cli::output;
 use crate::config::{LogFormat, names_levels};
@@ -10,8 +10,19 @@ use crate::config::{LogFormat, names_levels};
 /// The variable that goes before whatever else says what is logged.
 const LOG_VARIABLE: &str = "PORTCULLIS_LOG";
 
-/// Logs lines of these levels from now on; `PORTCULLIS_LOG` goes before them.
-pub(super) fn start(level: &str, format: LogFormat) {
+/// Says other levels while lines are logged.
+pub(super) struct Levels(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl Levels {
+    /// Logs lines of these levels from now on.
+    pub(super) fn set(&self, level: &str) {
+        (self.0)(filter(level));
+    }
+}
+
+/// Logs lines of these levels from now on; `PORTCULLIS_LOG` goes before them, and then
+/// they are not changed any more.
+pub(super) fn start(level: &str, format: LogFormat) -> Option<Levels> {
     let said = std::env::var(LOG_VARIABLE).ok();
     if said.as_deref().is_some_and(|said| !names_levels(said)) {
         // It would be taken for a module's name, and nothing else would be logged.
@@ -21,18 +32,33 @@ pub(super) fn start(level: &str, format: LogFormat) {
              such words by module, as in info,portcullis::engine=debug"
         );
     }
-    let wanted = said.unwrap_or_else(|| level.to_owned());
-    // What a store fails at is told once, by the command. Who wants to see every
-    // statement names sqlx.
-    let filter = EnvFilter::builder().parse_lossy(format!("sqlx=off,sqlx_core=off,{wanted}"));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let wanted = said.as_deref().unwrap_or(level);
+    let (filter, stderr) = (filter(wanted), std::io::stderr as fn() -> _);
+    let lines = tracing_subscriber::fmt();
     // A program that embeds this one may log already.
-    let _ = match format {
-        LogFormat::Json => lines.json().try_init(),
-        LogFormat::Text => lines
-            .with_ansi(output::wants_colour(&std::io::stderr()))
-            .try_init(),
+    let (levels, started) = match format {
+        LogFormat::Json => {
+            let lines = lines.json().with_env_filter(filter).with_writer(stderr);
+            let lines = lines.with_filter_reloading();
+            (levels(lines.reload_handle()), lines.try_init())
+        }
+        LogFormat::Text => {
+            let lines = lines.with_ansi(output::wants_colour(&std::io::stderr()));
+            let lines = lines.with_env_filter(filter).with_writer(stderr);
+            let lines = lines.with_filter_reloading();
+            (levels(lines.reload_handle()), lines.try_init())
+        }
     };
+    (said.is_none() && started.is_ok()).then_some(levels)
+}
+
+fn levels<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Levels {
+    // It fails where nobody logs any more.
+    Levels(Box::new(move |filter| drop(handle.reload(filter))))
+}
+
+/// What a store fails at is told once, by the command. Who wants to see every statement
+/// names sqlx.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::builder().parse_lossy(format!("sqlx=off,sqlx_core=off,{level}"))
 }

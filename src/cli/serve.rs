@@ -1,5 +1,8 @@
 //! `portcullis serve`: the gateway.
 
+mod reload;
+
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +17,13 @@ use crate::api::webhooks::Webhooks;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
 use crate::cli::output::Output;
+use crate::cli::serve::reload::{Reloader, Source, Triggers};
 use crate::cli::store::{self, Named};
 use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
-use crate::engine::Portcullis;
-use crate::gateway::{BindError, Gateway, RESERVED};
+use crate::engine::{Builder, Portcullis};
+use crate::gateway::{BindError, Gateway, RESERVED, Rooms};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
 use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
@@ -60,17 +64,26 @@ impl Serve {
 
     pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         let environment = Environment::of_process();
-        let config = self.config(named, &environment)?;
-        log::start(&config.log.level, config.log.format);
+        let source = self.source(named, &environment);
+        let triggers = Triggers::of(&source);
+        let config = source.load()?;
+        let levels = log::start(&config.log.level, config.log.format);
         make_room(config.gateway.limits.connections, output);
         let drain = config.gateway.limits.drain;
-        let gateway = start(config, &environment, &named.program(), output).await?;
-        run(gateway, drain, output).await;
+        let (gateway, parts) =
+            start(config.clone(), &environment, &named.program(), output).await?;
+        let reload = gateway.reload();
+        let reloader =
+            Reloader { source, triggers, running: config, parts, gateway: reload, levels };
+        tokio::select! {
+            () = run(gateway, drain, Hangup::Reloads, output) => {}
+            () = reloader.follow() => {}
+        }
         Ok(())
     }
 
     /// What the file and the environment say, and what was said here.
-    fn config(&self, named: &Named, environment: &Environment) -> Result<Config, Failure> {
+    fn source(&self, named: &Named, environment: &Environment) -> Source {
         let file = named.file(environment);
         // As variables, so that they are checked together with the rest.
         let said = [
@@ -82,27 +95,24 @@ impl Serve {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .fold(environment.clone(), |all, (name, value)| all.with(name, value));
-        let mut config = config::load(file.as_deref(), &environment)?;
-        if let Some(directory) = &named.directory {
-            config.store.directory = directory.clone();
-        }
-        Ok(config)
+        Source { file, environment, directory: named.directory.clone() }
     }
 }
 
 /// Serves until it is told to stop, and to the end of what is open; told once
 /// more, it ends at once.
-pub(super) async fn run(gateway: Gateway, drain: Duration, output: Output) {
+pub(super) async fn run(gateway: Gateway, drain: Duration, hangup: Hangup, output: Output) {
+    let terminal = Terminal::now();
     let told = async {
-        stopped().await;
+        terminal.stopped(hangup).await;
         let most = spell_length(drain);
         output.remark(&format!(
             "Stopping: what is open may go on for {most}. Ctrl-C once more ends it at once."
         ));
     };
     let told_twice = async {
-        stopped().await;
-        stopped().await;
+        terminal.stopped(hangup).await;
+        terminal.stopped(hangup).await;
     };
     tokio::select! {
         () = gateway.run(told) => {}
@@ -129,6 +139,51 @@ const CONSOLE: &str = "/console";
 /// Databases, logs, the connections of probes.
 const FILES_BESIDE: u64 = 200;
 
+/// What a gateway is made of that goes on when its configuration changes.
+pub(super) struct Parts {
+    gate: Portcullis,
+    admin: Admin,
+    brand: SharedBranding,
+    /// How this program is called.
+    program: String,
+}
+
+impl Parts {
+    /// What the gateway serves of its own, as a configuration describes it.
+    fn rooms(&self, config: &Config) -> Rooms {
+        let Self { gate, admin, brand, program } = self;
+        let gate = gate.when_stale(config.gate.when_stale);
+        let pages = Pages::new(gate.clone())
+            .at(RESERVED)
+            .brand(brand.clone())
+            .return_origins(config.gateway.return_origins.clone());
+        let refusal_pages = pages.refusal_pages();
+        let pages = Router::new().nest(RESERVED, pages.into_router());
+        let console = Console::new(gate, admin.clone())
+            .at(CONSOLE)
+            .brand(brand.clone())
+            .program(program)
+            .public_url(config.gateway.public_url.as_ref().map(ToString::to_string))
+            .https(crate::gateway::is_https);
+        let rooms = Rooms::new(pages)
+            .with_refusal_pages(refusal_pages)
+            .with_admin_routes(Api::new(admin.clone()).into_router())
+            .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
+            .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));
+        match config.gateway.metrics_token {
+            true => rooms.with_figures_by_token(admin.clone()),
+            false => rooms,
+        }
+    }
+}
+
+/// A gate, as a configuration describes it; over nothing yet.
+fn describe(config: &Config) -> Builder {
+    let proxies = config.gateway.client_address.trusted_proxies.clone();
+    let builder = Portcullis::builder().trusted_proxies(proxies);
+    config.gate.apply(&config.pinned, builder)
+}
+
 /// A gateway that listens already, with its pages, and with an administrator if
 /// the environment names one.
 pub(super) async fn start(
@@ -136,17 +191,13 @@ pub(super) async fn start(
     environment: &Environment,
     program: &str,
     output: Output,
-) -> Result<Gateway, Failure> {
+) -> Result<(Gateway, Parts), Failure> {
     let directory = open(&config.store.directory).await?;
     let attempts = directory.attempts();
     let directory: Arc<dyn Directory> = Arc::new(directory);
-    let builder = Portcullis::builder()
+    let gate = describe(&config)
         .shared_directory(Arc::clone(&directory))
         .attempts(attempts)
-        .trusted_proxies(config.gateway.client_address.trusted_proxies.clone());
-    let gate = config
-        .gate
-        .apply(&config.pinned, builder)
         .build()
         .await
         .map_err(|error| Failure::new(Exit::Store, error.to_string()))?;
@@ -162,32 +213,15 @@ pub(super) async fn start(
         .map_err(|error| Failure::usage(error.to_string()))?;
     let upstream = config.gateway.upstream.origin.to_string();
     let brand = brand(&admin, &gate).await?;
-    let pages = Pages::new(gate.clone())
-        .at(RESERVED)
-        .brand(brand.clone())
-        .return_origins(config.gateway.return_origins.clone());
-    let refusal_pages = pages.refusal_pages();
-    let pages = Router::new().nest(RESERVED, pages.into_router());
-    let console = Console::new(gate.clone(), admin.clone())
-        .at(CONSOLE)
-        .brand(brand.clone())
-        .program(program)
-        .public_url(config.gateway.public_url.as_ref().map(ToString::to_string))
-        .https(crate::gateway::is_https);
-    let figures_for = config.gateway.metrics_token.then(|| admin.clone());
+    let parts =
+        Parts { gate: gate.clone(), admin: admin.clone(), brand, program: program.to_owned() };
+    let rooms = parts.rooms(&config);
     let [tls, admin_tls] = [&config.gateway.tls, &config.gateway.admin_tls].map(Option::is_some);
     let schemes = [tls, admin_tls].map(|tls| if tls { "https" } else { "http" });
-    let gateway = Gateway::bind(gate, config.gateway, pages)
+    let gateway = Gateway::bind(gate, config.gateway, Router::new())
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_start(&error)))?
-        .with_refusal_pages(refusal_pages)
-        .with_admin_routes(Api::new(admin.clone()).into_router())
-        .with_admin_routes(Docs::new().brand(brand.clone()).into_router())
-        .with_admin_routes(Router::new().nest_service(CONSOLE, console.into_router()));
-    let gateway = match figures_for {
-        Some(admin) => gateway.with_figures_by_token(admin),
-        None => gateway,
-    };
+        .with_rooms(rooms);
     // It ends with the process, in the middle of a message, perhaps: the next goes on.
     tokio::spawn(webhooks.run());
     welcome(&admin, environment, program, output).await?;
@@ -195,7 +229,7 @@ pub(super) async fn start(
     // It ends with the process, in the middle of a step, perhaps: the next goes on.
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, schemes, &upstream, output)?;
-    Ok(gateway)
+    Ok((gateway, parts))
 }
 
 /// The modules that are configured. One that is not as it is described is a mistake
@@ -332,21 +366,65 @@ fn say_where(
     Ok(())
 }
 
+/// What the signal does that a process gets when its terminal is closed, and that service
+/// managers send to have a configuration read again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Hangup {
+    /// The configuration is read again, unless the terminal is closed.
+    Reloads,
+    /// It stops the program.
+    Stops,
+}
+
+/// Whether somebody started it by hand, who may close the window.
+#[derive(Clone, Copy, Debug)]
+struct Terminal(bool);
+
+impl Terminal {
+    fn now() -> Self {
+        Self(std::io::stdin().is_terminal())
+    }
+
+    fn is_closed(self) -> bool {
+        // The system says of a terminal that is closed that it is none.
+        self.0 && !std::io::stdin().is_terminal()
+    }
+
+    /// Done at the first signal to stop.
+    async fn stopped(self, hangup: Hangup) {
+        loop {
+            match stop_signal().await {
+                StopSignal::Hangup if hangup == Hangup::Reloads && !self.is_closed() => {}
+                _ => return,
+            }
+        }
+    }
+}
+
 /// Done at the first signal to stop.
 pub(super) async fn stopped() {
+    stop_signal().await;
+}
+
+/// What a process is told to stop by.
+enum StopSignal {
+    Hangup,
+    Other,
+}
+
+async fn stop_signal() -> StopSignal {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (term, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
         if let (Ok(mut term), Ok(mut hangup)) = (term, hangup) {
-            tokio::select! {
-                _ = term.recv() => {}
-                // The terminal that it was started from is closed.
-                _ = hangup.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+            return tokio::select! {
+                _ = term.recv() => StopSignal::Other,
+                _ = hangup.recv() => StopSignal::Hangup,
+                _ = tokio::signal::ctrl_c() => StopSignal::Other,
+            };
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+    StopSignal::Other
 }

@@ -14,6 +14,7 @@ mod modules;
 mod problem;
 mod read;
 mod reference;
+mod reload;
 mod resolve;
 mod routes;
 mod sign_in;

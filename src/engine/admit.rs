@@ -99,13 +99,13 @@ impl Portcullis {
         if let Some(admission) = self.admit_jwt_in_header(sent) {
             return admission;
         }
-        let settings = &gate.settings;
+        let settings = gate.settings();
         match credential::of(sent.headers, &settings.cookie, settings.api_tokens) {
             Credential::Session(token) => self.admit_token(token, Bearer::Session),
             Credential::ApiToken(token) => self.admit_token(token, Bearer::Token),
             Credential::Malformed(bearer) => Admission::Deny(gate.ended(bearer, gate.clock.wall())),
             #[cfg(feature = "jwt")]
-            Credential::None if gate.jwt.is_some() => self.admit_jwt_in_cookie(sent),
+            Credential::None if gate.jwt.load().is_some() => self.admit_jwt_in_cookie(sent),
             Credential::None => Admission::Deny(gate.deny(DenialReason::NoSession)),
         }
     }
@@ -188,7 +188,7 @@ impl Gate {
 
     #[cold]
     fn judge_closely(&self, live: &Live, now: Now, on_stale: OnStale, verdict: Verdict) -> Known {
-        let times = live.times(now.wall, self.settings.session_idle);
+        let times = live.times(now.wall, self.settings().session_idle);
         let overdue = now.monotonic > live.cell.known_until();
         if verdict == Verdict::Unknown || overdue || (verdict == Verdict::Refuse && live.is_ahead())
         {
@@ -219,7 +219,7 @@ impl Gate {
     }
 
     pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
-        let device = live.device.filter(|_| self.settings.known_devices);
+        let device = live.device.filter(|_| self.settings().known_devices);
         let (reason, dead) = live.cell.refusal(live.bearer, device, live.born(), now)?;
         Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
@@ -262,7 +262,7 @@ impl Gate {
         if let Some(denial) = self.refusal(&live, now.wall) {
             return Err(denial);
         }
-        match live.times(now.wall, self.settings.session_idle) {
+        match live.times(now.wall, self.settings().session_idle) {
             Times::Expired | Times::Idle => {
                 return Err(self.of(&live, DenialReason::SessionEnded, true, now.wall));
             }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+#[cfg(feature = "jwt")]
+use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
 use crate::domain::client::TrustedProxies;
@@ -15,7 +18,7 @@ use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
 use crate::engine::history::{self, History, Remember};
 #[cfg(feature = "jwt")]
-use crate::engine::jwt::{JwtSessions, Jwts};
+use crate::engine::jwt::{InvalidJwtSessions, JwtSessions, Jwts, SignedOut};
 use crate::engine::live::Waiting;
 use crate::engine::policy::Policy;
 use crate::engine::session::TokenHasher;
@@ -277,6 +280,40 @@ impl Builder {
         Ok(gate)
     }
 
+    /// Makes a gate that runs go by this description from now on. What it was built
+    /// over stays: accounts, sessions and attempts; so does what clients hold, the
+    /// cookies' names, and how many sessions are kept in memory. What happens when the
+    /// directory is not heard of is a handle's own: [`Portcullis::when_stale`].
+    ///
+    /// Nobody is signed out. Tokens that somebody else signed are looked at anew where
+    /// others are taken than before.
+    ///
+    /// # Errors
+    ///
+    /// If the description contradicts itself, or the directory does not answer. Nothing
+    /// is changed then.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub async fn renew(mut self, running: &Portcullis) -> Result<(), BuildError> {
+        let gate = &running.0;
+        self.directory = gate.directory.clone();
+        self.source = Some(Arc::clone(&gate.source)).filter(|_| self.directory.is_none());
+        self.sessions = None;
+        let before = gate.settings.load_full();
+        self.settings.https = before.https;
+        self.settings.cookie = before.cookie.clone();
+        self.settings.cookie_domain = before.cookie_domain.clone();
+        self.check()?;
+        let policy = Policy::settle(self.policy.take(), self.directory.as_deref()).await?;
+        #[cfg(feature = "jwt")]
+        gate.renew_jwts(self.jwt.as_ref())?;
+        gate.policy.renew(policy);
+        gate.settings.store(Arc::new(self.settings));
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), BuildError> {
         match (&self.directory, &self.source) {
             (None, None) => return Err(BuildError::NoAccounts),
@@ -355,7 +392,9 @@ impl Builder {
             session_store,
             session_source: self.session_source,
             #[cfg(feature = "jwt")]
-            jwt: self.jwt.map(Jwts::new).transpose()?.map(Arc::new),
+            jwt: ArcSwapOption::new(jwts(self.jwt.as_ref(), None)?),
+            #[cfg(feature = "jwt")]
+            jwt_signed_out: SignedOut::default(),
             directory: self.directory,
             attempts,
             keyring,
@@ -364,7 +403,7 @@ impl Builder {
             rights_reads: SingleFlight::new(),
             changes_of_groups: AtomicU64::new(0),
             settings_changed: tokio::sync::watch::Sender::new(0),
-            settings: self.settings,
+            settings: ArcSwap::from_pointee(self.settings),
             clock,
             #[cfg(feature = "passwords")]
             passwords: crate::engine::passwords::Passwords::new(),
@@ -378,8 +417,36 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(30);
 
 /// Of how many accounts it is kept what they may do.
 const KNOWN_RIGHTS: u64 = 100_000;
+/// What is known of foreign tokens, where any are taken.
+#[cfg(feature = "jwt")]
+fn jwts(
+    wanted: Option<&JwtSessions>,
+    before: Option<&Jwts>,
+) -> Result<Option<Arc<Jwts>>, InvalidJwtSessions> {
+    let jwts = wanted.map(|wanted| Jwts::new(wanted, before)).transpose()?;
+    Ok(jwts.map(Arc::new))
+}
 
 impl Gate {
+    /// Takes these foreign tokens from now on, and looks anew at all that were taken.
+    #[cfg(feature = "jwt")]
+    fn renew_jwts(&self, wanted: Option<&JwtSessions>) -> Result<(), InvalidJwtSessions> {
+        let before = self.jwt.load_full();
+        let same = match (before.as_deref(), wanted) {
+            (None, None) => true,
+            (Some(before), Some(wanted)) => before.takes_as(wanted),
+            _ => false,
+        };
+        if same {
+            return Ok(());
+        }
+        self.jwt.store(jwts(wanted, before.as_deref())?);
+        // Tokens that nobody vouches for any more are remembered among sessions.
+        self.sessions.forget_all();
+        self.unknown_tokens.invalidate_all();
+        Ok(())
+    }
+
     /// A directory was looked at just now; nothing else has a feed to follow.
     fn first_look(&self) -> Monotonic {
         match self.directory {

@@ -88,7 +88,7 @@ impl Portcullis {
         let account = session.account.account_id();
         let signature = gate.keyring.device_signature(account, device, &secret);
         let cookie = DeviceCookie::signed(device, secret, signature);
-        let name = device_cookie_name(gate.settings.https);
+        let name = device_cookie_name(gate.settings().https);
         Some(self.set_cookie(name, &cookie.expose(), KNOWN_FOR))
     }
 }
@@ -97,7 +97,7 @@ impl Gate {
     /// Whether devices are known: where neither the gate nor its policy says that
     /// all are strangers.
     pub(super) fn knows_devices(&self) -> bool {
-        self.settings.known_devices && self.policy().knows_devices()
+        self.settings().known_devices && self.policy().knows_devices()
     }
 
     /// Which known device of the account the visitor proves to be.
@@ -109,7 +109,7 @@ impl Gate {
         visitor: &Visitor,
         account: Option<&Account>,
     ) -> Result<Option<DeviceId>, Unanswered> {
-        let https = self.settings.https;
+        let https = self.settings().https;
         let cookie = visitor
             .device_cookie(https)
             .filter(|_| self.knows_devices());

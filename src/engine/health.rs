@@ -47,8 +47,9 @@ impl Portcullis {
     /// The names of issuers that were not heard of since the start.
     #[cfg(feature = "jwt")]
     pub fn issuers_without_keys(&self) -> Vec<String> {
-        let jwts = self.0.jwt.iter();
-        jwts.flat_map(|jwts| jwts.issuers_without_keys())
+        let jwts = self.0.jwt.load();
+        jwts.iter()
+            .flat_map(|jwts| jwts.issuers_without_keys())
             .map(str::to_owned)
             .collect()
     }

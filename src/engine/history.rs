@@ -95,7 +95,7 @@ impl AttemptEnd {
 
 impl Gate {
     pub(super) fn remembers(&self) -> bool {
-        let Remember { keep, most } = self.settings.remember;
+        let Remember { keep, most } = self.settings().remember;
         self.directory.is_some() && !keep.is_zero() && most > 0
     }
 
@@ -114,7 +114,7 @@ impl Gate {
         let name = account.map_or_else(|| typed.clone(), |account| (&account.login).into());
         let [a, b, c, d, e, f, g, h, ..] = *self.keyring.attempt_key(&name).as_bytes();
         let (named, address) = (!name.as_str().is_empty(), visitor.address());
-        let told = !visitor.is_go_between() && !self.settings.trusted_proxies.contains(address);
+        let told = !visitor.is_go_between() && !self.settings().trusted_proxies.contains(address);
         Some(Beginning {
             login: if named { u64::from_be_bytes([a, b, c, d, e, f, g, h]) } else { 0 },
             account: account.map(|account| account.id),
@@ -149,9 +149,8 @@ impl Gate {
                 return Ok(());
             }
             let written = batch.len();
-            let remember = directory
-                .history()
-                .remember(batch, self.settings.remember.most);
+            let most = self.settings().remember.most;
+            let remember = directory.history().remember(batch, most);
             self.ask(remember).await?;
             // Only now: whoever is dropped while it writes leaves them to the next.
             self.history.waiting().drain(..written);
@@ -162,7 +161,7 @@ impl Gate {
     pub(super) async fn prune_history(&self) {
         let Some(directory) = &self.directory else { return };
         let now = self.clock.wall();
-        let old = now.before(self.settings.remember.keep);
+        let old = now.before(self.settings().remember.keep);
         let forget = directory.history().forget(old, now.before(KEEP_HOURS));
         let _ = self.ask(forget).await;
     }

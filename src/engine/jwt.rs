@@ -173,6 +173,10 @@ impl JwtSessions {
         self
     }
 
+    fn carriers(&self) -> Carriers {
+        Carriers::new(self.in_header, self.cookie.as_deref())
+    }
+
     /// Whether a gate can be built with it.
     pub(crate) fn check(
         &self,
@@ -292,15 +296,42 @@ pub(super) struct Jwts {
     carriers: Carriers,
     effort: Effort,
     flights: SingleFlight<TokenHash, ReadSession>,
-    /// By the name of the session, until when.
-    signed_out: Mutex<HashMap<SessionId, Timestamp>>,
     signatures: AtomicU64,
 }
+
+/// Tokens that were signed out of before they expire: by the name of the session, until
+/// when. They stay so, whatever tokens are taken later.
+#[derive(Debug, Default)]
+pub(super) struct SignedOut(Mutex<HashMap<SessionId, Timestamp>>);
 
 /// An issuer's keys in a gate.
 enum KeysOf {
     Given(JwtKeys),
     Published(Arc<Ring>),
+}
+
+impl SignedOut {
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.all().contains_key(&id)
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        self.all().retain(|_, until| *until > now);
+    }
+
+    /// Says whether there was room, and whether it is news.
+    fn note(&self, id: SessionId, until: Timestamp, now: Timestamp) -> Option<bool> {
+        if self.all().len() >= MAX_SIGNED_OUT {
+            self.sweep(now);
+        }
+        let mut all = self.all();
+        let room = all.len() < MAX_SIGNED_OUT;
+        room.then(|| all.insert(id, until).is_none())
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl KeysOf {
@@ -319,20 +350,25 @@ impl KeysOf {
 }
 
 impl Jwts {
-    /// Published keys are fetched from now on.
-    pub(super) fn new(sessions: JwtSessions) -> Result<Self, InvalidJwtSessions> {
+    /// Published keys are fetched from now on. Those of an issuer that is known `before`,
+    /// and publishes them at the same place, are known already.
+    pub(super) fn new(
+        sessions: &JwtSessions,
+        before: Option<&Self>,
+    ) -> Result<Self, InvalidJwtSessions> {
         let with_keys = |issuer: JwtIssuer| {
-            let keys = KeysOf::new(&issuer)?;
-            Ok((issuer, keys))
+            let known = before.and_then(|before| before.ring_of(&issuer));
+            let keys =
+                known.map_or_else(|| KeysOf::new(&issuer), |ring| Ok(KeysOf::Published(ring)));
+            Ok((issuer, keys?))
         };
         let issuers: Result<_, InvalidJwtSessions> =
-            sessions.issuers.into_iter().map(with_keys).collect();
+            sessions.issuers.iter().cloned().map(with_keys).collect();
         Ok(Self {
-            carriers: Carriers::new(sessions.in_header, sessions.cookie.as_deref()),
+            carriers: sessions.carriers(),
             effort: Effort::new(),
             issuers: issuers?,
             flights: SingleFlight::new(),
-            signed_out: Mutex::default(),
             signatures: AtomicU64::new(0),
         })
     }
@@ -360,28 +396,21 @@ impl Jwts {
         self.signatures.load(Ordering::Relaxed)
     }
 
-    fn is_signed_out(&self, id: SessionId) -> bool {
-        self.signed_out().contains_key(&id)
+    /// Whether the same tokens are taken by this description, from the same places.
+    pub(super) fn takes_as(&self, sessions: &JwtSessions) -> bool {
+        let Self { issuers, carriers, .. } = self;
+        let issuers = issuers.iter().map(|(issuer, _)| issuer);
+        issuers.eq(&sessions.issuers) && carriers.is_as(&sessions.carriers())
     }
 
-    fn sweep(&self, now: Timestamp) {
-        self.signed_out().retain(|_, until| *until > now);
-    }
-
-    /// Says whether there was room, and whether it is news.
-    fn note_sign_out(&self, id: SessionId, until: Timestamp, now: Timestamp) -> Option<bool> {
-        if self.signed_out().len() >= MAX_SIGNED_OUT {
-            self.sweep(now);
+    fn ring_of(&self, issuer: &JwtIssuer) -> Option<Arc<Ring>> {
+        let same = |known: &&(JwtIssuer, KeysOf)| {
+            known.0.name() == issuer.name() && known.0.keys == issuer.keys
+        };
+        match &self.issuers.iter().find(same)?.1 {
+            KeysOf::Published(ring) => Some(Arc::clone(ring)),
+            KeysOf::Given(_) => None,
         }
-        let mut signed_out = self.signed_out();
-        let room = signed_out.len() < MAX_SIGNED_OUT;
-        room.then(|| signed_out.insert(id, until).is_none())
-    }
-
-    fn signed_out(&self) -> MutexGuard<'_, HashMap<SessionId, Timestamp>> {
-        self.signed_out
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -74,7 +74,7 @@ impl Gate {
     /// While a source without a feed fails, its last word is taken for
     /// `max_stale` longer, or for as long as it takes where that was chosen.
     fn may_use_overdue(&self, cell: &Cell, now: Monotonic, on_stale: OnStale) -> bool {
-        let until = cell.known_until().after(self.settings.max_stale);
+        let until = cell.known_until().after(self.settings().max_stale);
         now <= until || on_stale == OnStale::BestEffort
     }
 
@@ -194,7 +194,7 @@ impl Gate {
         let until = match self.directory {
             // The feed tells of every change.
             Some(_) => Monotonic::NEVER,
-            None => began_at.monotonic.after(self.settings.refresh_every),
+            None => began_at.monotonic.after(self.settings().refresh_every),
         };
         cell.finish_read(began, read, self.clock.wall(), until);
         self.account_changed(cell.key());
@@ -207,7 +207,8 @@ impl Gate {
         &self,
         question: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unanswered> {
-        match tokio::time::timeout(self.settings.store_timeout, question).await {
+        let patience = self.settings().store_timeout;
+        match tokio::time::timeout(patience, question).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 self.figures.store_troubles.add(StoreTrouble::Failed);
@@ -216,7 +217,7 @@ impl Gate {
             }
             Err(_) => {
                 self.figures.store_troubles.add(StoreTrouble::Silent);
-                tracing::warn!(timeout = ?self.settings.store_timeout, "store silent");
+                tracing::warn!(timeout = ?patience, "store silent");
                 Err(Unanswered)
             }
         }

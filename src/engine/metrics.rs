@@ -95,7 +95,7 @@ impl Gate {
     #[cfg(feature = "jwt")]
     fn report_tokens(&self, page: &mut Page) {
         page.counts(Metric::JwtTokens, self.figures.tokens.each());
-        let (known, unknown) = self.jwt.as_ref().map_or((0, 0), |jwts| {
+        let (known, unknown) = self.jwt.load().as_ref().map_or((0, 0), |jwts| {
             let without = jwts.issuers_without_keys().count();
             (jwts.issuers() - without, without)
         });

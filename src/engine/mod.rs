@@ -52,6 +52,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+#[cfg(feature = "jwt")]
+use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
 pub use self::account::CurrentAccount;
@@ -106,7 +109,8 @@ pub struct Portcullis(Arc<Gate>, OnStale);
 struct Gate {
     clock: Clock,
     figures: Figures,
-    settings: Settings,
+    /// Those that a renewal changes, and the rest.
+    settings: ArcSwap<Settings>,
     history: Arc<History>,
     tokens: TokenHasher,
     sessions: Sessions,
@@ -128,7 +132,9 @@ struct Gate {
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
     #[cfg(feature = "jwt")]
-    jwt: Option<Arc<jwt::Jwts>>,
+    jwt: ArcSwapOption<jwt::Jwts>,
+    #[cfg(feature = "jwt")]
+    jwt_signed_out: jwt::SignedOut,
     directory: Option<Arc<dyn Directory>>,
     attempts: Arc<dyn AttemptStore>,
     keyring: Keyring,
@@ -261,17 +267,17 @@ impl Portcullis {
 
     /// The name of the session cookie.
     pub fn cookie_name(&self) -> &'static str {
-        self.0.settings.cookie.name()
+        self.0.settings().cookie.name()
     }
 
     /// Whether users reach the service over https, and cookies are for https alone.
     pub fn is_https(&self) -> bool {
-        self.0.settings.https
+        self.0.settings().https
     }
 
     /// Whether API tokens are taken from the `Authorization` header.
     pub fn takes_api_tokens(&self) -> bool {
-        self.0.settings.api_tokens
+        self.0.settings().api_tokens
     }
 
     /// Where whatever this gate's process does is counted.
@@ -282,7 +288,13 @@ impl Portcullis {
     /// Whether any bearer tokens are taken from the `Authorization` header.
     pub fn takes_bearer_tokens(&self) -> bool {
         #[cfg(feature = "jwt")]
-        if self.0.jwt.as_ref().is_some_and(|jwt| jwt.in_header()) {
+        if self
+            .0
+            .jwt
+            .load()
+            .as_ref()
+            .is_some_and(|jwt| jwt.in_header())
+        {
             return true;
         }
         self.takes_api_tokens()
@@ -293,6 +305,7 @@ impl Portcullis {
     pub fn jwt_signatures_checked(&self) -> u64 {
         self.0
             .jwt
+            .load()
             .as_ref()
             .map_or(0, |jwt| jwt.signatures_checked())
     }
@@ -304,7 +317,7 @@ impl Portcullis {
 
     /// How long a session lasts unused.
     pub fn session_idle(&self) -> Duration {
-        self.0.settings.session_idle
+        self.0.settings().session_idle
     }
 
     /// What the gate checks passwords with: whoever hashes beside it shares its
@@ -324,7 +337,7 @@ impl Portcullis {
 impl fmt::Debug for Portcullis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Portcullis")
-            .field("settings", &self.0.settings)
+            .field("settings", &*self.0.settings())
             .field("sessions", &self.0.sessions.len())
             .finish_non_exhaustive()
     }
@@ -337,6 +350,13 @@ fn unknown() -> DenialReason {
 // === impl Gate ===
 
 impl Gate {
+    /// What the gate goes by now. Not to be held for long: a renewal waits for nobody,
+    /// and whoever holds it sees the old.
+    #[inline]
+    fn settings(&self) -> arc_swap::Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
     /// Writes a pushed change into the account's cell, if anybody holds one. If
     /// nobody does, the next who needs one reads it from the source.
     fn learn(&self, account: &AccountKey, standing: Standing) {
@@ -359,7 +379,7 @@ impl Gate {
     /// Notes that the feed was looked at, at this instant.
     fn looked_at_feed(&self, at: Monotonic) {
         self.figures.looked(at);
-        let until = at.after(self.settings.max_stale).as_micros();
+        let until = at.after(self.settings().max_stale).as_micros();
         self.fresh_until.fetch_max(until, Ordering::Relaxed);
     }
 

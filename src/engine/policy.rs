@@ -1,5 +1,6 @@
 //! The lockout policy that a gate goes by: its own, or the directory's.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::policy::LockoutPolicy;
@@ -15,7 +16,7 @@ pub const LOCKOUT_SETTING: &str = "lockout";
 #[derive(Debug)]
 pub(super) struct Policy {
     now: RwLock<Arc<LockoutPolicy>>,
-    pinned: bool,
+    pinned: AtomicBool,
 }
 
 impl Policy {
@@ -24,13 +25,21 @@ impl Policy {
         given: Option<LockoutPolicy>,
         directory: Option<&dyn Directory>,
     ) -> Result<Self, StoreError> {
-        let pinned = given.is_some();
+        let pinned = AtomicBool::new(given.is_some());
         let stored = match (given, directory) {
             (Some(given), _) => Some(given),
             (None, Some(directory)) => readable(directory.setting(LOCKOUT_SETTING).await?),
             (None, None) => None,
         };
         Ok(Self { now: RwLock::new(Arc::new(stored.unwrap_or_default())), pinned })
+    }
+
+    /// Goes by what was settled anew.
+    pub(super) fn renew(&self, settled: Self) {
+        let Self { now, pinned } = settled;
+        self.pinned.store(pinned.into_inner(), Ordering::Relaxed);
+        let policy = now.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.now.write().unwrap_or_else(PoisonError::into_inner) = policy;
     }
 
     fn get(&self) -> Arc<LockoutPolicy> {
@@ -65,6 +74,11 @@ impl Portcullis {
     pub fn settings_changed(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.settings_changed.subscribe()
     }
+
+    /// Tells of a change of settings that this process itself was told of.
+    pub(crate) fn tell_settings_changed(&self) {
+        self.0.settings_changed.send_modify(|changes| *changes += 1);
+    }
 }
 
 impl Gate {
@@ -78,7 +92,7 @@ impl Gate {
         &self,
         directory: &dyn Directory,
     ) -> Result<(), Unanswered> {
-        if !self.policy.pinned {
+        if !self.policy.pinned.load(Ordering::Relaxed) {
             let stored = self.ask(directory.setting(LOCKOUT_SETTING)).await?;
             let reset = stored.as_ref().is_none_or(String::is_empty);
             match readable(stored) {

@@ -88,7 +88,7 @@ impl Portcullis {
     }
 
     fn cookie(&self, value: &str, lifetime: Duration) -> HeaderValue {
-        let settings = &self.0.settings;
+        let settings = self.0.settings();
         let line = cookie_line(settings.cookie.name(), value, lifetime, "Lax", settings.https);
         match &settings.cookie_domain {
             None => line,
@@ -97,7 +97,7 @@ impl Portcullis {
     }
 
     pub(super) fn set_cookie(&self, name: &str, value: &str, lifetime: Duration) -> HeaderValue {
-        cookie_line(name, value, lifetime, "Lax", self.0.settings.https)
+        cookie_line(name, value, lifetime, "Lax", self.0.settings().https)
     }
 }
 
@@ -259,7 +259,7 @@ impl Portcullis {
             },
             account,
             expected,
-            expires_at: now.after(gate.settings.session_lifetime),
+            expires_at: now.after(gate.settings().session_lifetime),
             opened_from: from.map(|from| from.to_string()),
             user_agent,
             device,

@@ -18,8 +18,8 @@ impl Portcullis {
     /// If the store does not answer: then the session goes on.
     pub async fn sign_out_by_cookie(&self, headers: &HeaderMap) -> Result<bool, SignInError> {
         let gate = &self.0;
-        let Credential::Session(token) = credential::of(headers, &gate.settings.cookie, false)
-        else {
+        let cookie = gate.settings().cookie.clone();
+        let Credential::Session(token) = credential::of(headers, &cookie, false) else {
             return Ok(false);
         };
         let Some(key) = SessionToken::parse(token).map(|token| token.key()) else {

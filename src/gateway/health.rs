@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -44,7 +45,7 @@ pub(crate) struct Health(Arc<Shared>);
 struct Shared {
     gate: Portcullis,
     figures: Figures,
-    upstream: Upstream,
+    upstream: ArcSwap<Upstream>,
     draining: AtomicBool,
     trying: AtomicBool,
 }
@@ -62,7 +63,17 @@ enum Degraded {
 impl Health {
     pub(crate) fn new(gate: Portcullis, figures: Figures, upstream: Upstream) -> Self {
         let (draining, trying) = (AtomicBool::new(false), AtomicBool::new(false));
+        let upstream = ArcSwap::from_pointee(upstream);
         Self(Arc::new(Shared { gate, figures, upstream, draining, trying }))
+    }
+
+    /// Requests go there from now on. Whether it can be reached is not known before one
+    /// does.
+    pub(crate) fn goes_to(&self, upstream: Upstream) {
+        let before = self.0.upstream.swap(Arc::new(upstream));
+        if before.origin != self.0.upstream.load().origin {
+            self.0.figures.upstream_reached();
+        }
     }
 
     /// From now on nobody new shall be sent here.
@@ -89,7 +100,7 @@ impl Health {
         let health = shared.gate.health();
         let draining = shared.draining.load(Ordering::Relaxed);
         let unreachable = shared.figures.upstream_is_unreachable();
-        let origin = || shared.upstream.origin.clone();
+        let origin = || shared.upstream.load().origin.clone();
         let issuers = shared.gate.issuers_without_keys().into_iter();
         let rest = [
             draining.then_some(Degraded::Draining),
@@ -129,7 +140,8 @@ impl Health {
     }
 
     async fn try_upstream(&self) {
-        let Upstream { origin, connect_timeout, .. } = &self.0.upstream;
+        let upstream = self.0.upstream.load_full();
+        let Upstream { origin, connect_timeout, .. } = &*upstream;
         let connection = TcpStream::connect(origin.address());
         if let Ok(Ok(_)) = timeout(*connect_timeout, connection).await {
             self.0.figures.upstream_reached();

@@ -5,10 +5,11 @@ use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -67,22 +68,28 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError
 /// A socket, and how its connections are treated.
 pub(crate) struct Listener {
     socket: TcpListener,
+    terms: Terms,
+    open: Level,
+}
+
+/// How new connections are treated: replaced while the listener serves. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    now: Arc<ArcSwap<Term>>,
+    room: Arc<Semaphore>,
+    /// How many places there are, taken or not.
+    places: Arc<AtomicU32>,
+}
+
+/// How a connection is treated from its beginning to its end.
+struct Term {
     limits: Limits,
     http: auto::Builder<TokioExecutor>,
-    room: Arc<Semaphore>,
-    places: u32,
-    open: Level,
     entrance: Entrance,
 }
 
-impl Listener {
-    /// `open` counts the connections; all come in by this entrance.
-    pub(crate) fn new(
-        socket: TcpListener,
-        limits: &Limits,
-        open: Level,
-        entrance: Entrance,
-    ) -> Self {
+impl Term {
+    fn new(limits: &Limits, entrance: Entrance) -> Self {
         let mut http = auto::Builder::new(TokioExecutor::new());
         http.http1()
             .header_read_timeout(limits.head_timeout)
@@ -98,11 +105,78 @@ impl Listener {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(limits.head_timeout)
             .keep_alive_timeout(limits.head_timeout);
-        let places = u32::try_from(limits.connections)
-            .unwrap_or(MAX_PLACES)
-            .min(MAX_PLACES);
-        let room = Arc::new(Semaphore::new(places as usize));
-        Self { socket, limits: limits.clone(), http, room, places, open, entrance }
+        Self { limits: limits.clone(), http, entrance }
+    }
+
+    /// What is to be known of a connection before its first byte.
+    fn meet<A: Answer>(
+        &self,
+        place: OwnedSemaphorePermit,
+        service: A,
+        watcher: Watcher,
+    ) -> Meeting<A> {
+        let mut http = self.http.clone();
+        http.http1().timer(OneAlarm::default());
+        let limits = (self.limits.head_timeout, self.limits.body_idle_timeout);
+        Meeting { service, place: Arc::new(place), http, watcher, limits }
+    }
+}
+
+impl Terms {
+    fn new(limits: &Limits, entrance: Entrance) -> Self {
+        let places = places(limits);
+        Self {
+            now: Arc::new(ArcSwap::from_pointee(Term::new(limits, entrance))),
+            room: Arc::new(Semaphore::new(places as usize)),
+            places: Arc::new(AtomicU32::new(places)),
+        }
+    }
+
+    /// For connections that are accepted from now on. Where there are more than now may
+    /// be, none of them is closed: nobody new comes in before enough of them have ended.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub(crate) fn renew(&self, limits: &Limits, entrance: Entrance) {
+        self.now.store(Arc::new(Term::new(limits, entrance)));
+        let wanted = places(limits);
+        let before = self.places.swap(wanted, Ordering::Relaxed);
+        self.room
+            .add_permits(wanted.saturating_sub(before) as usize);
+        let surplus = before.saturating_sub(wanted);
+        if surplus > 0 {
+            let room = Arc::clone(&self.room);
+            tokio::spawn(async move {
+                if let Ok(places) = room.acquire_many(surplus).await {
+                    places.forget();
+                }
+            });
+        }
+    }
+}
+
+/// How many connections there is room for.
+fn places(limits: &Limits) -> u32 {
+    u32::try_from(limits.connections)
+        .unwrap_or(MAX_PLACES)
+        .min(MAX_PLACES)
+}
+
+impl Listener {
+    /// `open` counts the connections; all come in by this entrance.
+    pub(crate) fn new(
+        socket: TcpListener,
+        limits: &Limits,
+        open: Level,
+        entrance: Entrance,
+    ) -> Self {
+        Self { socket, terms: Terms::new(limits, entrance), open }
+    }
+
+    /// How its connections are treated, to be replaced.
+    pub(crate) fn terms(&self) -> Terms {
+        self.terms.clone()
     }
 
     /// Serves until `stop` is done. Then nobody new comes in, connections that wait
@@ -118,9 +192,10 @@ impl Listener {
             tokio::select! {
                 () = &mut stop => break,
                 (stream, peer, place) = self.accept() => {
+                    let term = self.terms.now.load_full();
                     let open = self.open.raise();
-                    let meeting = self.meet(place, service.clone(), graceful.watcher());
-                    if self.entrance.is_open() {
+                    let meeting = term.meet(place, service.clone(), graceful.watcher());
+                    if term.entrance.is_open() {
                         let (stream, talk) = meeting.begin(stream, peer.ip());
                         connections.spawn(async move {
                             let _open = open;
@@ -128,7 +203,7 @@ impl Listener {
                         });
                         continue;
                     }
-                    let inside = meeting.behind(self.entrance.clone(), stream, peer, over.clone());
+                    let inside = meeting.behind(term.entrance.clone(), stream, peer, over.clone());
                     connections.spawn(async move {
                         let _open = open;
                         inside.await;
@@ -138,20 +213,22 @@ impl Listener {
                 Some(_) = connections.join_next() => {}
             }
         }
-        let Self { socket, limits, room, places, .. } = self;
+        let Self { socket, terms, .. } = self;
         drop((socket, going_on));
         let all_ended = async {
             graceful.shutdown().await;
             // Tunnels have their places as well.
-            let _ = room.acquire_many(places).await;
+            let places = terms.places.load(Ordering::Relaxed);
+            let _ = terms.room.acquire_many(places).await;
         };
-        tokio::time::timeout(limits.drain, all_ended).await.is_ok()
+        let drain = terms.now.load().limits.drain;
+        tokio::time::timeout(drain, all_ended).await.is_ok()
     }
 
     async fn accept(&self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             // Who finds no room waits in the system's queue, not in ours.
-            let Ok(place) = Arc::clone(&self.room).acquire_owned().await else {
+            let Ok(place) = Arc::clone(&self.terms.room).acquire_owned().await else {
                 std::future::pending::<()>().await;
                 continue;
             };
@@ -165,19 +242,6 @@ impl Listener {
                 }
             }
         }
-    }
-
-    /// What is to be known of a connection before its first byte.
-    fn meet<A: Answer>(
-        &self,
-        place: OwnedSemaphorePermit,
-        service: A,
-        watcher: Watcher,
-    ) -> Meeting<A> {
-        let mut http = self.http.clone();
-        http.http1().timer(OneAlarm::default());
-        let limits = (self.limits.head_timeout, self.limits.body_idle_timeout);
-        Meeting { service, place: Arc::new(place), http, watcher, limits }
     }
 }
 

@@ -31,6 +31,7 @@ mod process;
 mod proxy;
 mod proxy_protocol;
 mod public;
+mod reload;
 pub mod routes;
 mod screen;
 pub mod settings;
@@ -48,20 +49,22 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::admin::Admin;
 use self::entrance::Entrance;
 use self::figures::Figures;
 use self::health::Health;
-use self::listen::Listener;
+use self::listen::{Listener, Terms};
 use self::public::Public;
+use self::reload::{Current, Renewal};
 use self::routes::Routes;
 use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
+pub use self::reload::{Prepared, Reload, Rooms};
 pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
@@ -76,14 +79,13 @@ pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
     routes: Arc<Routes>,
-    pages: Router,
-    refusal_pages: Option<Arc<dyn RefusalPages>>,
+    rooms: Rooms,
     public: TcpListener,
     tls: Option<Tls>,
     admin: Option<TcpListener>,
     admin_tls: Option<Tls>,
-    admin_routes: Router,
-    figures_for: Option<crate::admin::Admin>,
+    reload: Reload,
+    renewals: mpsc::UnboundedReceiver<Renewal>,
 }
 
 /// Why a gateway can't be started.
@@ -137,43 +139,53 @@ impl Gateway {
             Some(address) => Some(listen::bind(address).await?),
             None => None,
         };
-        let (admin_routes, refusal_pages, figures_for) = (Router::new(), None, None);
+        let (rooms, (reload, renewals)) = (Rooms::new(pages), Reload::new());
         Ok(Self {
             gate,
             settings,
             routes,
-            pages,
-            refusal_pages,
+            rooms,
             public,
             tls,
             admin,
             admin_tls,
-            admin_routes,
-            figures_for,
+            reload,
+            renewals,
         })
+    }
+
+    /// The same, with all of these.
+    #[must_use]
+    pub fn with_rooms(self, rooms: Rooms) -> Self {
+        Self { rooms, ..self }
     }
 
     /// The same, with refused people reading pages in these looks.
     #[must_use]
     pub fn with_refusal_pages(self, pages: impl RefusalPages + 'static) -> Self {
-        Self { refusal_pages: Some(Arc::new(pages)), ..self }
+        let rooms = self.rooms.clone().with_refusal_pages(pages);
+        self.with_rooms(rooms)
     }
 
-    /// The same, with these served by the admin listener beside `/livez`, `/readyz`
-    /// and `/metrics`. Requests come to them under the listener's own names only,
-    /// and those that change something from its own pages only; each has a
-    /// [`ClientAddr`](crate::ClientAddr) in its extensions. Who asks is theirs to
-    /// find out.
+    /// The same, with these served by the admin listener: see
+    /// [`Rooms::with_admin_routes`].
     #[must_use]
     pub fn with_admin_routes(self, routes: Router) -> Self {
-        Self { admin_routes: self.admin_routes.merge(routes), ..self }
+        let rooms = self.rooms.clone().with_admin_routes(routes);
+        self.with_rooms(rooms)
     }
 
-    /// The same, with `/metrics` for those alone who bring a token of this directory that
-    /// may be used to read the figures. The probes stay open.
+    /// The same, with `/metrics` for those alone who bring a token: see
+    /// [`Rooms::with_figures_by_token`].
     #[must_use]
     pub fn with_figures_by_token(self, admin: crate::admin::Admin) -> Self {
-        Self { figures_for: Some(admin), ..self }
+        let rooms = self.rooms.clone().with_figures_by_token(admin);
+        self.with_rooms(rooms)
+    }
+
+    /// What hands it other settings while it runs.
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// Where people come in: the port that was given, where any was asked for.
@@ -210,37 +222,61 @@ impl Gateway {
         let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
         let upstream = self.settings.upstream.clone();
         let health = Health::new(self.gate.clone(), figures.clone(), upstream);
-        let (drained, stop_admin) = oneshot::channel::<()>();
-        let certificates = follow_files(self.tls.clone(), self.admin_tls.clone());
-        let admin = administer(
-            self.admin.map(|socket| (socket, self.admin_tls)),
-            &self.settings,
-            health.router(self.figures_for).merge(self.admin_routes),
-            &figures,
-            stop_admin,
-        );
+        // A socket that does not know its address has none that anybody could call.
+        let own = self
+            .admin
+            .as_ref()
+            .and_then(|socket| socket.local_addr().ok());
+        let own = own.or(self.settings.admin);
+        let house = House { tunnels, figures, health, own };
         let limits = &self.settings.limits;
-        let proxies = self.settings.client_address.proxy_protocol.clone();
-        let entrance = Entrance { proxies, tls: self.tls };
-        let listener = Listener::new(self.public, limits, figures.public_connections(), entrance);
-        let pages = (self.pages, self.refusal_pages);
-        let proxy = (self.routes, tunnels, figures.clone());
-        let public = Public::new(&self.gate, &self.settings, pages, proxy);
+        let listener = Listener::new(
+            self.public,
+            limits,
+            house.figures.public_connections(),
+            of_people(&self.settings, self.tls.clone()),
+        );
+        let people = Current::new(house.public(&self.gate, &self.settings, self.routes, &self.rooms));
+        let (stop_admin, admin) = match self.admin.zip(house.admin(&self.settings, &self.rooms)) {
+            Some((socket, first)) => {
+                let open = house.figures.admin_connections();
+                let limits = of_admin(limits);
+                let entrance = of_administrators(&self.settings, self.admin_tls.clone());
+                let listener = Listener::new(socket, &limits, open, entrance);
+                let (drained, stop) = oneshot::channel::<()>();
+                (Some(drained), Some((listener, Current::new(first), stop)))
+            }
+            None => (None, None),
+        };
+        let renew = Renewing {
+            house: &house,
+            people: (people.clone(), listener.terms()),
+            admins: admin
+                .as_ref()
+                .map(|(listener, now, _)| (now.clone(), listener.terms())),
+            tls: (self.settings.tls.clone(), self.tls),
+            admin_tls: (self.settings.admin_tls.clone(), self.admin_tls),
+        };
+        let administer = async {
+            let Some((listener, now, stop)) = admin else { return };
+            // Whatever goes on there may be asked for again.
+            let _ = listener.serve(now, async { drop(stop.await) }).await;
+        };
         let stop = async {
             stop.await;
-            health.drain();
+            house.health.drain();
         };
         let public = async {
-            if !listener.serve(public, stop).await {
+            if !listener.serve(people, stop).await {
                 tracing::warn!("connections closed unfinished");
             }
             // What has been joined by now would stay so for ever.
             let _ = close.send(true);
-            drop(drained);
+            drop(stop_admin);
         };
         tokio::select! {
-            _ = async { tokio::join!(public, admin) } => {}
-            () = certificates => {}
+            _ = async { tokio::join!(public, administer) } => {}
+            () = renew.follow(self.renewals) => {}
         }
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
@@ -248,30 +284,103 @@ impl Gateway {
     }
 }
 
-/// Serves the admin listener, where there is one, until `stop` says or is dropped.
-async fn administer(
-    socket: Option<(TcpListener, Option<Tls>)>,
-    settings: &Settings,
-    routes: Router,
-    figures: &Figures,
-    stop: oneshot::Receiver<()>,
-) {
-    let Some((socket, tls)) = socket else { return };
-    // A socket that does not know its address has none that anybody could call.
-    let own = socket.local_addr().ok().or(settings.admin);
-    let Some(own) = own else { return };
-    let limits = settings::Limits {
-        drain: settings.limits.drain.min(ADMIN_DRAIN),
-        ..settings.limits.clone()
-    };
-    let entrance = Entrance { proxies: settings.admin_proxy_protocol.clone(), tls };
-    let listener = Listener::new(socket, &limits, figures.admin_connections(), entrance);
-    let admin = Admin::new(own.ip(), settings, routes);
-    let stop = async {
-        let _ = stop.await;
-    };
-    // Whatever goes on there may be asked for again.
-    let _ = listener.serve(admin, stop).await;
+/// What a gateway has once, whatever its settings are.
+struct House {
+    tunnels: Tunnels,
+    figures: Figures,
+    health: Health,
+    /// Where administrators come in.
+    own: Option<SocketAddr>,
+}
+
+impl House {
+    fn public(
+        &self,
+        gate: &Portcullis,
+        settings: &Settings,
+        routes: Arc<Routes>,
+        rooms: &Rooms,
+    ) -> Public {
+        let pages = (rooms.pages.clone(), rooms.refusal_pages.clone());
+        let tunnels = self.tunnels.lasting(settings.limits.body_idle_timeout);
+        Public::new(gate, settings, pages, (routes, tunnels, self.figures.clone()))
+    }
+
+    fn admin(&self, settings: &Settings, rooms: &Rooms) -> Option<Admin> {
+        let own = self.own?.ip();
+        let probes = self.health.router(rooms.figures_for.clone());
+        Some(Admin::new(own, settings, probes.merge(rooms.admin_routes.clone())))
+    }
+}
+
+/// How connections of administrators are treated.
+fn of_admin(limits: &settings::Limits) -> settings::Limits {
+    settings::Limits { drain: limits.drain.min(ADMIN_DRAIN), ..limits.clone() }
+}
+
+/// How people come in.
+fn of_people(settings: &Settings, tls: Option<Tls>) -> Entrance {
+    Entrance { proxies: settings.client_address.proxy_protocol.clone(), tls }
+}
+
+/// How administrators and machines come in.
+fn of_administrators(settings: &Settings, tls: Option<Tls>) -> Entrance {
+    Entrance { proxies: settings.admin_proxy_protocol.clone(), tls }
+}
+
+/// The settings of TLS that are in force, and what was made of them.
+type TlsNow = (Option<settings::Tls>, Option<Tls>);
+
+/// Takes other settings, one after the other.
+struct Renewing<'a> {
+    house: &'a House,
+    people: (Current<Public>, Terms),
+    admins: Option<(Current<Admin>, Terms)>,
+    tls: TlsNow,
+    admin_tls: TlsNow,
+}
+
+impl Renewing<'_> {
+    /// Takes what comes, and certificates whose files have changed, as long as it is
+    /// polled.
+    async fn follow(mut self, mut renewals: mpsc::UnboundedReceiver<Renewal>) {
+        loop {
+            let files = follow_files(self.tls.1.clone(), self.admin_tls.1.clone());
+            let renewal = tokio::select! {
+                renewal = renewals.recv() => renewal,
+                () = files => None,
+            };
+            match renewal {
+                Some(renewal) => self.take(renewal),
+                // Nobody has any more.
+                None => return std::future::pending().await,
+            }
+        }
+    }
+
+    fn take(&mut self, renewal: Renewal) {
+        let Renewal { gate, settings, routes, rooms, tls, admin_tls } = renewal;
+        renew_tls(&mut self.tls, &settings.tls, tls);
+        renew_tls(&mut self.admin_tls, &settings.admin_tls, admin_tls);
+        self.house.health.goes_to(settings.upstream.clone());
+        let (people, terms) = &self.people;
+        terms.renew(&settings.limits, of_people(&settings, self.tls.1.clone()));
+        people.replace(self.house.public(&gate, &settings, routes, &rooms));
+        let next = self.house.admin(&settings, &rooms);
+        if let Some(((now, terms), next)) = self.admins.as_ref().zip(next) {
+            let entrance = of_administrators(&settings, self.admin_tls.1.clone());
+            terms.renew(&of_admin(&settings.limits), entrance);
+            now.replace(next);
+        }
+    }
+}
+
+/// What clients were given to come back with is good as long as the certificates are the
+/// same.
+fn renew_tls(now: &mut TlsNow, settings: &Option<settings::Tls>, opened: Option<Tls>) {
+    if now.0 != *settings {
+        *now = (settings.clone(), opened);
+    }
 }
 
 /// Takes certificates whose files have changed, as long as it is polled.

@@ -69,6 +69,11 @@ impl Tunnels {
         Self { open, closing, half_open }
     }
 
+    /// The same, for tunnels that may be half open for so long.
+    pub(crate) fn lasting(&self, half_open: Duration) -> Self {
+        Self { half_open, ..self.clone() }
+    }
+
     /// Joins both sides, as soon as they have switched, in a task of its own.
     pub(crate) fn open(
         &self,

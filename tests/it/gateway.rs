@@ -17,6 +17,7 @@ mod proxies;
 mod proxy_protocol;
 mod routes;
 mod sign_in_url;
+mod reload;
 mod sockets;
 mod tls;
 mod tunnels;

@@ -102,7 +102,7 @@ impl Gate {
         let (address, mut counters) = (visitor.address(), Counters::default());
         let own = account.map_or(0, |account| account.attempts_generation);
         let name = account.map_or(typed, |account| (&account.login).into());
-        let is_proxy = self.settings.trusted_proxies.contains(address);
+        let is_proxy = self.settings().trusted_proxies.contains(address);
         if is_proxy && !visitor.is_go_between() {
             self.figures.note_uncounted_proxy(address);
         }

@@ -62,7 +62,7 @@ impl Gate {
         if account.locks.lockout.as_ref() == Some(lockout) {
             return Ok(());
         }
-        let spare = self.settings.known_devices;
+        let spare = self.settings().known_devices;
         let decide = |facts: Facts<'_>| write_lockout(facts, lockout, spare);
         let changed = self
             .ask(directory.change(account.id, Box::new(decide)))

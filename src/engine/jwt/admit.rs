@@ -40,14 +40,16 @@ impl Portcullis {
     /// Decides about a request with a token in its header; `None`: it has none.
     #[inline]
     pub(crate) fn admit_jwt_in_header(&self, sent: Sent<'_>) -> Option<Admission> {
-        let jwts = self.0.jwt.as_ref()?;
-        let api_tokens = self.0.settings.api_tokens;
+        let jwts = self.0.jwt.load();
+        let jwts = jwts.as_ref()?;
+        let api_tokens = self.0.settings().api_tokens;
         self.admit_carried(jwts, jwts.carriers.of_header(sent.headers, api_tokens), sent, true)
     }
 
     /// Decides about a request that has nothing else.
     pub(crate) fn admit_jwt_in_cookie(&self, sent: Sent<'_>) -> Admission {
-        let jwts = self.0.jwt.as_ref();
+        let jwts = self.0.jwt.load();
+        let jwts = jwts.as_ref();
         jwts.and_then(|jwts| {
             self.admit_carried(jwts, jwts.carriers.of_cookie(sent.headers), sent, false)
         })
@@ -204,7 +206,7 @@ impl Gate {
         let Some(account) = self.account_of(&verified.account).await? else {
             return Ok(self.refuse_jwt(hash, Flaw::Account));
         };
-        self.remember_jwt(jwts, hash, &verified, &account, first_seen)
+        self.remember_jwt(hash, &verified, &account, first_seen)
             .await
     }
 
@@ -220,7 +222,6 @@ impl Gate {
     /// overtaken meanwhile is not put in.
     async fn remember_jwt(
         self: &Arc<Self>,
-        jwts: &Jwts,
         hash: TokenHash,
         verified: &Verified,
         account: &AccountKey,
@@ -228,7 +229,7 @@ impl Gate {
     ) -> ReadSession {
         for _ in 0..2 {
             let reading = self.sessions.read(verified.key.id());
-            if jwts.is_signed_out(verified.key.id()) {
+            if self.is_signed_out(verified.key.id()) {
                 return Ok(None);
             }
             let cell = self.standings.find_or_create(account);
@@ -286,22 +287,20 @@ impl Gate {
     }
 
     pub(crate) fn is_signed_out(&self, id: SessionId) -> bool {
-        self.jwt.as_ref().is_some_and(|jwts| jwts.is_signed_out(id))
+        self.jwt_signed_out.contains(id)
     }
 
     /// Refuses a token from now on until it expires.
     pub(crate) fn sign_out_jwt(&self, live: &Live) -> Result<bool, SignInError> {
-        let jwts = self.jwt.as_ref().ok_or(SignInError::Unavailable)?;
-        let noted = jwts.note_sign_out(live.id(), live.expires_at, self.clock.wall());
+        let (ended, now) = (&self.jwt_signed_out, self.clock.wall());
+        let noted = ended.note(live.id(), live.expires_at, now);
         let is_news = noted.ok_or(SignInError::Unavailable)?;
         self.end_session(live.id());
         Ok(is_news)
     }
 
     pub(crate) fn sweep_jwts(&self) {
-        if let Some(jwts) = &self.jwt {
-            jwts.sweep(self.clock.wall());
-        }
+        self.jwt_signed_out.sweep(self.clock.wall());
     }
 }
 

@@ -37,6 +37,16 @@ impl Carriers {
         Self { in_header, cookie: cookie.map(finder) }
     }
 
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let needle = |carriers: &Self| {
+            carriers
+                .cookie
+                .as_ref()
+                .map(|found| found.needle().to_owned())
+        };
+        self.in_header == other.in_header && needle(self) == needle(other)
+    }
+
     /// Looks behind `Bearer`. What begins as an API token does is one, where those
     /// are taken.
     pub(super) fn of_header<'a>(&self, headers: &'a HeaderMap, api_tokens: bool) -> Carried<'a> {

@@ -26,7 +26,7 @@ pub(super) const LEEWAY: Duration = Duration::from_secs(10);
 /// # Ok(issuer)
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[must_use = "give it to JwtSessions"]
 pub struct JwtIssuer {
     name: String,

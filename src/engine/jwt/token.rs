@@ -409,7 +409,7 @@ mod tests {
     fn jwts() -> Jwts {
         let keys = JwtKeys::secret(&[7; 32]).expect("a long secret");
         let sessions = JwtSessions::from_issuer(JwtIssuer::new("us", "them", keys));
-        Jwts::new(sessions).expect("keys that are there")
+        Jwts::new(&sessions, None).expect("keys that are there")
     }
 
     fn part(bytes: &[u8]) -> String {

@@ -152,6 +152,17 @@ impl Desk<'_> {
         ask(self.app, form(path, &self.cookie, fields, "same-origin")).await
     }
 
+    /// Sends a form with the key that its page has now, where there is one for them.
+    async fn post_once(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let page = self.get(path).await.body;
+        let key = page.split("type=\"hidden\" name=\"once\" value=\"").nth(1);
+        let key = key
+            .and_then(|rest| rest.split('"').next())
+            .unwrap_or_default();
+        let fields: Vec<_> = fields.iter().copied().chain([("once", key)]).collect();
+        self.post(path, &fields).await
+    }
+
     /// The same, sent by another site's page.
     async fn post_from_elsewhere(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         ask(self.app, form(path, &self.cookie, fields, "cross-site")).await

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, HeaderName, RETRY_AFTER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
+use percent_encoding::percent_decode_str;
 
 use crate::admin::AdminError;
 use crate::domain::denial::{Denial, DenialReason};
@@ -222,6 +224,14 @@ fn ask_again(desk: &Desk, onward: &str) -> Response {
     let onward = ReturnTo::parse(onward).map(|to| to.to_query_value());
     let query = onward.map_or_else(|_| String::new(), |to| format!("?return_to={to}"));
     see_other(&format!("{}{query}", desk.path("confirm")))
+}
+
+/// A path that says no text names nothing of ours, whatever a page would make of it.
+pub(super) async fn of_text(state: State<Arc<Desk>>, request: Request, next: Next) -> Response {
+    match percent_decode_str(request.uri().path()).decode_utf8() {
+        Ok(_) => next.run(request).await,
+        Err(_) => nothing_here(state, request).await,
+    }
 }
 
 pub(super) async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {

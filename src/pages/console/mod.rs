@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::HeaderMap;
@@ -145,6 +145,7 @@ impl Console {
 
     /// The router, to be nested at the path that [`Console::at`] names.
     pub fn into_router(self) -> Router {
+        let desk = Arc::new(self.0);
         Router::new()
             .route("/", get(overview::page))
             .route("/sign-in", get(sign_in::page).post(sign_in::submit))
@@ -164,8 +165,9 @@ impl Console {
             .merge(modules::routes())
             .merge(audit::routes())
             .fallback(answer::nothing_here)
+            .layer(from_fn_with_state(Arc::clone(&desk), answer::of_text))
             .layer(map_response(answer::protected))
-            .with_state(Arc::new(self.0))
+            .with_state(desk)
     }
 }
 

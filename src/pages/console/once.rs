@@ -26,6 +26,10 @@ const MOST_USED: usize = 10_000;
 /// What was said by a form that can't be taken as it is.
 pub(super) const OPEN_TOO_LONG: &str = "This page was open for too long, and nothing was done. Look at it again, and send it once more.";
 
+/// What is said of a secret that a form made the first time.
+pub(super) const LOST: &str =
+    "A secret is shown once, right after it is made: if you don't have it, make another.";
+
 /// The keys of forms.
 pub(super) struct Forms {
     /// Which process gave a key.
@@ -51,6 +55,8 @@ pub(super) struct SentBefore {
     pub(super) shell: Shell,
     /// What the form made the first time, in a sentence.
     pub(super) words: &'static str,
+    /// What to do about a secret that nobody has, in another.
+    pub(super) lost: &'static str,
     /// Where that is seen, below the console, and what that is called.
     pub(super) onward: (String, &'static str),
 }

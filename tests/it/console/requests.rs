@@ -8,7 +8,7 @@ use portcullis::testing::TestGate;
 use tower::ServiceExt;
 use url::Url;
 
-use super::{House, PASSWORD, address, asking, location, set_cookies};
+use super::{Desk, House, PASSWORD, address, asking, location, set_cookies};
 use crate::guard::{Answer, ask};
 
 /// A form with exactly these headers.
@@ -27,6 +27,30 @@ fn sent(path: &str, cookie: &str, headers: &[(&str, &str)], body: &str) -> Reque
 }
 
 const RIGHT: &str = "login=ada&password=open+the+gate+please";
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_a_page_of_ours() {
+    let house = House::new().await;
+    let desk = house.desk().await;
+    for path in [
+        "/console/users/%ff",
+        "/console/users/1%ff/do/lock",
+        "/console/runs/%C3%28",
+        "/console/applications/%ff/rotate",
+        "/console/assets/%ff",
+        "/console/%ff",
+    ] {
+        let answer = desk.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("There is nothing here"), "{path}: {}", answer.body);
+        assert!(answer.header("content-security-policy").is_some(), "{path}");
+        let sent = desk.post(path, &[]).await;
+        assert_eq!(sent.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let nobody = Desk { app: &house.app, cookie: String::new() };
+    assert!(location(&nobody.get("/console/users/%ff").await).starts_with("/console/sign-in"));
+    assert_eq!(desk.get("/console/users/%E2%82%AC").await.status, StatusCode::NOT_FOUND);
+}
 
 #[tokio::test]
 async fn nothing_is_done_for_another_sites_page() {

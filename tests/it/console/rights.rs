@@ -100,7 +100,7 @@ async fn whoever_manages_people_makes_no_administrator_and_touches_none() {
         .await;
     assert!(answer.status.is_client_error(), "{}", answer.status);
     let new = [("login", "puppet"), ("admin", "yes"), ("rights", "shown")];
-    let answer = max.post("/console/users/new", &new).await;
+    let answer = max.post_once("/console/users/new", &new).await;
     let directory = house.test.directory();
     let puppet = directory
         .resolve(portcullis::domain::login::TypedLogin::new("puppet"))
@@ -181,7 +181,7 @@ async fn nobody_makes_a_way_in_as_somebody_who_may_do_more() {
     for beyond in [by_themselves.id, by_group.id] {
         for (end, fields) in [("password", &new[..]), ("invite", &[])] {
             let answer = max
-                .post(&format!("/console/users/{beyond}/{end}"), fields)
+                .post_once(&format!("/console/users/{beyond}/{end}"), fields)
                 .await;
             assert!(answer.status.is_client_error(), "{beyond} {end}: {}", answer.status);
             assert!(answer.body.contains("Only an administrator"), "{}", answer.body);

@@ -16,7 +16,7 @@ use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
-use crate::pages::console::once::{OPEN_TOO_LONG, SentBefore, Stale};
+use crate::pages::console::once::{LOST, OPEN_TOO_LONG, SentBefore, Stale};
 use crate::pages::console::secrets::{Scopes, SecretPage, end, sure, was_sure};
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::console::wrong::Wrong;
@@ -218,6 +218,6 @@ fn secret(shell: Shell, title: &'static str, made: &CreatedApplication) -> Respo
 }
 
 fn sent_before(shell: Shell, words: &'static str, page: &str, name: &'static str) -> Response {
-    let page = SentBefore { shell, words, onward: (page.to_owned(), name) };
+    let page = SentBefore { shell, words, lost: LOST, onward: (page.to_owned(), name) };
     answer::page(StatusCode::CONFLICT, &page)
 }

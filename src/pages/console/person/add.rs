@@ -17,6 +17,7 @@ use crate::pages::console::answer::{sentence, status_of};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
+use crate::pages::console::once::{OPEN_TOO_LONG, SentBefore, Stale};
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::form::Fields;
 
@@ -25,6 +26,8 @@ use crate::pages::form::Fields;
 struct NewPage {
     shell: Shell,
     form: Form,
+    /// The key of this form.
+    once: String,
     administer: bool,
 }
 
@@ -65,7 +68,8 @@ fn allowed(desk: &Desk, staff: &Staff, sure: bool) -> Result<(), Trouble> {
 
 fn show(desk: &Desk, staff: &Staff, form: Form) -> NewPage {
     let administer = staff.rights.administer();
-    NewPage { shell: desk.shell(staff, Section::Users), form, administer }
+    let once = desk.forms.key(desk.now());
+    NewPage { shell: desk.shell(staff, Section::Users), form, once, administer }
 }
 
 pub(super) async fn submit(State(desk): Here, sent: Sent) -> Response {
@@ -83,6 +87,7 @@ async fn add(
     fields: &mut Fields,
 ) -> Result<Result<Response, Form>, Trouble> {
     allowed(desk, staff, staff.was_sure(desk.now()))?;
+    let key = fields.perhaps("once")?.unwrap_or_default();
     let mut text = |name| Ok::<_, Trouble>(fields.perhaps(name)?.unwrap_or_default());
     let form = Form {
         login: text("login")?,
@@ -97,9 +102,17 @@ async fn add(
         Ok(person) => person,
         Err((wrong, error)) => return Ok(Err(Form { wrong, error, ..form })),
     };
+    match desk.forms.take(staff.account.id, &key, desk.now()) {
+        Ok(()) => {}
+        Err(Stale::Used) => return Ok(Ok(sent_before(desk, staff))),
+        Err(Stale::Unknown) => {
+            return Ok(Err(Form { wrong: "form", error: OPEN_TOO_LONG.to_owned(), ..form }));
+        }
+    }
     let account = match desk.admin.add(&staff.actor, person).await {
         Ok(outcome) => outcome.account,
         Err(error) if status_of(&error) == StatusCode::CONFLICT => {
+            desk.forms.give_back(staff.account.id, &key);
             let error = sentence(&error.to_string());
             return Ok(Err(Form { wrong: "form", error, ..form }));
         }
@@ -115,6 +128,17 @@ async fn add(
         )));
     }
     Ok(Ok(back(desk, account.id, "", &Done::new("added"))))
+}
+
+fn sent_before(desk: &Desk, staff: &Staff) -> Response {
+    let page = SentBefore {
+        shell: desk.shell(staff, Section::Users),
+        words: "Whom it asked for was added the first time, and nobody was added again.",
+        lost: "A link is shown once, right after it is made: if you don't have it, make another \
+               on their page.",
+        onward: ("users?sort=-added".to_owned(), "Go to the newest users"),
+    };
+    answer::page(StatusCode::CONFLICT, &page)
 }
 
 fn person(form: &Form, password: &str) -> Result<NewPerson, (&'static str, String)> {

@@ -16,6 +16,7 @@ use crate::pages::console::answer::{Trouble, sentence};
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
 use crate::pages::console::notice::Done;
+use crate::pages::console::once::{OPEN_TOO_LONG, SentBefore, Stale};
 use crate::pages::console::people::Person;
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::when::Moment;
@@ -27,6 +28,8 @@ pub(super) struct InvitePage {
     person: Person,
     /// The link, once, and when it ends.
     link: Option<(String, Option<Moment>)>,
+    /// The key of the form that makes one.
+    once: String,
     error: String,
 }
 
@@ -65,9 +68,7 @@ pub(super) async fn page(
         staff.require(Operation::UpdateUser)?;
         let account = found(&desk, &staff, &id).await?;
         sure(&desk, &staff, &format!("users/{}/invite", account.id))?;
-        let person = Person::of(&account, desk.now());
-        let shell = desk.shell(&staff, Section::Users);
-        Ok::<_, Trouble>(InvitePage { shell, person, link: None, error: String::new() })
+        Ok::<_, Trouble>(InvitePage::of(&desk, &staff, &account))
     };
     match shown.await {
         Ok(page) => answer::page(StatusCode::OK, &page),
@@ -76,17 +77,55 @@ pub(super) async fn page(
 }
 
 pub(super) async fn submit(State(desk): Here, Path(id): Who, sent: Sent) -> Response {
-    let Sent { staff, head, .. } = sent;
+    let Sent { staff, mut fields, head } = sent;
     let made = async {
+        staff.require(Operation::UpdateUser)?;
         let account = found(&desk, &staff, &id).await?;
         was_sure(&desk, &staff, &format!("users/{}/invite", account.id))?;
-        link_for(&desk, &staff, &account).await
+        let key = fields.perhaps("once")?.unwrap_or_default();
+        match desk.forms.take(staff.account.id, &key, desk.now()) {
+            Ok(()) => {}
+            Err(Stale::Used) => return Ok::<_, Trouble>(sent_before(&desk, &staff, &account)),
+            Err(Stale::Unknown) => {
+                let page = InvitePage::of(&desk, &staff, &account);
+                let page = InvitePage { error: OPEN_TOO_LONG.to_owned(), ..page };
+                return Ok(answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page));
+            }
+        }
+        let page = link_for(&desk, &staff, &account).await?;
+        if page.error.is_empty() {
+            return Ok(answer::page(StatusCode::OK, &page));
+        }
+        desk.forms.give_back(staff.account.id, &key);
+        Ok(answer::page(StatusCode::CONFLICT, &page))
     };
     match made.await {
-        Ok(page) if page.error.is_empty() => answer::page(StatusCode::OK, &page),
-        Ok(page) => answer::page(StatusCode::CONFLICT, &page),
+        Ok(response) => response,
         Err(trouble) => trouble.answer(&desk, Some(&staff), &head),
     }
+}
+
+impl InvitePage {
+    fn of(desk: &Desk, staff: &Staff, account: &Account) -> Self {
+        let now = desk.now();
+        Self {
+            shell: desk.shell(staff, Section::Users),
+            person: Person::of(account, now),
+            link: None,
+            once: desk.forms.key(now),
+            error: String::new(),
+        }
+    }
+}
+
+fn sent_before(desk: &Desk, staff: &Staff, account: &Account) -> Response {
+    let page = SentBefore {
+        shell: desk.shell(staff, Section::Users),
+        words: "The link that it asked for was made the first time, and works still.",
+        lost: "A link is shown once, right after it is made: if you don't have it, make another.",
+        onward: (format!("users/{}/invite", account.id), "Make another link"),
+    };
+    answer::page(StatusCode::CONFLICT, &page)
 }
 
 /// The page with a new link in it, which nobody sees again.
@@ -96,9 +135,7 @@ pub(super) async fn link_for(
     account: &Account,
 ) -> Result<InvitePage, Trouble> {
     let now = desk.now();
-    let person = Person::of(account, now);
-    let shell = desk.shell(staff, Section::Users);
-    let page = InvitePage { shell, person, link: None, error: String::new() };
+    let page = InvitePage::of(desk, staff, account);
     match desk
         .admin
         .invite(&staff.actor, &Target::Id(account.id), None)

@@ -14,7 +14,7 @@ use crate::pages::console::Here;
 use crate::pages::console::answer::Trouble;
 use crate::pages::console::desk::{Desk, Shell};
 use crate::pages::console::nav::Section;
-use crate::pages::console::once::{OPEN_TOO_LONG, SentBefore, Stale};
+use crate::pages::console::once::{LOST, OPEN_TOO_LONG, SentBefore, Stale};
 use crate::pages::console::secrets::{Scopes, SecretPage, end, sure, was_sure};
 use crate::pages::console::staff::{Sent, Staff};
 use crate::pages::console::wrong::Wrong;
@@ -129,6 +129,7 @@ async fn made(desk: &Arc<Desk>, staff: &Staff, fields: &mut Fields) -> Result<Re
 
 fn sent_before(shell: Shell) -> Response {
     let words = "The token that it asked for was made the first time, and no second one was.";
-    let page = SentBefore { shell, words, onward: ("tokens".to_owned(), "Go to the tokens") };
+    let onward = ("tokens".to_owned(), "Go to the tokens");
+    let page = SentBefore { shell, words, lost: LOST, onward };
     answer::page(StatusCode::CONFLICT, &page)
 }

@@ -125,7 +125,7 @@ async fn somebody_is_added_with_a_link_that_is_shown_once() {
     let desk = house.desk().await;
     let fields =
         [("login", "new"), ("name", "<b>New</b>"), ("email", "n@example.com"), ("way_in", "link")];
-    let made = desk.post("/console/users/new", &fields).await;
+    let made = desk.post_once("/console/users/new", &fields).await;
     assert_eq!(made.status, StatusCode::OK, "{}", made.body);
     let link = made
         .body
@@ -154,17 +154,19 @@ async fn somebody_is_added_with_a_password_or_told_what_is_wrong() {
     let house = House::new().await;
     let desk = house.desk().await;
     let with = |login, password| [("login", login), ("way_in", "password"), ("password", password)];
-    let weak = desk.post("/console/users/new", &with("new", "x")).await;
+    let weak = desk
+        .post_once("/console/users/new", &with("new", "x"))
+        .await;
     assert_eq!(weak.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(weak.body.contains("id=\"password-error\"") && weak.body.contains("value=\"new\""));
     assert!(house.test.admin().account(&"new".into()).await.is_err());
     let added = desk
-        .post("/console/users/new", &with("new", "a long enough password"))
+        .post_once("/console/users/new", &with("new", "a long enough password"))
         .await;
     assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.body);
     assert!(desk.page(location(&added)).await.contains("new is added."));
     let twice = desk
-        .post("/console/users/new", &with("new", "a long enough password"))
+        .post_once("/console/users/new", &with("new", "a long enough password"))
         .await;
     assert_eq!(twice.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", twice.body);
     house.wait();
@@ -173,6 +175,42 @@ async fn somebody_is_added_with_a_password_or_told_what_is_wrong() {
         .await;
     assert!(location(&asked).starts_with("/console/confirm?"), "{}", asked.body);
     assert!(house.test.admin().account(&"late".into()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_form_that_adds_or_invites_is_sent_once() {
+    let house = House::new().await;
+    let desk = house.desk().await;
+    let once = |page: &str| super::value(page, "once");
+    let key = once(&desk.page("/console/users/new").await);
+    let fields =
+        |login| [("login", login), ("name", ""), ("way_in", "link"), ("once", key.as_str())];
+    // Nothing came of it, so it is put right and sent again.
+    let wrong = desk.post("/console/users/new", &fields("a b\u{7}")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let taken = desk.post("/console/users/new", &fields("ada")).await;
+    assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let made = desk.post("/console/users/new", &fields("new")).await;
+    assert!(made.body.contains("id=\"link\""), "{}", made.body);
+    let again = desk.post("/console/users/new", &fields("newer")).await;
+    assert_eq!(again.status, StatusCode::CONFLICT);
+    assert!(again.body.contains("was added the first time"), "{}", again.body);
+    assert!(house.test.admin().account(&"newer".into()).await.is_err());
+    let old = [("login", "newer"), ("way_in", "link"), ("once", "1-2-3")];
+    let old = desk.post("/console/users/new", &old).await;
+    assert_eq!(old.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(old.body.contains("open for too long") && old.body.contains("value=\"newer\""));
+
+    let anna = house.test.invited("anna").await;
+    let invite = at(&anna, "/invite");
+    let key = once(&desk.page(&invite).await);
+    let made = desk.post(&invite, &[("once", &key)]).await;
+    assert!(made.body.contains("id=\"link\""), "{}", made.body);
+    let again = desk.post(&invite, &[("once", &key)]).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "the link works still");
+    assert!(!again.body.contains("id=\"link\"") && again.body.contains("made the first time"));
+    let old = desk.post(&invite, &[]).await;
+    assert_eq!(old.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]

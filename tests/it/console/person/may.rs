@@ -62,7 +62,7 @@ async fn each_sees_and_does_exactly_their_part() {
         }
         for (act, fields, expected) in &acts {
             let before = now(&house, &anna).await;
-            let answer = desk.post(&at(&anna, act), fields).await;
+            let answer = desk.post_once(&at(&anna, act), fields).await;
             assert_eq!(answer.status.as_u16(), expected[place], "{login}: POST {act}");
             if expected[place] == NO {
                 assert_eq!(now(&house, &anna).await, before, "{login}: POST {act}");
@@ -131,7 +131,7 @@ async fn administrators_are_for_administrators_and_so_are_permissions() {
     let refused = standing(&house, &manages, &anna, &grant).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
     let new = [("login", "mine"), ("admin", "yes"), ("way_in", "link")];
-    let refused = manages.post("/console/users/new", &new).await;
+    let refused = manages.post_once("/console/users/new", &new).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
     assert!(!now(&house, &anna).await.admin);
 }

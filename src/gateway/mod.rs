@@ -60,7 +60,7 @@ use crate::guard::RefusalPages;
 
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
-pub use self::tls::{TlsError, UnusableFile};
+pub use self::tls::{Ending, TlsError, UnusableFile};
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -195,6 +195,7 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (close, closing) = watch::channel(false);
         let figures = Figures::default();
+        figures.listeners_show([self.tls.clone(), self.admin_tls.clone()]);
         let half_open = self.settings.limits.body_idle_timeout;
         let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
         let upstream = self.settings.upstream.clone();
@@ -210,7 +211,7 @@ impl Gateway {
         );
         let limits = &self.settings.limits;
         let proxies = self.settings.client_address.proxy_protocol.clone();
-        let entrance = Entrance { proxies, tls: self.tls };
+        let entrance = Entrance { proxies, tls: self.tls, figures: figures.clone() };
         let listener = Listener::new(self.public, limits, figures.public_connections(), entrance);
         let pages = (self.pages, self.refusal_pages);
         let public = Public::new(&self.gate, &self.settings, pages, tunnels, figures.clone());
@@ -252,7 +253,8 @@ async fn administer(
         drain: settings.limits.drain.min(ADMIN_DRAIN),
         ..settings.limits.clone()
     };
-    let entrance = Entrance { proxies: settings.admin_proxy_protocol.clone(), tls };
+    let proxies = settings.admin_proxy_protocol.clone();
+    let entrance = Entrance { proxies, tls, figures: figures.clone() };
     let listener = Listener::new(socket, &limits, figures.admin_connections(), entrance);
     let admin = Admin::new(own.ip(), settings, routes);
     let stop = async {

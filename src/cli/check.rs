@@ -149,8 +149,9 @@ fn warnings(config: &Config) -> Vec<String> {
     let proxies = &gateway.client_address.trusted_proxies;
     let mut warnings = Vec::new();
     for tls in [&gateway.tls, &gateway.admin_tls].into_iter().flatten() {
-        if let Err(error) = tls.check() {
-            warnings.push(format!("the gateway does not start: {error}"));
+        match tls.check() {
+            Ok(endings) => warnings.extend(endings.iter().map(ToString::to_string)),
+            Err(error) => warnings.push(format!("the gateway does not start: {error}")),
         }
     }
     if gateway.is_https() && gateway.tls.is_none() && proxies.is_empty() {

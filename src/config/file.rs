@@ -15,7 +15,7 @@ use super::kind::{
 };
 use super::read::Reader;
 use super::sign_in::{ParamName, SignInBy, SignInUrl};
-use super::tls::{Files, Hsts};
+use super::tls::{AskedFor, Files, Hsts};
 use super::value::{Ceiling, Count, Length, LicenceLimit, Size, Value};
 use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
@@ -137,6 +137,17 @@ sections! {
         /// For how long browsers that were here come by https alone, whatever people type. They
         /// can't be told otherwise before it is over, but with "0s" over https.
         hsts: Hsts = Hsts(None), r#""180d""#;
+        /// The authorities that sign certificates which those who connect have to show, as a file;
+        /// left out: nobody is asked for one.
+        client_ca: Option<PathBuf> = None, r#""/etc/portcullis/proxies-ca.crt""#;
+        /// Who has to: everybody ("required"), or who connects from `clients.trusted_proxies`
+        /// ("trusted-proxies"), and nobody else is asked. Who does not is shut out.
+        client_certificates: AskedFor = AskedFor::Everybody, r#""trusted-proxies""#;
+        /// Names, one of which such a certificate has to be for; empty: any.
+        client_names: Vec<HostName> = Vec::new(), r#"["proxy.internal"]"#;
+        /// The authorities' lists of revoked certificates (CRL), as a file. An outdated one shuts
+        /// everybody out who has to show a certificate.
+        client_crl: Option<PathBuf> = None, r#""/etc/portcullis/proxies-ca.crl""#;
     }
 
     /// The application that is guarded.
@@ -192,6 +203,17 @@ sections! {
         certificate: Option<Files> = None, r#""/etc/portcullis/admin.crt""#;
         /// Its key; with several certificates, their keys in the same order.
         key: Option<Files> = None, r#""/etc/portcullis/admin.key""#;
+        /// The authorities that sign certificates which those who connect have to show, as a file;
+        /// left out: nobody is asked for one.
+        client_ca: Option<PathBuf> = None, r#""/etc/portcullis/admin-ca.crt""#;
+        /// Who has to: everybody ("required"), or who connects from `clients.trusted_proxies`
+        /// ("trusted-proxies"), and nobody else is asked. Who does not is shut out.
+        client_certificates: AskedFor = AskedFor::Everybody, r#""trusted-proxies""#;
+        /// Names, one of which such a certificate has to be for; empty: any.
+        client_names: Vec<HostName> = Vec::new(), r#"["proxy.internal"]"#;
+        /// The authorities' lists of revoked certificates (CRL), as a file. An outdated one shuts
+        /// everybody out who has to show a certificate.
+        client_crl: Option<PathBuf> = None, r#""/etc/portcullis/admin-ca.crl""#;
     }
 
     /// Where accounts live.

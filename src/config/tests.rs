@@ -353,6 +353,27 @@ fn contradictions_name_both_keys_and_the_mend() {
             "the https address that people use",
         ),
         (
+            "[public]\nurl = \"https://app.example\"\n[tls]\nclient_ca = \"ca.pem\"\n",
+            ["tls.client_ca", "tls.certificate"],
+            "what ends TLS before the gateway",
+        ),
+        (
+            "[admin.tls]\nclient_names = [\"a.example\"]\n",
+            ["admin.tls.client_names", "admin.tls.client_ca"],
+            "file in `admin.tls.client_ca`",
+        ),
+        (
+            "[admin.tls]\nclient_crl = \"ca.crl\"\n",
+            ["admin.tls.client_crl", "admin.tls.client_ca"],
+            "file in `admin.tls.client_ca`",
+        ),
+        (
+            "[admin.tls]\ncertificate = \"a.pem\"\nkey = \"a.key\"\nclient_ca = \"ca.pem\"\n\
+             client_certificates = \"trusted-proxies\"\n",
+            ["admin.tls.client_certificates", "clients.trusted_proxies"],
+            "say \"required\"",
+        ),
+        (
             "[tls]\nhsts = \"180d\"\n",
             ["tls.hsts", "tls.certificate"],
             "what ends TLS before the gateway",

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file::Written;
+use super::kind::HostName;
 use super::problem::Problem;
 use super::read::Places;
 use super::resolve::between;
 use super::value::{Raw, Text, Value, Wrong, quoted};
+use crate::domain::client::TrustedProxies;
 use crate::domain::length::{read_length, spell_length};
 use crate::gateway::Origin;
-use crate::gateway::settings::{KeyPair, Tls};
+use crate::gateway::settings::{AskedOf, ClientCertificates, KeyPair, Tls};
 
 /// One file, or several.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,6 +74,135 @@ impl Text for Hsts {
     }
 }
 
+/// Who has to show a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AskedFor {
+    Everybody,
+    TrustedProxies,
+}
+
+impl Text for AskedFor {
+    fn allowed() -> Cow<'static, str> {
+        "\"required\" or \"trusted-proxies\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "required" => Ok(Self::Everybody),
+            "trusted-proxies" => Ok(Self::TrustedProxies),
+            _ => Err("is none of its words".to_owned()),
+        }
+    }
+
+    fn spell(&self) -> String {
+        match self {
+            Self::Everybody => "required",
+            Self::TrustedProxies => "trusted-proxies",
+        }
+        .to_owned()
+    }
+}
+
+/// What one of the two sections says of certificates that others show.
+struct Clients<'a> {
+    /// Its path, and whether it speaks TLS.
+    keys: ClientKeys,
+    speaks_tls: bool,
+    authorities: Option<&'a PathBuf>,
+    asked: AskedFor,
+    names: &'a [HostName],
+    revoked: Option<&'a PathBuf>,
+}
+
+/// The names of those keys.
+struct ClientKeys {
+    certificate: &'static str,
+    client_ca: &'static str,
+    client_certificates: &'static str,
+    client_names: &'static str,
+    client_crl: &'static str,
+}
+
+macro_rules! clients {
+    ($path:literal, $section:expr) => {{
+        let section = $section;
+        Clients {
+            keys: ClientKeys {
+                certificate: concat!($path, ".certificate"),
+                client_ca: concat!($path, ".client_ca"),
+                client_certificates: concat!($path, ".client_certificates"),
+                client_names: concat!($path, ".client_names"),
+                client_crl: concat!($path, ".client_crl"),
+            },
+            speaks_tls: section.certificate.is_some(),
+            authorities: section.client_ca.as_ref(),
+            asked: section.client_certificates,
+            names: &section.client_names,
+            revoked: section.client_crl.as_ref(),
+        }
+    }};
+}
+
+impl Clients<'_> {
+    /// What is to be shown, if anything.
+    fn settled(&self, written: &Written, placed: Placed<'_>) -> Option<ClientCertificates> {
+        let authorities = placed(self.keys.client_ca, self.authorities?);
+        let mut clients = ClientCertificates::new(authorities);
+        if self.asked == AskedFor::TrustedProxies {
+            let proxies = written.clients.trusted_proxies.iter().copied();
+            clients.asked = AskedOf::These(TrustedProxies::new(proxies));
+        }
+        clients.names = self.names.iter().map(|name| name.0.clone()).collect();
+        clients.revoked = self.revoked.map(|file| placed(self.keys.client_crl, file));
+        Some(clients)
+    }
+
+    fn problems(&self, written: &Written, places: &Places) -> Vec<Problem> {
+        let ClientKeys { certificate, client_ca, client_certificates, client_names, client_crl } =
+            self.keys;
+        if self.authorities.is_none() {
+            let others = [
+                (client_certificates, self.asked != AskedFor::Everybody),
+                (client_names, !self.names.is_empty()),
+                (client_crl, self.revoked.is_some()),
+            ];
+            let alone = others.into_iter().filter(|(_, is_said)| *is_said);
+            return alone
+                .map(|(key, _)| {
+                    let what = format!("`{key}` is set, and `{client_ca}` is not");
+                    let problem = between(places, key, client_ca, what);
+                    problem.mend(format!("name the authorities' file in `{client_ca}`"))
+                })
+                .collect();
+        }
+        let mut problems = Vec::new();
+        if !self.speaks_tls {
+            let what = format!(
+                "`{client_ca}` asks for certificates in TLS, and `{certificate}` is not set"
+            );
+            let problem = between(places, client_ca, certificate, what);
+            problems.push(problem.mend("let what ends TLS before the gateway ask for them"));
+        }
+        if self.asked == AskedFor::TrustedProxies && written.clients.trusted_proxies.is_empty() {
+            let what = format!(
+                "`{client_certificates}` is \"trusted-proxies\", and `clients.trusted_proxies` \
+                 names none"
+            );
+            let problem = between(places, client_certificates, "clients.trusted_proxies", what);
+            problems.push(problem.mend("name the proxies, or say \"required\""));
+        }
+        problems
+    }
+}
+
+fn shown_by_clients(written: &Written, places: &Places) -> Vec<Problem> {
+    let (public, admin) =
+        (clients!("tls", &written.tls), clients!("admin.tls", &written.admin_tls));
+    let mut problems = public.problems(written, places);
+    problems.extend(admin.problems(written, places));
+    problems
+}
+
 /// Two years: what browsers' lists ask for at most.
 const LONGEST: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
 
@@ -92,6 +223,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
     problems
         .chain(seen_as_http(written, places))
         .chain(hsts_without_tls(written, places))
+        .chain(shown_by_clients(written, places))
         .collect()
 }
 
@@ -137,6 +269,7 @@ pub(super) fn public(written: &Written, placed: Placed<'_>) -> Option<Tls> {
     let certificates = ("tls.certificate", &section.certificate);
     let mut tls = settled(certificates, ("tls.key", &section.key), placed)?;
     tls.hsts = section.hsts.0;
+    tls.clients = clients!("tls", section).settled(written, placed);
     Some(tls)
 }
 
@@ -144,7 +277,9 @@ pub(super) fn public(written: &Written, placed: Placed<'_>) -> Option<Tls> {
 pub(super) fn admin(written: &Written, placed: Placed<'_>) -> Option<Tls> {
     let section = &written.admin_tls;
     let certificates = ("admin.tls.certificate", &section.certificate);
-    settled(certificates, ("admin.tls.key", &section.key), placed)
+    let mut tls = settled(certificates, ("admin.tls.key", &section.key), placed)?;
+    tls.clients = clients!("admin.tls", section).settled(written, placed);
+    Some(tls)
 }
 
 /// Where the file of a key is.
@@ -174,6 +309,15 @@ mod tests {
         assert_eq!(several.write().as_deref(), Some("[\"a.pem\", \"b.pem\"]"));
         assert!(Files::read(&Raw::List(Vec::new())).is_err());
         assert!(Files::read(&Raw::Boolean(true)).is_err());
+    }
+
+    #[test]
+    fn who_is_asked_for_a_certificate_is_one_of_two_words() {
+        for asked in [AskedFor::Everybody, AskedFor::TrustedProxies] {
+            assert_eq!(AskedFor::parse(&asked.spell()), Ok(asked));
+            assert!(<AskedFor as Text>::allowed().contains(&asked.spell()));
+        }
+        assert!(AskedFor::parse("optional").is_err());
     }
 
     #[test]

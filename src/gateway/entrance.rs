@@ -10,9 +10,10 @@ use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
 use crate::domain::client::{ClientAddr, TrustedProxies};
+use crate::gateway::figures::Figures;
 use crate::gateway::patient::Patient;
 use crate::gateway::proxy_protocol::{self, Told};
-use crate::gateway::tls::Tls;
+use crate::gateway::tls::{Tls, Unshaken};
 
 /// The entrance of one listener. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,7 @@ pub(crate) struct Entrance {
     pub(crate) proxies: TrustedProxies,
     /// Without it, plain http is spoken.
     pub(crate) tls: Option<Tls>,
+    pub(crate) figures: Figures,
 }
 
 /// Who came in, and how it is spoken with them.
@@ -38,7 +40,7 @@ impl Entrance {
     /// Lets somebody in, in time and as long as nobody stops the listener. `begin` makes
     /// what is needed, once it is known who it is.
     pub(crate) async fn let_in<T>(
-        self,
+        &self,
         stream: TcpStream,
         from: SocketAddr,
         begin: impl FnOnce(TcpStream, IpAddr) -> (Patient, T),
@@ -50,11 +52,21 @@ impl Entrance {
             inside = tokio::time::timeout(patience, way) => inside,
             _ = over.changed() => return None,
         };
-        inside.ok().flatten()
+        inside.unwrap_or_else(|_| {
+            self.is_unshaken(&Unshaken::Timeout);
+            None
+        })
+    }
+
+    fn is_unshaken(&self, why: &Unshaken) {
+        if self.tls.is_some() {
+            self.figures.handshake_failed(why.trouble());
+            tracing::debug!(error = %why, "handshake failed");
+        }
     }
 
     async fn way_in<T>(
-        self,
+        &self,
         mut stream: TcpStream,
         from: SocketAddr,
         begin: impl FnOnce(TcpStream, IpAddr) -> (Patient, T),
@@ -68,8 +80,8 @@ impl Entrance {
             .ok()?;
         let (stream, talk) = begin(stream, ip);
         let Some(tls) = &self.tls else { return Some(Inside::Plain(stream, talk)) };
-        let shaken = tls.shake_hands(stream).await;
-        let shaken = shaken.inspect_err(|error| tracing::debug!(%error, "handshake failed"));
+        let shaken = tls.shake_hands(stream, ip).await;
+        let shaken = shaken.inspect_err(|why| self.is_unshaken(why));
         Some(Inside::Secure(Box::new(shaken.ok()?), talk))
     }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwap;
 use http::{Extensions, StatusCode};
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use crate::domain::denial::Denial;
 use crate::engine::figures::{Bounds, Counts, Histogram, Level, Raised, Word, words};
 use crate::engine::metrics::{Metric, Page};
 use crate::gateway::routes::{Access, Forbidden};
+use crate::gateway::tls::{HandshakeTrouble, Tls};
 use crate::gateway::upstream::UpstreamError;
 
 words! {
@@ -70,6 +72,9 @@ pub(crate) struct Figures(Arc<Shared>);
 struct Shared {
     hot: [Hot; GROUPS],
     troubles: Counts<UpstreamTrouble>,
+    handshakes: Counts<HandshakeTrouble>,
+    /// Of the public listener, and of the other.
+    certificates: ArcSwap<[Option<Tls>; 2]>,
     public: Level,
     admin: Level,
     tunnels: Level,
@@ -134,6 +139,16 @@ impl Figures {
         self.0.idle.store(connections as u64, Ordering::Relaxed);
     }
 
+    /// The listeners show these certificates: the public one, and the other.
+    pub(crate) fn listeners_show(&self, certificates: [Option<Tls>; 2]) {
+        self.0.certificates.store(Arc::new(certificates));
+    }
+
+    /// A client did not come to agree on TLS.
+    pub(crate) fn handshake_failed(&self, trouble: HandshakeTrouble) {
+        self.0.handshakes.add(trouble);
+    }
+
     /// The upstream answered.
     pub(crate) fn upstream_answered(&self, status: StatusCode) {
         self.hot().responses.add(Class::of(status));
@@ -162,6 +177,12 @@ impl Figures {
         self.0.unreachable.load(Ordering::Relaxed)
     }
 
+    /// In seconds since 1970; 0 where no TLS is spoken.
+    fn certificate_ends(&self) -> [u64; 2] {
+        let end = |tls: &Option<Tls>| tls.as_ref().map_or(0, Tls::first_end);
+        self.0.certificates.load().each_ref().map(end)
+    }
+
     fn hot(&self) -> &Hot {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
@@ -172,7 +193,8 @@ impl Figures {
 
     /// Writes them all.
     pub(crate) fn report(&self, page: &mut Page) {
-        let Shared { hot, troubles, public, admin, tunnels, upstream, idle, .. } = &*self.0;
+        let Shared { hot, troubles, handshakes, public, admin, tunnels, upstream, idle, .. } =
+            &*self.0;
         page.counts(Metric::Requests, sums(hot, |hot| &hot.requests));
         let durations = hot.iter().map(|hot| hot.durations.spread());
         if let Some(durations) = durations.reduce(|all, more| all.with(&more)) {
@@ -181,6 +203,10 @@ impl Figures {
         page.labelled(Metric::Connections, "public", public.now());
         page.labelled(Metric::Connections, "admin", admin.now());
         page.gauge(Metric::Tunnels, tunnels.now());
+        page.counts(Metric::HandshakeFailures, handshakes.each());
+        let [of_public, of_admin] = self.certificate_ends();
+        page.labelled(Metric::CertificateEnd, "public", of_public);
+        page.labelled(Metric::CertificateEnd, "admin", of_admin);
         page.counts(Metric::UpstreamResponses, sums(hot, |hot| &hot.responses));
         page.counts(Metric::UpstreamFailures, troubles.each());
         page.labelled(Metric::UpstreamConnections, "open", upstream.now());

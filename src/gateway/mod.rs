@@ -68,7 +68,7 @@ pub use self::reload::{Prepared, Reload, Rooms};
 pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
-pub use self::tls::{TlsError, UnusableFile};
+pub use self::tls::{Ending, TlsError, UnusableFile};
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -140,18 +140,7 @@ impl Gateway {
             None => None,
         };
         let (rooms, (reload, renewals)) = (Rooms::new(pages), Reload::new());
-        Ok(Self {
-            gate,
-            settings,
-            routes,
-            rooms,
-            public,
-            tls,
-            admin,
-            admin_tls,
-            reload,
-            renewals,
-        })
+        Ok(Self { gate, settings, routes, rooms, public, tls, admin, admin_tls, reload, renewals })
     }
 
     /// The same, with all of these.
@@ -218,6 +207,8 @@ impl Gateway {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (close, closing) = watch::channel(false);
         let figures = Figures::default();
+        figures.listeners_show([self.tls.clone(), self.admin_tls.clone()]);
+        figures.listeners_show([self.tls.clone(), self.admin_tls.clone()]);
         let half_open = self.settings.limits.body_idle_timeout;
         let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
         let upstream = self.settings.upstream.clone();
@@ -234,14 +225,15 @@ impl Gateway {
             self.public,
             limits,
             house.figures.public_connections(),
-            of_people(&self.settings, self.tls.clone()),
+            house.of_people(&self.settings, self.tls.clone()),
         );
-        let people = Current::new(house.public(&self.gate, &self.settings, self.routes, &self.rooms));
+        let people =
+            Current::new(house.public(&self.gate, &self.settings, self.routes, &self.rooms));
         let (stop_admin, admin) = match self.admin.zip(house.admin(&self.settings, &self.rooms)) {
             Some((socket, first)) => {
                 let open = house.figures.admin_connections();
                 let limits = of_admin(limits);
-                let entrance = of_administrators(&self.settings, self.admin_tls.clone());
+                let entrance = house.of_administrators(&self.settings, self.admin_tls.clone());
                 let listener = Listener::new(socket, &limits, open, entrance);
                 let (drained, stop) = oneshot::channel::<()>();
                 (Some(drained), Some((listener, Current::new(first), stop)))
@@ -311,21 +303,23 @@ impl House {
         let probes = self.health.router(rooms.figures_for.clone());
         Some(Admin::new(own, settings, probes.merge(rooms.admin_routes.clone())))
     }
+
+    /// How people come in.
+    fn of_people(&self, settings: &Settings, tls: Option<Tls>) -> Entrance {
+        let proxies = settings.client_address.proxy_protocol.clone();
+        Entrance { proxies, tls, figures: self.figures.clone() }
+    }
+
+    /// How administrators and machines come in.
+    fn of_administrators(&self, settings: &Settings, tls: Option<Tls>) -> Entrance {
+        let proxies = settings.admin_proxy_protocol.clone();
+        Entrance { proxies, tls, figures: self.figures.clone() }
+    }
 }
 
 /// How connections of administrators are treated.
 fn of_admin(limits: &settings::Limits) -> settings::Limits {
     settings::Limits { drain: limits.drain.min(ADMIN_DRAIN), ..limits.clone() }
-}
-
-/// How people come in.
-fn of_people(settings: &Settings, tls: Option<Tls>) -> Entrance {
-    Entrance { proxies: settings.client_address.proxy_protocol.clone(), tls }
-}
-
-/// How administrators and machines come in.
-fn of_administrators(settings: &Settings, tls: Option<Tls>) -> Entrance {
-    Entrance { proxies: settings.admin_proxy_protocol.clone(), tls }
 }
 
 /// The settings of TLS that are in force, and what was made of them.
@@ -362,13 +356,17 @@ impl Renewing<'_> {
         let Renewal { gate, settings, routes, rooms, tls, admin_tls } = renewal;
         renew_tls(&mut self.tls, &settings.tls, tls);
         renew_tls(&mut self.admin_tls, &settings.admin_tls, admin_tls);
+        let shown = [self.tls.1.clone(), self.admin_tls.1.clone()];
+        self.house.figures.listeners_show(shown);
         self.house.health.goes_to(settings.upstream.clone());
         let (people, terms) = &self.people;
-        terms.renew(&settings.limits, of_people(&settings, self.tls.1.clone()));
+        terms.renew(&settings.limits, self.house.of_people(&settings, self.tls.1.clone()));
         people.replace(self.house.public(&gate, &settings, routes, &rooms));
         let next = self.house.admin(&settings, &rooms);
         if let Some(((now, terms), next)) = self.admins.as_ref().zip(next) {
-            let entrance = of_administrators(&settings, self.admin_tls.1.clone());
+            let entrance = self
+                .house
+                .of_administrators(&settings, self.admin_tls.1.clone());
             terms.renew(&of_admin(&settings.limits), entrance);
             now.replace(next);
         }

@@ -68,6 +68,39 @@ pub struct Tls {
     pub pairs: Vec<KeyPair>,
     /// For how long browsers that were here use https alone; `None`: they are not told.
     pub hsts: Option<Duration>,
+    /// What those who connect have to show; `None`: nothing.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// Certificates that those who connect have to show.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ClientCertificates {
+    /// The file of the authorities that sign them, in the PEM form.
+    pub authorities: PathBuf,
+    /// Who has to show one. A connection of theirs without it is closed.
+    pub asked: AskedOf,
+    /// What a certificate has to be for, by one of its alternative names; empty: anything.
+    pub names: Vec<String>,
+    /// The file of the authorities' lists of revoked certificates, in the PEM form.
+    pub revoked: Option<PathBuf>,
+}
+
+/// Who has to show a certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AskedOf {
+    /// Whoever connects.
+    Everybody,
+    /// Who connects from these networks. Nobody else is asked for one.
+    These(TrustedProxies),
+}
+
+impl ClientCertificates {
+    /// Asks everybody for a certificate of these authorities.
+    pub const fn new(authorities: PathBuf) -> Self {
+        Self { authorities, asked: AskedOf::Everybody, names: Vec::new(), revoked: None }
+    }
 }
 
 /// The files of a certificate, both in the PEM form.
@@ -82,7 +115,7 @@ pub struct KeyPair {
 impl Tls {
     /// Shows these certificates.
     pub const fn new(pairs: Vec<KeyPair>) -> Self {
-        Self { pairs, hsts: None }
+        Self { pairs, hsts: None, clients: None }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::log::Levels;
 use crate::cli::serve::{Parts, describe};
 use crate::config::{self, Config, ConfigErrors, Environment, Place, Problem};
 use crate::engine::BuildError;
-use crate::gateway::{Reload, BindError};
+use crate::gateway::{BindError, Reload};
 
 /// How often the file is looked at.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);

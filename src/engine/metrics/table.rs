@@ -74,6 +74,10 @@ metrics! {
         "Connections that are open now, those of tunnels not among them.",
     Tunnels = Gauge "portcullis_tunnels":
         "WebSockets that are open now.",
+    HandshakeFailures = Counter "portcullis_tls_handshake_failures" ["kind"]:
+        "Connections that did not come to agree on TLS, or did not show what they have to.",
+    CertificateEnd = Gauge "portcullis_tls_certificate_end_seconds" ["listener"]:
+        "When the first certificate of a listener ends, in seconds since 1970; 0 where it speaks no TLS.",
     UpstreamResponses = Counter "portcullis_upstream_responses" ["class"]:
         "Answers of the application, by the class of their status.",
     UpstreamFailures = Counter "portcullis_upstream_failures" ["kind"]:

@@ -1,11 +1,11 @@
 //! Certificates and their keys: which one a client is shown, and what happens when
 //! their files change.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::CryptoProvider;
@@ -14,11 +14,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName}
 use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
+use super::files::{Followed, contents, wrong};
+use super::validity::{Ending, Stage, end_of};
 use super::{TlsError, UnusableFile};
 use crate::gateway::settings::KeyPair;
-
-/// How often the files are looked at.
-const LOOKED_AT_EVERY: Duration = Duration::from_secs(2);
 
 /// What the clients of a listener may be shown.
 #[derive(Debug)]
@@ -33,20 +32,15 @@ struct Pair {
     files: KeyPair,
     /// Read once for each handshake, and replaced once in some weeks.
     current: RwLock<Arc<CertifiedKey>>,
-    /// What the files were when they were read first.
-    opened: Stamp,
+    opened: Followed,
 }
 
-/// What changes about a pair of files when either is written; `None`: it is not there.
-type Stamp = [Option<(SystemTime, u64, u64)>; 2];
-
-/// What is known of a pair's files.
-#[derive(Clone, Copy)]
-struct Seen {
-    /// As they were read last.
-    read: Stamp,
-    /// As they were looked at last.
-    last: Stamp,
+/// What whoever looks at the files knows of one pair.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    followed: Followed,
+    /// What was said of its certificate's end.
+    told: Stage,
 }
 
 impl Certificates {
@@ -56,8 +50,7 @@ impl Certificates {
             return Err(wrong(Path::new(""), UnusableFile::NothingNamed));
         }
         let open = |files: &KeyPair| {
-            // Before it is read: what is written meanwhile is read again.
-            let opened = stamp(files);
+            let opened = Followed::new([&files.certificate, &files.key]);
             let current = RwLock::new(Arc::new(read(files, &provider)?));
             Ok(Pair { files: files.clone(), current, opened })
         };
@@ -72,52 +65,83 @@ impl Certificates {
             .map_or(Path::new(""), |pair| &pair.files.certificate)
     }
 
-    /// Looks at the files for ever, and takes those that have changed.
-    pub(super) async fn follow(self: Arc<Self>) {
-        let mut seen: Vec<_> = self
-            .pairs
-            .iter()
-            .map(|pair| Seen { read: pair.opened, last: pair.opened })
-            .collect();
-        loop {
-            tokio::time::sleep(LOOKED_AT_EVERY).await;
-            let (all, known) = (Arc::clone(&self), seen.clone());
-            // A disk may be slow, and nobody's request shall wait for it.
-            let looked = tokio::task::spawn_blocking(move || all.look(known)).await;
-            seen = looked.unwrap_or(seen);
-        }
+    /// When the first of them ends that does.
+    pub(super) fn first_end(&self) -> Option<Timestamp> {
+        self.pairs.iter().filter_map(Pair::end).min()
     }
 
-    fn look(&self, mut seen: Vec<Seen>) -> Vec<Seen> {
-        for (pair, seen) in self.pairs.iter().zip(&mut seen) {
-            let now = stamp(&pair.files);
-            // Both files are written one after the other: what still changes is not read.
-            let is_at_rest = now == seen.last;
-            seen.last = now;
-            if is_at_rest && now != seen.read {
-                seen.read = now;
-                pair.renew(&self.provider);
+    /// Those that end soon, or have ended.
+    pub(super) fn endings(&self, now: Timestamp) -> Vec<Ending> {
+        self.pairs
+            .iter()
+            .filter_map(|pair| pair.ending(now))
+            .collect()
+    }
+
+    /// What is known before anybody looks.
+    pub(super) fn unseen(&self) -> Vec<Seen> {
+        let seen = |pair: &Pair| Seen { followed: pair.opened.clone(), told: Stage::Good };
+        self.pairs.iter().map(seen).collect()
+    }
+
+    /// Takes what has changed, and tells of certificates that end.
+    pub(super) fn look(&self, seen: &mut [Seen], now: Timestamp) {
+        for (pair, seen) in self.pairs.iter().zip(seen) {
+            if seen.followed.have_changed() && pair.renew(&self.provider) {
+                seen.told = Stage::Good;
+            }
+            let Some(end) = pair.end() else { continue };
+            let stage = Stage::of(end, now);
+            if stage > seen.told {
+                seen.told = stage;
+                pair.tell(stage, end);
             }
         }
-        seen
     }
 }
 
 impl Pair {
     /// Takes what the files hold now, if it can be used.
-    fn renew(&self, provider: &CryptoProvider) {
+    fn renew(&self, provider: &CryptoProvider) -> bool {
         let certificate = self.files.certificate.display();
         match read(&self.files, provider) {
             Ok(new) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
                 tracing::info!(%certificate, "certificate replaced");
+                true
             }
-            Err(error) => tracing::warn!(%certificate, %error, "certificate not replaced"),
+            Err(error) => {
+                tracing::warn!(%certificate, %error, "certificate not replaced");
+                false
+            }
         }
     }
 
     fn current(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The last instant of the certificate, or of one of those that vouch for it.
+    fn end(&self) -> Option<Timestamp> {
+        let current = self.current();
+        current.cert.iter().filter_map(|one| end_of(one)).min()
+    }
+
+    fn ending(&self, now: Timestamp) -> Option<Ending> {
+        let at = self.end()?;
+        let stage = Stage::of(at, now);
+        let certificate = self.files.certificate.clone();
+        let is_over = stage == Stage::Ended;
+        (stage > Stage::Good).then_some(Ending { certificate, at, is_over })
+    }
+
+    fn tell(&self, stage: Stage, end: Timestamp) {
+        let certificate = self.files.certificate.display();
+        match stage {
+            Stage::Good => {}
+            Stage::EndsSoon => tracing::warn!(%certificate, %end, "certificate ends soon"),
+            Stage::Ended => tracing::warn!(%certificate, %end, "certificate has ended"),
+        }
     }
 }
 
@@ -140,9 +164,12 @@ impl ResolvesServerCert for Certificates {
 
 /// Whether a certificate is for this name.
 fn is_for(certified: &CertifiedKey, name: &ServerName<'_>) -> bool {
-    let own = certified.end_entity_cert();
-    own.and_then(ParsedCertificate::try_from)
-        .is_ok_and(|own| verify_server_name(&own, name).is_ok())
+    certified.cert.first().is_some_and(|own| names(own, name))
+}
+
+/// Whether this one names it, among its alternative names.
+pub(super) fn names(own: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    ParsedCertificate::try_from(own).is_ok_and(|own| verify_server_name(&own, name).is_ok())
 }
 
 /// Reads a certificate, those that vouch for it, and its key.
@@ -167,14 +194,6 @@ fn read(files: &KeyPair, provider: &CryptoProvider) -> Result<CertifiedKey, TlsE
     Ok(certified)
 }
 
-fn contents(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|error| wrong(file, UnusableFile::Unreadable(error)))
-}
-
-fn wrong(file: &Path, why: UnusableFile) -> TlsError {
-    TlsError { file: file.to_owned(), why }
-}
-
 /// Says so if every user of this machine may read a key.
 fn warn_of_readers(key: &Path) {
     #[cfg(unix)]
@@ -184,25 +203,5 @@ fn warn_of_readers(key: &Path) {
         if mode.is_ok_and(|mode| mode & 0o004 != 0) {
             tracing::warn!(key = %key.display(), "key readable by everybody");
         }
-    }
-}
-
-fn stamp(files: &KeyPair) -> Stamp {
-    [&files.certificate, &files.key].map(|file| {
-        let found = fs::metadata(file).ok()?;
-        Some((found.modified().ok()?, found.len(), place(&found)))
-    })
-}
-
-/// Where a file is on its disk: another one in its place may be as old and as long.
-fn place(found: &Metadata) -> u64 {
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::MetadataExt::ino(found)
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = found;
-        0
     }
 }

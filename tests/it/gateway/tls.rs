@@ -1,5 +1,7 @@
 //! TLS that the gateway ends itself.
 
+mod clients;
+mod ends;
 mod reload;
 
 pub(crate) use self::reload::Program;

@@ -62,7 +62,7 @@ impl Program {
     }
 
     /// Waits for a line on standard error with these words.
-    async fn says(&mut self, words: &str) -> String {
+    pub(super) async fn says(&mut self, words: &str) -> String {
         let found = async {
             loop {
                 let line = self.said.recv().await.expect("it runs");

@@ -18,7 +18,7 @@ use crate::cli::store::{self, Named};
 use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
 use crate::domain::length::spell_length;
-use crate::engine::Portcullis;
+use crate::engine::{Builder, Portcullis};
 use crate::gateway::{BindError, Gateway, RESERVED};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
 use crate::store::Directory;
@@ -144,6 +144,7 @@ pub(super) async fn start(
         .shared_directory(Arc::clone(&directory))
         .attempts(attempts)
         .trusted_proxies(config.gateway.client_address.trusted_proxies.clone());
+    let builder = with_source(builder, &config, environment)?;
     let gate = config
         .gate
         .apply(&config.pinned, builder)
@@ -196,6 +197,18 @@ pub(super) async fn start(
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, schemes, &upstream, output)?;
     Ok(gateway)
+}
+
+/// With the other system that has a say, if one is configured.
+fn with_source(
+    builder: Builder,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Builder, Failure> {
+    let Some(settings) = &config.source else { return Ok(builder) };
+    let opened = settings.open(environment);
+    let other = opened.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(builder.also_asking(other).refresh_every(settings.refresh))
 }
 
 /// The modules that are configured. One that is not as it is described is a mistake

@@ -14,6 +14,7 @@ mod problem;
 mod read;
 mod reference;
 mod resolve;
+mod sources;
 mod tls;
 mod value;
 mod webhooks;
@@ -41,6 +42,7 @@ pub use self::modules::{
 };
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
+pub use self::sources::{CredentialPlace, CredentialScheme, SourceError, SourceSettings};
 pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};
 
 /// What a gateway is to do, settled.
@@ -60,6 +62,8 @@ pub struct Config {
     pub pinned: Pins,
     /// Records of the application that go to somebody else when their owner is deleted.
     pub modules: Vec<ModuleSettings>,
+    /// Another system that has a say in who may come in.
+    pub source: Option<SourceSettings>,
     /// What is logged.
     pub log: LogSettings,
     /// Services that are told what happens.
@@ -123,6 +127,7 @@ impl Config {
             store: StoreSettings::default(),
             pinned: Pins::default(),
             modules: Vec::new(),
+            source: None,
             log: LogSettings::default(),
             webhooks: Vec::new(),
         }

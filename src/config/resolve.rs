@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, sources};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -43,6 +43,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         identity,
         lockout,
         jwt::contradictions,
+        sources::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -309,6 +310,7 @@ impl Checked {
         let mut gateway = gateway(&self.written, origin);
         gateway.tls = tls::public(&self.written, &|key, path| self.placed(key, path));
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
+        let source = sources::settings(&self.written, &|key, path| self.placed(key, path));
         let Self { written, path, .. } = self;
         Ok(Config {
             file: path,
@@ -317,6 +319,7 @@ impl Checked {
             store: StoreSettings { directory },
             pinned,
             modules,
+            source,
             log: log(&written),
             webhooks,
         })

@@ -23,6 +23,8 @@ pub struct Health {
     /// The attempt store did not answer when it was last asked: nobody can sign
     /// in.
     pub attempts_failing: bool,
+    /// How long the source of standings that is not the directory has been failing.
+    pub source_failing_for: Option<Duration>,
 }
 
 impl Portcullis {
@@ -34,6 +36,7 @@ impl Portcullis {
         Health {
             directory_lost_for: lost.then(|| now.since(Monotonic::from_micros(looked_at))),
             attempts_failing: gate.figures.attempts_failing.load(Ordering::Relaxed),
+            source_failing_for: gate.source_health().and_then(|source| source.failing_for),
         }
     }
 
@@ -85,6 +88,8 @@ impl Gate {
 impl Health {
     /// Whether nothing is wrong.
     pub const fn is_well(&self) -> bool {
-        self.directory_lost_for.is_none() && !self.attempts_failing
+        self.directory_lost_for.is_none()
+            && !self.attempts_failing
+            && self.source_failing_for.is_none()
     }
 }

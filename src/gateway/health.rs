@@ -55,6 +55,7 @@ enum Degraded {
     Attempts,
     Directory { lost_for: Duration },
     Draining,
+    Source { failing_for: Duration },
     Upstream { origin: Origin },
 }
 
@@ -95,6 +96,9 @@ impl Health {
                 .directory_lost_for
                 .map(|lost_for| Degraded::Directory { lost_for }),
             health.attempts_failing.then_some(Degraded::Attempts),
+            health
+                .source_failing_for
+                .map(|failing_for| Degraded::Source { failing_for }),
             unreachable.then(|| Degraded::Upstream { origin: origin() }),
         ]
         .into_iter()
@@ -188,6 +192,14 @@ impl Degraded {
             Self::Draining => {
                 ("draining", "the gateway was told to stop and ends what is open".to_owned())
             }
+            Self::Source { failing_for } => (
+                "source",
+                format!(
+                    "the system in [source] has been failing for {} s: what it last said is used \
+                     no longer than sessions.max_stale allows",
+                    failing_for.as_secs()
+                ),
+            ),
             Self::Upstream { origin } => (
                 "upstream",
                 format!("no connection could be made to {origin}: the setting is upstream.url"),

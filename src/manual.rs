@@ -19,6 +19,7 @@
 //! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`policy`]: choosing a lockout policy, and trying it on a log.
+//! - [`status_sources`]: other systems that have a say in who may come in.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
@@ -96,3 +97,6 @@ pub mod policy {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}
+
+#[doc = include_str!("manual/status_sources.md")]
+pub mod status_sources {}

@@ -181,6 +181,10 @@ impl Parts {
 fn describe(config: &Config) -> Builder {
     let proxies = config.gateway.client_address.trusted_proxies.clone();
     let builder = Portcullis::builder().trusted_proxies(proxies);
+    let builder = match &config.source {
+        Some(source) => builder.refresh_every(source.refresh),
+        None => builder,
+    };
     config.gate.apply(&config.pinned, builder)
 }
 
@@ -195,9 +199,10 @@ pub(super) async fn start(
     let directory = open(&config.store.directory).await?;
     let attempts = directory.attempts();
     let directory: Arc<dyn Directory> = Arc::new(directory);
-    let gate = describe(&config)
+    let builder = describe(&config)
         .shared_directory(Arc::clone(&directory))
-        .attempts(attempts)
+        .attempts(attempts);
+    let gate = with_source(builder, &config, environment)?
         .build()
         .await
         .map_err(|error| Failure::new(Exit::Store, error.to_string()))?;
@@ -230,6 +235,18 @@ pub(super) async fn start(
     tokio::spawn(async move { admin.keep_adopting_deletions().await });
     say_where(&gateway, schemes, &upstream, output)?;
     Ok((gateway, parts))
+}
+
+/// With the other system that has a say, if one is configured.
+fn with_source(
+    builder: Builder,
+    config: &Config,
+    environment: &Environment,
+) -> Result<Builder, Failure> {
+    let Some(settings) = &config.source else { return Ok(builder) };
+    let opened = settings.open(environment);
+    let other = opened.map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(builder.also_asking(other))
 }
 
 /// The modules that are configured. One that is not as it is described is a mistake

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::kind::{
     Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, Line, LockFor,
-    LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SupportUrl,
-    Window,
+    LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SourceAccounts,
+    SourceKind, SourceScheme, SupportUrl, Unknown, Window,
 };
 use super::read::Reader;
 use super::sign_in::{ParamName, SignInBy, SignInUrl};
@@ -285,8 +285,45 @@ sections! {
         /// The claim that names the account. Nobody may be able to change it for themselves.
         claim: String = "sub".to_owned(), r#""email""#;
         /// What that claim is. By login or e-mail address an issuer could name anybody here: only
-        /// one that gives nobody somebody else's.
+        /// one that gives nobody somebody else's. "source": what `[source]` knows people by, who
+        /// need no account here.
         account: JwtNames = JwtNames::Number, r#""email""#;
+    }
+
+    /// Another system that has a say in who may come in: a request is refused where the directory
+    /// or that system says so. Only where a kind is named. See the manual's page on status sources.
+    source: Source = ["source"] {
+        /// What it is.
+        kind: Option<SourceKind> = None, r#""openproject""#;
+        /// Where it is; https, unless it is on this machine. Of SCIM, with the path that `/Users`
+        /// comes behind.
+        url: Option<String> = None, r#""https://openproject.example""#;
+        /// The file of what it knows us by. A relative path begins at this file's folder.
+        credential_file: Option<PathBuf> = None, r#""/run/secrets/openproject""#;
+        /// Or the variable that has it, whose name begins with PORTCULLIS_.
+        credential_variable: Option<String> = None, r#""PORTCULLIS_SOURCE_TOKEN""#;
+        /// How that is sent: as a bearer token, or as a user and a password with a colon between
+        /// them. Left out: as the system wants its tokens, of OpenProject an API key.
+        scheme: Option<SourceScheme> = None, r#""basic""#;
+        /// What it knows the directory's accounts by: their external ids, their logins or their
+        /// numbers.
+        accounts: SourceAccounts = SourceAccounts::ExternalId, r#""login""#;
+        /// What becomes of accounts without such a name: "pass" leaves them to the directory.
+        unlinked: Unknown = Unknown::Pass, r#""refuse""#;
+        /// What becomes of accounts that it does not have.
+        missing: Unknown = Unknown::Refuse, r#""pass""#;
+        /// How often it is asked about an account in use, where it does not tell of changes by
+        /// itself: a lock there takes hold here within this time.
+        refresh: Length<1, 3600> = Length::secs(30), r#""10s""#;
+        /// How long one answer may take.
+        timeout: Length<1, 5> = Length::secs(2), r#""1s""#;
+        /// How many questions it is asked at once, at most.
+        at_once: Count<1, 1000> = Count(16), "4";
+        /// Networks that are not public, and that it may be in.
+        networks: Vec<IpNet> = Vec::new(), r#"["10.0.0.0/8"]"#;
+        /// The file of the certificates, in the PEM form, of whoever may vouch for it: these alone.
+        /// Left out: whom the machine trusts.
+        ca: Option<PathBuf> = None, r#""/etc/portcullis/openproject-ca.pem""#;
     }
 
     /// How much of anything is taken, and how long anything may take.

@@ -58,6 +58,7 @@ pub(super) fn settings(written: &Written) -> Option<JwtSettings> {
         claim: jwt.claim.clone(),
         account: match jwt.account {
             JwtNames::Number => JwtAccount::Number,
+            JwtNames::Source => JwtAccount::Text,
             JwtNames::Login => JwtAccount::Login,
             JwtNames::Email => JwtAccount::Email,
         },

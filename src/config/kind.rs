@@ -68,13 +68,72 @@ pub(super) enum JwtNames {
     Number,
     Login,
     Email,
+    Source,
 }
 
 words!(JwtNames {
     "number" => Self::Number,
     "login" => Self::Login,
     "email" => Self::Email,
+    "source" => Self::Source,
 });
+
+/// Another system that has a say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SourceKind {
+    Clerk,
+    OpenProject,
+    Portcullis,
+    Scim,
+    Wso2,
+}
+
+words!(SourceKind {
+    "clerk" => Self::Clerk,
+    "openproject" => Self::OpenProject,
+    "portcullis" => Self::Portcullis,
+    "scim" => Self::Scim,
+    "wso2" => Self::Wso2,
+});
+
+impl SourceKind {
+    /// As it is written.
+    pub(super) fn word(self) -> String {
+        self.spell()
+    }
+}
+
+/// How our credential is sent to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SourceScheme {
+    Basic,
+    Bearer,
+}
+
+words!(SourceScheme { "bearer" => Self::Bearer, "basic" => Self::Basic });
+
+/// What accounts are called there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SourceAccounts {
+    ExternalId,
+    Login,
+    Number,
+}
+
+words!(SourceAccounts {
+    "external_id" => Self::ExternalId,
+    "login" => Self::Login,
+    "number" => Self::Number,
+});
+
+/// What becomes of whom the other system does not know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Unknown {
+    Pass,
+    Refuse,
+}
+
+words!(Unknown { "pass" => Self::Pass, "refuse" => Self::Refuse });
 
 words!(OwnerKey {
     "account" => Self::Account,

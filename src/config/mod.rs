@@ -18,6 +18,7 @@ mod reload;
 mod resolve;
 mod routes;
 mod sign_in;
+mod sources;
 mod tls;
 mod upstreams;
 mod value;
@@ -46,6 +47,7 @@ pub use self::modules::{
 };
 pub use self::problem::{ConfigErrors, Place, Problem};
 pub use self::reference::reference;
+pub use self::sources::{CredentialPlace, CredentialScheme, SourceError, SourceSettings};
 pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};
 
 /// What a gateway is to do, settled.
@@ -65,6 +67,8 @@ pub struct Config {
     pub pinned: Pins,
     /// Records of the application that go to somebody else when their owner is deleted.
     pub modules: Vec<ModuleSettings>,
+    /// Another system that has a say in who may come in.
+    pub source: Option<SourceSettings>,
     /// What is logged.
     pub log: LogSettings,
     /// Services that are told what happens.
@@ -128,6 +132,7 @@ impl Config {
             store: StoreSettings::default(),
             pinned: Pins::default(),
             modules: Vec::new(),
+            source: None,
             log: LogSettings::default(),
             webhooks: Vec::new(),
         }

@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes, sign_in};
+use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes, sign_in, sources};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -45,6 +45,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         jwt::contradictions,
         routes::contradictions,
         sign_in::contradictions,
+        sources::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -318,6 +319,7 @@ impl Checked {
             .collect();
         gateway.upstreams = self.upstreams(&gateway.upstream);
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
+        let source = sources::settings(&self.written, &|key, path| self.placed(key, path));
         let Self { written, path, .. } = self;
         Ok(Config {
             file: path,
@@ -326,6 +328,7 @@ impl Checked {
             store: StoreSettings { directory },
             pinned,
             modules,
+            source,
             log: log(&written),
             webhooks,
         })

@@ -20,7 +20,7 @@ use crate::engine::builder::OnStale;
 use crate::engine::cell::Verdict;
 use crate::engine::credential::{self, Credential};
 use crate::engine::session::{Live, Times, TokenHash};
-use crate::engine::{Gate, Portcullis, unknown};
+use crate::engine::{Gate, Portcullis, elsewhere, unknown};
 use crate::store::BoxFuture;
 
 /// What the gate says to a request.
@@ -220,7 +220,11 @@ impl Gate {
 
     pub(super) fn refusal(&self, live: &Live, now: Timestamp) -> Option<Denial> {
         let device = live.device.filter(|_| self.settings().known_devices);
-        let (reason, dead) = live.cell.refusal(live.bearer, device, live.born(), now)?;
+        let here = live.cell.refusal(live.bearer, device, live.born(), now);
+        let elsewhere = live
+            .cell
+            .refusal_elsewhere(live.bearer, live.created_at(), now);
+        let (reason, dead) = elsewhere::graver(here, elsewhere)?;
         Some(self.of(live, reason, dead || now >= live.expires_at, now))
     }
 

@@ -516,6 +516,17 @@ impl Attempt {
             None => Some(DenialReason::Deleted),
             Some(standing) => standing.lasting_refusal(now),
         };
+        let refusal = match refusal {
+            None => match self
+                .gate
+                .refused_elsewhere(account, self.visitor.door())
+                .await
+            {
+                Ok(refusal) => refusal,
+                Err(unanswered) => return Err(self.give_back(unanswered).await),
+            },
+            refusal => refusal,
+        };
         if let Some(reason) = refusal {
             self.settle(Outcome::Released).await?;
             self.note_end(AttemptEnd::Refused, None);

@@ -14,6 +14,7 @@ use crate::domain::client::TrustedProxies;
 use crate::domain::policy::LockoutPolicy;
 use crate::domain::time::{Clock, Monotonic};
 use crate::engine::credential::{CookieDomain, SessionCookie};
+use crate::engine::elsewhere::{Elsewhere, OtherSource};
 use crate::engine::figures::Figures;
 use crate::engine::flight::SingleFlight;
 use crate::engine::history::{self, History, Remember};
@@ -25,7 +26,7 @@ use crate::engine::session::TokenHasher;
 use crate::engine::sessions::Sessions;
 use crate::engine::source::{ErasedSessionSource, SessionSource, erase};
 use crate::engine::standings::Standings;
-use crate::engine::{Gate, Portcullis, Settings, feed};
+use crate::engine::{Gate, Portcullis, Settings, elsewhere, feed};
 use crate::store::keyring::Keyring;
 use crate::store::memory::{SingleProcessAttempts, SingleProcessDirectory};
 use crate::store::{
@@ -51,6 +52,7 @@ pub struct Builder {
     clock: Option<Clock>,
     directory: Option<Arc<dyn Directory>>,
     source: Option<Arc<dyn ErasedSource>>,
+    other: Option<OtherSource>,
     sessions: Option<Arc<dyn SessionStore>>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
     attempts: Option<Arc<dyn AttemptStore>>,
@@ -68,6 +70,7 @@ impl Default for Builder {
             clock: None,
             directory: None,
             source: None,
+            other: None,
             sessions: None,
             session_source: None,
             attempts: None,
@@ -112,6 +115,13 @@ impl Builder {
     /// or [`Builder::sessions_from`] says otherwise.
     pub fn accounts(mut self, source: impl StatusSource) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Another system has a say in the directory's accounts, too: a request is refused
+    /// where either says so. See [`OtherSource`].
+    pub fn also_asking(mut self, other: OtherSource) -> Self {
+        self.other = Some(other);
         self
     }
 
@@ -277,6 +287,7 @@ impl Builder {
         gate.0.looked_at_feed(gate.0.first_look());
         feed::spawn(&gate.0, cursor);
         history::spawn(&gate.0);
+        elsewhere::spawn(&gate.0);
         Ok(gate)
     }
 
@@ -319,6 +330,9 @@ impl Builder {
             (None, None) => return Err(BuildError::NoAccounts),
             (Some(_), Some(_)) => return Err(BuildError::TwoSourcesOfAccounts),
             _ => {}
+        }
+        if self.directory.is_none() && self.other.is_some() {
+            return Err(BuildError::OtherSourceAlone);
         }
         if self.directory.is_some() && self.sessions.is_some() {
             return Err(BuildError::TwoStoresOfSessions);
@@ -374,7 +388,10 @@ impl Builder {
             history: Arc::new(History::default()),
             tokens: TokenHasher::new(random()?),
             sessions: Sessions::new(self.session_capacity),
-            standings: Standings::new(64),
+            standings: match &self.other {
+                Some(_) => Standings::new(64).with_elsewhere(),
+                None => Standings::new(64),
+            },
             retained: Cache::builder()
                 .max_capacity(self.session_capacity as u64)
                 .build(),
@@ -389,6 +406,8 @@ impl Builder {
             live_accounts: Waiting::new(),
             live_sessions: Waiting::new(),
             source,
+            elsewhere: self.other.map(Elsewhere::new),
+            followed: AtomicU64::new(0),
             session_store,
             session_source: self.session_source,
             #[cfg(feature = "jwt")]
@@ -506,6 +525,9 @@ pub enum BuildError {
     /// Nobody to guard.
     #[error("the gate does not know where accounts are: call `directory` or `accounts`")]
     NoAccounts,
+    /// It has a say beside a directory.
+    #[error("`also_asking` takes a `directory`: for a source alone, call `accounts`")]
+    OtherSourceAlone,
     /// The system has no randomness.
     #[error("the system gives no random bytes: {0}")]
     Randomness(String),

@@ -16,6 +16,8 @@
 //! take it and compare versions: the newer standing wins, in whatever order a
 //! slow read and a pushed change meet.
 
+mod elsewhere;
+
 use std::fmt;
 use std::sync::atomic::Ordering;
 
@@ -27,6 +29,8 @@ use crate::domain::profile::Profile;
 use crate::domain::standing::{Bearer, Generation, Standing, Version};
 use crate::domain::time::{Monotonic, Timestamp};
 use crate::engine::sync::{AtomicU64, Mutex, lock};
+
+use self::elsewhere::Beside;
 
 const END_BITS: u32 = 36;
 const GENERATION_BITS: u32 = 26;
@@ -153,6 +157,8 @@ struct Details {
     /// What stands against the account, where anything does: a million plain
     /// accounts pay for none of it.
     against: Against,
+    /// What another system says of it, where one is asked, too.
+    beside: Option<Box<Beside>>,
 }
 
 /// When an account's generation was last raised, where the source says it.
@@ -222,7 +228,8 @@ impl Cell {
 
     pub(crate) fn is_known(&self) -> bool {
         let details = lock(&self.details);
-        details.known && !details.suspect
+        let elsewhere = details.beside.as_ref();
+        details.known && !details.suspect && elsewhere.is_none_or(|beside| beside.is_known())
     }
 
     /// Remembers that a read of the source begins now.
@@ -241,17 +248,11 @@ impl Cell {
         known_until: Monotonic,
     ) {
         let mut details = lock(&self.details);
-        if details.suspicions != began.suspicions {
-            return;
+        if details.take(began, read) {
+            self.known_until
+                .store(known_until.as_micros(), Ordering::Relaxed);
+            self.publish(&details, now);
         }
-        if details.has_newer(began, read.as_ref()) {
-            details.suspect = false;
-        } else {
-            details.write(read);
-        }
-        self.known_until
-            .store(known_until.as_micros(), Ordering::Relaxed);
-        self.publish(&details, now);
     }
 
     /// Writes a change that was pushed, unless something newer is here. Says
@@ -286,10 +287,10 @@ impl Cell {
     }
 
     fn publish(&self, details: &Details, now: Timestamp) {
-        let word = match &details.against {
-            Against::Nothing => Word::open(details.generation),
-            Against::NoSuchAccount => Word::closed_until(details.generation, End::Never),
-            Against::Standing(standing) => Word::of(standing, now),
+        let own = details.word(now);
+        let word = match &details.beside {
+            Some(beside) => beside.close(own, now),
+            None => own,
         };
         self.word.store(word.0, Ordering::Release);
     }
@@ -349,7 +350,10 @@ impl Cell {
 
     /// What the account is called, where the source says so.
     pub(crate) fn profile(&self) -> Option<Profile> {
-        lock(&self.details).profile.clone()
+        let details = lock(&self.details);
+        let said = details.beside.as_ref().map(|beside| beside.said());
+        let elsewhere = || said.and_then(|said| said.profile.clone());
+        details.profile.clone().or_else(elsewhere)
     }
 
     /// Everything that is known of the account; `None` if there is none.
@@ -370,6 +374,32 @@ impl Cell {
 }
 
 impl Details {
+    /// The word for what is known; where nothing is, or not any more, for that.
+    fn word(&self, now: Timestamp) -> Word {
+        if !self.known || self.suspect {
+            return Word::new(UNKNOWN, self.generation, 0);
+        }
+        match &self.against {
+            Against::Nothing => Word::open(self.generation),
+            Against::NoSuchAccount => Word::closed_until(self.generation, End::Never),
+            Against::Standing(standing) => Word::of(standing, now),
+        }
+    }
+
+    /// Takes what a read yielded, unless something newer is here. Says whether what is
+    /// here is now known to be no older than the read.
+    fn take(&mut self, began: ReadBegan, read: Option<Standing>) -> bool {
+        if self.suspicions != began.suspicions {
+            return false;
+        }
+        if self.has_newer(began, read.as_ref()) {
+            self.suspect = false;
+        } else {
+            self.write(read);
+        }
+        true
+    }
+
     /// Whether what is here is newer than a read that began then.
     fn has_newer(&self, began: ReadBegan, read: Option<&Standing>) -> bool {
         let version = read.map_or(self.version, |standing| standing.version);

@@ -236,6 +236,7 @@ impl Gate {
 
     pub(super) fn sweep(&self) {
         self.standings.sweep();
+        self.sweep_links();
         self.retained.run_pending_tasks();
         self.unknown_tokens.run_pending_tasks();
         #[cfg(feature = "jwt")]

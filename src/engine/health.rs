@@ -26,6 +26,8 @@ pub struct Health {
     /// So many issuers of JSON web tokens were not heard of since the start: nobody can
     /// say what their tokens are worth, and whoever brings one gets 503. Sessions go on.
     pub issuers_without_keys: usize,
+    /// How long the source of standings that is not the directory has been failing.
+    pub source_failing_for: Option<Duration>,
 }
 
 impl Portcullis {
@@ -41,6 +43,7 @@ impl Portcullis {
             issuers_without_keys: self.issuers_without_keys().len(),
             #[cfg(not(feature = "jwt"))]
             issuers_without_keys: 0,
+            source_failing_for: gate.source_health().and_then(|source| source.failing_for),
         }
     }
 
@@ -105,5 +108,6 @@ impl Health {
         self.directory_lost_for.is_none()
             && !self.attempts_failing
             && self.issuers_without_keys == 0
+            && self.source_failing_for.is_none()
     }
 }

@@ -49,10 +49,8 @@ impl Gate {
     ) -> Result<CurrentAccount, Denial> {
         let read = self.fill_for(&live).await;
         let now = self.clock.now();
-        let says_something = live.cell.is_known() && !live.is_ahead();
-        if read.is_ok()
-            || (says_something && self.may_use_overdue(&live.cell, now.monotonic, on_stale))
-        {
+        let says_something = live.cell.is_known_here() && !live.is_ahead();
+        if read.is_ok() || (says_something && self.may_go_on_with(&live, now.monotonic, on_stale)) {
             return self.judge_finally(live, now, on_stale);
         }
         let known_lock = says_something
@@ -71,9 +69,16 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether what is known of a session's account may be used although it could not be
+    /// read again. Another system that fails shuts nobody out of the console.
+    fn may_go_on_with(&self, live: &Live, now: Monotonic, on_stale: OnStale) -> bool {
+        let by_source = live.cell.is_known() && self.may_use_overdue(&live.cell, now, on_stale);
+        by_source || (live.bearer == Bearer::Console && self.elsewhere.is_some())
+    }
+
     /// While a source without a feed fails, its last word is taken for
     /// `max_stale` longer, or for as long as it takes where that was chosen.
-    fn may_use_overdue(&self, cell: &Cell, now: Monotonic, on_stale: OnStale) -> bool {
+    pub(super) fn may_use_overdue(&self, cell: &Cell, now: Monotonic, on_stale: OnStale) -> bool {
         let until = cell.known_until().after(self.settings().max_stale);
         now <= until || on_stale == OnStale::BestEffort
     }
@@ -182,21 +187,26 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn read_standing(&self, cell: &Cell, born: Option<Generation>) -> Result<(), Unanswered> {
+    async fn read_standing(
+        &self,
+        cell: &Arc<Cell>,
+        born: Option<Generation>,
+    ) -> Result<(), Unanswered> {
         // Somebody's read may have ended between the caller's look and this one.
         if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
             return Ok(());
         }
         self.figures.lookups.add(Lookup::Standing);
+        if let Some(elsewhere) = &self.elsewhere {
+            return self.read_both(elsewhere, cell).await;
+        }
+        if self.directory.is_none() {
+            return self.read_source(cell).await;
+        }
         let began = cell.begin_read();
-        let began_at = self.clock.now();
         let read = self.ask(self.source.standing(cell.key())).await?;
-        let until = match self.directory {
-            // The feed tells of every change.
-            Some(_) => Monotonic::NEVER,
-            None => began_at.monotonic.after(self.settings().refresh_every),
-        };
-        cell.finish_read(began, read, self.clock.wall(), until);
+        // The feed tells of every change.
+        cell.finish_read(began, read, self.clock.wall(), Monotonic::NEVER);
         self.account_changed(cell.key());
         Ok(())
     }

@@ -72,6 +72,7 @@ impl Portcullis {
             page.labelled(Metric::WebhookMessages, "dead", of(&webhooks.dead));
         }
         gate.report_feed(page);
+        gate.report_source(page);
         #[cfg(feature = "passwords")]
         gate.report_hashes(page);
         page.labelled(Metric::BuildInfo, env!("CARGO_PKG_VERSION"), 1);
@@ -101,6 +102,31 @@ impl Gate {
         });
         page.labelled(Metric::JwtIssuers, "known", known as u64);
         page.labelled(Metric::JwtIssuers, "unknown", unknown as u64);
+    }
+
+    /// Of a directory alone, which has no other source, all are zero.
+    fn report_source(&self, page: &mut Page) {
+        let source = self.source_health();
+        let health = source.unwrap_or_default();
+        let outcomes = [
+            ("answered", health.answered),
+            ("unchanged", health.unchanged),
+            ("no-such-account", health.no_such_account),
+            ("failed", health.failed),
+            ("spared", health.spared),
+        ];
+        page.counts(Metric::SourceCalls, outcomes.into_iter());
+        let state = match (health.failing_for, health.trying) {
+            (None, _) => "closed",
+            (Some(_), true) => "half-open",
+            (Some(_), false) => "open",
+        };
+        for one in ["closed", "half-open", "open"] {
+            let is_so = source.is_some() && one == state;
+            page.labelled(Metric::SourceCircuit, one, u64::from(is_so));
+        }
+        page.gauge(Metric::SourceFollowed, u64::from(self.is_followed()));
+        page.seconds(Metric::SourceAge, health.answered_ago.unwrap_or_default());
     }
 
     #[cfg(feature = "passwords")]

@@ -13,6 +13,7 @@ mod cell;
 pub(crate) mod console;
 mod credential;
 mod devices;
+mod elsewhere;
 mod feed;
 pub(crate) mod figures;
 mod flight;
@@ -24,8 +25,6 @@ mod live;
 mod look;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-#[cfg(feature = "jwt")]
-mod outbound;
 mod pace;
 #[cfg(feature = "passwords")]
 pub mod passwords;
@@ -61,6 +60,7 @@ pub use self::account::CurrentAccount;
 pub use self::admit::{Admission, Look};
 pub use self::attempts::{Attempt, Failure};
 pub use self::builder::{BuildError, Builder, OnStale};
+pub use self::elsewhere::{AccountLink, OtherSource};
 pub use self::health::Health;
 pub use self::pace::{LastLock, Pace};
 pub use self::policy::LOCKOUT_SETTING;
@@ -74,6 +74,7 @@ pub(crate) use self::credential::COOKIE_NAMES;
 use self::cell::Cell;
 use self::credential::SessionCookie;
 pub use self::credential::{CookieDomain, InvalidCookieDomain};
+use self::elsewhere::Elsewhere;
 use self::figures::Figures;
 use self::flight::SingleFlight;
 use self::history::{History, Remember};
@@ -129,6 +130,11 @@ struct Gate {
     live_accounts: Waiting<AccountKey>,
     live_sessions: Waiting<SessionId>,
     source: Arc<dyn ErasedSource>,
+    /// Another system that has a say, too.
+    elsewhere: Option<Elsewhere>,
+    /// Odd while a source tells of changes as they happen; another number each time
+    /// that it begins or ends, or may have left something out.
+    followed: AtomicU64,
     session_store: Arc<dyn SessionStore>,
     session_source: Option<Arc<dyn ErasedSessionSource>>,
     #[cfg(feature = "jwt")]

@@ -247,6 +247,9 @@ impl Portcullis {
     ) -> Result<SignedIn, SignInError> {
         let gate = &self.0;
         let Entry { expected, from, user_agent, offer, door } = entry;
+        if let Some(reason) = self.refused_elsewhere(&account, door).await? {
+            return Err(SignInError::of_refusal(reason, gate.clock.wall()));
+        }
         let (device, secret) = offer.map(Offer::make).transpose()?.unzip();
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|_| SignInError::Unavailable)?;

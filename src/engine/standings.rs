@@ -19,6 +19,8 @@ use crate::engine::sync::RwLock;
 pub(crate) struct Standings {
     hasher: RandomState,
     shards: Box<[RwLock<HashTable<Slot>>]>,
+    /// What new cells are like.
+    make: fn(AccountKey) -> Cell,
 }
 
 /// A place for a cell, eight bytes small: a million accounts have a million.
@@ -37,7 +39,12 @@ impl Slot {
 impl Standings {
     pub(crate) fn new(shards: usize) -> Self {
         let shards = (0..shards).map(|_| RwLock::new(HashTable::new())).collect();
-        Self { hasher: RandomState::new(), shards }
+        Self { hasher: RandomState::new(), shards, make: Cell::new }
+    }
+
+    /// The same, with cells that another system has a say in.
+    pub(crate) fn with_elsewhere(self) -> Self {
+        Self { make: Cell::with_elsewhere, ..self }
     }
 
     /// The account's cell, if anybody holds it.
@@ -63,7 +70,7 @@ impl Standings {
         if let Some(cell) = find_in(&shard, hash, key) {
             return cell;
         }
-        let cell = Arc::new(Cell::new(key.clone()));
+        let cell = Arc::new((self.make)(key.clone()));
         let slot = Slot(Arc::downgrade(&cell));
         if shard.len() == shard.capacity() {
             // Dead slots must not make the table grow.

@@ -57,6 +57,7 @@ enum Degraded {
     Directory { lost_for: Duration },
     Draining,
     Issuer { name: String },
+    Source { failing_for: Duration },
     Upstream { origin: Origin },
 }
 
@@ -108,6 +109,9 @@ impl Health {
                 .directory_lost_for
                 .map(|lost_for| Degraded::Directory { lost_for }),
             health.attempts_failing.then_some(Degraded::Attempts),
+            health
+                .source_failing_for
+                .map(|failing_for| Degraded::Source { failing_for }),
             unreachable.then(|| Degraded::Upstream { origin: origin() }),
         ]
         .into_iter()
@@ -218,6 +222,14 @@ impl Degraded {
                 format!(
                     "the keys of {name} were not fetched since the start: its tokens get 503, \
                      and the log says why"
+                ),
+            ),
+            Self::Source { failing_for } => (
+                "source",
+                format!(
+                    "the system in [source] has been failing for {} s: what it last said is used \
+                     no longer than sessions.max_stale allows",
+                    failing_for.as_secs()
                 ),
             ),
             Self::Upstream { origin } => (

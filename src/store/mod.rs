@@ -14,6 +14,8 @@ mod applications;
 pub(crate) mod audit;
 mod bus;
 mod deletions;
+#[cfg(any(feature = "api", feature = "remote"))]
+pub(crate) mod document;
 mod error;
 pub(crate) mod groups;
 mod history;
@@ -22,7 +24,11 @@ pub mod keyring;
 mod listing;
 pub mod memory;
 mod nonces;
+#[cfg(any(feature = "http-client", feature = "http-modules", feature = "jwt", feature = "remote"))]
+pub(crate) mod outbound;
 mod records;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod runs;
 mod search;
 mod source;
@@ -76,8 +82,8 @@ pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
     TimeField,
 };
-pub use self::source::StatusSource;
 pub(crate) use self::source::{DirectorySource, ErasedSource};
+pub use self::source::{NewsSender, SourceHealth, SourceNews, StatusSource};
 pub use self::webhooks::{
     Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
 };

@@ -44,6 +44,8 @@ mod rounds;
 mod servers;
 mod sign_in_layer;
 mod source_text;
+#[cfg(feature = "gateway")]
+mod sources;
 #[cfg(feature = "sqlite")]
 mod stores;
 #[cfg(feature = "gateway")]

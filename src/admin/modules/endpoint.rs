@@ -1,33 +1,26 @@
 //! A module that is an endpoint of the application, asked over HTTP: see the manual's
 //! page on deletion for the protocol.
 
-mod resolve;
-
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use self::resolve::Resolver;
 use crate::admin::modules::{Field, ModuleError, Moved, Order, RecordModule};
 use crate::domain::deletion::{Party, Step};
 use crate::domain::outbound::OutboundUrl;
 use crate::domain::transfer::{Condition, ModuleName};
-use crate::store::BoxFuture;
+use crate::store::{BoxFuture, outbound};
 
 /// The header that names a step, so that one that comes twice is done once.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// How often a request is sent at most.
 const ATTEMPTS: u32 = 5;
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// The longest answer that is read, in bytes.
 const LARGEST: usize = 64 * 1024;
@@ -144,22 +137,8 @@ impl EndpointModule {
     /// If its address is one that may not be connected to.
     pub fn new(settings: EndpointSettings) -> Result<Self, ModuleError> {
         let EndpointSettings { url, networks, timeout, .. } = &settings;
-        // A number is not resolved, so it is looked at here.
-        if url
-            .literal()
-            .is_some_and(|ip| !url.may_connect(ip, networks))
-        {
-            let what = format!("{url} is in no public network, and its network is not listed");
-            return Err(ModuleError::Misfit(what));
-        }
-        let client = Client::builder()
-            .dns_resolver(Arc::new(Resolver::new(url.clone(), networks.clone())))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .timeout(*timeout)
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        let client = outbound::client(url, networks, *timeout)
+            .map_err(|forbidden| ModuleError::Misfit(forbidden.to_string()))?
             .build()
             .map_err(|error| ModuleError::Unavailable(format!("TLS can't be used: {error}")))?;
         Ok(Self { settings, client })

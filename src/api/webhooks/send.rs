@@ -1,22 +1,18 @@
 //! Sends one message.
 
 use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::{Client, redirect};
+use reqwest::Client;
 
 use super::{Endpoint, WebhookError};
-use crate::domain::outbound::OutboundUrl;
 use crate::domain::time::Timestamp;
+use crate::store::outbound;
 
-/// How long a connection may take to be made, and the whole answer to come.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long the whole answer may take to come.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
 /// Sends messages to one endpoint.
@@ -29,19 +25,8 @@ pub(super) struct Sender {
 impl Sender {
     pub(super) fn new(endpoint: Arc<Endpoint>) -> Result<Self, WebhookError> {
         let Endpoint { url, networks, .. } = &*endpoint;
-        // A number is not resolved, so it is looked at here.
-        let literal = url.literal();
-        if literal.is_some_and(|ip| !url.may_connect(ip, networks)) {
-            return Err(WebhookError::Forbidden { url: url.to_string() });
-        }
-        let resolver = Resolver { url: url.clone(), networks: networks.clone() };
-        let client = Client::builder()
-            .dns_resolver(Arc::new(resolver))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .user_agent(concat!("portcullis/", env!("CARGO_PKG_VERSION")))
+        let client = outbound::client(url, networks, ANSWER)
+            .map_err(|_| WebhookError::Forbidden { url: url.to_string() })?
             .build()
             .map_err(|error| WebhookError::Client { error: chain(&error) })?;
         Ok(Self { endpoint, client })
@@ -80,27 +65,4 @@ fn chain(error: &dyn Error) -> String {
         cause = error.source();
     }
     said
-}
-
-/// Looks at every address that the host's name leads to before it is connected to.
-struct Resolver {
-    url: OutboundUrl,
-    networks: Vec<IpNet>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (url, networks) = (self.url.clone(), self.networks.clone());
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let free: Vec<SocketAddr> = found
-                .filter(|address| url.may_connect(address.ip(), &networks))
-                .collect();
-            if free.is_empty() {
-                return Err(WebhookError::Forbidden { url: url.to_string() }.into());
-            }
-            let addresses: Addrs = Box::new(free.into_iter());
-            Ok(addresses)
-        })
-    }
 }

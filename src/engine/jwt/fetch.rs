@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::keys::InvalidJwtKey;
 use super::source::{Place, PublishedJwtKeys};
 use crate::domain::outbound::{InvalidUrl, OutboundUrl};
-use crate::engine::outbound::{self, Forbidden, root};
+use crate::store::outbound::{self, Forbidden, root};
 
 /// How long one answer may take, with its connection.
 const ANSWER: Duration = Duration::from_secs(5);

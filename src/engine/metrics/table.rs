@@ -122,6 +122,15 @@ metrics! {
         "Time since the change feed was last read to its end.",
     Revocation = Histogram "portcullis_revocation_seconds":
         "Time from a change that another process made to its being enforced here.",
+    SourceCalls = Counter "portcullis_source_calls" ["outcome"]:
+        "Questions about accounts to another system, by what became of them; those that were \
+         spared were not sent.",
+    SourceCircuit = Gauge "portcullis_source_circuit" ["state"]:
+        "Whether another system is asked: 1 at the state that it is in.",
+    SourceFollowed = Gauge "portcullis_source_followed":
+        "Whether another system tells of changes as they happen now.",
+    SourceAge = Gauge "portcullis_source_age_seconds":
+        "Time since another system last answered; 0 until it has.",
     LastLock = Gauge "portcullis_last_lock_seconds":
         "Time from the last lock's being laid, anywhere, to its being enforced here; 0 until there is one.",
     AdminChanges = Counter "portcullis_admin_changes" ["action"]:

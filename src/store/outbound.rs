@@ -45,6 +45,7 @@ pub(crate) fn client(
 }
 
 /// What is at the bottom of an error, in a line: the rest repeats the address.
+#[cfg(any(feature = "jwt", feature = "remote"))]
 pub(crate) fn root(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {

@@ -26,7 +26,7 @@ mod records;
 mod runs;
 mod search;
 mod source;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod sql;
 mod webhooks;
 

@@ -68,6 +68,16 @@ pub enum InvalidAddress {
     Parameter,
 }
 
+/// A password of a database. Never printed.
+#[derive(Clone, Eq, PartialEq)]
+pub struct DatabasePassword(String);
+
+/// Why a text is no password.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the password is empty or has control characters")]
+#[non_exhaustive]
+pub struct InvalidPassword;
+
 impl PostgresAddress {
     /// Reads `postgres://USER@HOST:PORT/DATABASE?sslmode=MODE&sslrootcert=FILE`.
     ///
@@ -130,6 +140,53 @@ impl PostgresAddress {
     /// A file with certificates that are trusted beside the public ones.
     pub fn certificates(&self) -> Option<&Path> {
         self.certificates.as_deref()
+    }
+
+    /// The address with everything in it, as a driver takes it. Each part is named, so that
+    /// no variable of the environment stands in for it; where there is no password,
+    /// `PGPASSWORD` and the file of passwords do, as for Postgres's own programs.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_password(&self, password: Option<&DatabasePassword>) -> String {
+        use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let password = password.map(|password| format!(":{}", encoded(&password.0)));
+        let mut url = format!(
+            "postgres://{}{}@localhost/{}?host={}&port={}&sslmode={}&application_name=portcullis",
+            encoded(&self.user),
+            password.unwrap_or_default(),
+            encoded(&self.database),
+            encoded(&self.host),
+            self.port,
+            self.tls.as_str(),
+        );
+        if let Some(file) = self.certificates() {
+            url.push_str(&format!("&sslrootcert={}", encoded(&file.to_string_lossy())));
+        }
+        url
+    }
+}
+
+// === impl DatabasePassword ===
+
+impl DatabasePassword {
+    /// This password; the end of a line after it is no part of it.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty or has control characters.
+    pub fn new(password: &str) -> Result<Self, InvalidPassword> {
+        let password = password.trim_end_matches(['\r', '\n']);
+        if password.is_empty() || password.chars().any(char::is_control) {
+            return Err(InvalidPassword);
+        }
+        Ok(Self(password.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabasePassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabasePassword(..)")
     }
 }
 

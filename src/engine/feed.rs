@@ -61,10 +61,12 @@ async fn follow(gate: Weak<Gate>, directory: Arc<dyn Directory>, cursor: FeedCur
         if follower.lost {
             tokio::time::sleep(RETRY_EVERY).await;
         } else {
+            let bus = directory.bus();
+            let every = if follower.hint.is_some() { HINT_EVERY } else { bus.look_every() };
             // Either is only a reason to look; a lost wake-up costs one interval.
             tokio::select! {
-                () = directory.bus().woken() => {}
-                () = tokio::time::sleep(HINT_EVERY) => {}
+                () = bus.woken() => {}
+                () = tokio::time::sleep(every) => {}
             }
         }
         let Some(gate) = gate.upgrade() else { return };

@@ -1,6 +1,7 @@
 //! What wakes the followers of a feed.
 
 use std::fmt;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,12 @@ pub trait Bus: fmt::Debug + Send + Sync + 'static {
 
     /// Done when somebody called [`Bus::wake`] since the last time.
     fn woken(&self) -> BoxFuture<'_, ()>;
+
+    /// How often a follower looks by itself all the same: seldom where messages of other
+    /// processes come.
+    fn look_every(&self) -> Duration {
+        Duration::from_millis(50)
+    }
 }
 
 /// A bus within one process.

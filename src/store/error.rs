@@ -75,7 +75,7 @@ impl StoreError {
     }
 
     /// The same once more, for the next of those who were refused together.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Crowded => Self::Crowded,

@@ -32,7 +32,7 @@ pub mod remote;
 mod runs;
 mod search;
 mod source;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod sql;
 mod webhooks;
 

@@ -27,8 +27,10 @@ mod audit;
 mod db;
 mod deletions;
 mod devices;
+mod dialect;
 mod errors;
 mod feed;
+mod files;
 mod groups;
 mod headcount;
 mod heads;
@@ -40,23 +42,32 @@ mod listing;
 mod members;
 mod names;
 mod pieces;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod prune;
 mod rows;
 mod runs;
 mod schema;
 mod search;
 mod sessions;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod tokens;
 mod values;
 mod webhooks;
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
+use std::sync::Arc;
 
 pub use self::attempts::SqlAttempts;
 use self::db::{Db, Tx};
 use self::errors::{Fallible, Fault};
 use self::pieces::Due;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresSettings;
+#[cfg(feature = "postgres")]
+use self::postgres::{NotifyBus, Server, TELL};
 use crate::domain::account::{Account, AccountId, AccountKey};
 use crate::domain::denial::DenialReason;
 use crate::domain::device::{Device, DeviceId};
@@ -86,7 +97,9 @@ pub struct SqlDirectory {
     db: Db,
     clock: Clock,
     keyring: Keyring,
-    bus: LocalBus,
+    bus: Arc<dyn Bus>,
+    /// What a transaction says that the bus tells of.
+    tell: Option<&'static str>,
     attempts: SqlAttempts,
     anchor: audit::Anchor,
     due: Due,
@@ -102,6 +115,7 @@ impl SqlDirectory {
     ///
     /// If a file can't be written or is no database of ours, if the key file is
     /// missing or another database's, or if a newer program has been here.
+    #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with_clock(path, Clock::system()).await
     }
@@ -111,6 +125,7 @@ impl SqlDirectory {
     /// # Errors
     ///
     /// As [`SqlDirectory::open`].
+    #[cfg(feature = "sqlite")]
     pub async fn open_with_clock(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let key_file = key::path_of(path);
@@ -118,16 +133,69 @@ impl SqlDirectory {
             true => Some(key::load_or_make(&key_file, path)?),
             false => None,
         };
-        let db = Db::open(path, schema::DIRECTORY, &clock).await?;
+        let db = Db::open(path, &schema::DIRECTORY, &clock).await?;
         let keyring = made.map_or_else(|| key::load(&key_file), Ok)?;
         let checked = key::check(&db, &keyring, &key_file).await;
         checked.map_err(|fault| db.fault(fault))?;
         key::mark(&key_file);
         let attempts = SqlAttempts::open(db::attempts_file(path), clock.clone()).await?;
-        let (anchor, bus, due) = (audit::anchor_of(path), LocalBus::default(), Due::default());
-        let directory = Self { db, clock, keyring, bus, attempts, anchor, due };
+        let (anchor, bus, due) = (audit::anchor_of(path), local_bus(), Due::default());
+        let directory = Self { db, clock, keyring, bus, tell: None, attempts, anchor, due };
         directory.make_ready().await?;
         Ok(directory)
+    }
+
+    /// Connects to a directory on a server of Postgres, and makes it in a database that
+    /// has none; attempts are counted in the same database.
+    ///
+    /// Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the server can't be reached or does not let us in, if the key file is missing
+    /// or another directory's, or if a newer program has been here.
+    #[cfg(feature = "postgres")]
+    pub async fn connect(settings: &PostgresSettings) -> Result<Self, StoreError> {
+        Self::connect_with_clock(settings, Clock::system()).await
+    }
+
+    /// The same, with shared times from this clock.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqlDirectory::connect`].
+    #[cfg(feature = "postgres")]
+    pub async fn connect_with_clock(
+        settings: &PostgresSettings,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        let key_file = &settings.key_file;
+        let db = Db::connect(Server::new(settings)?, &schema::DIRECTORY, &clock).await?;
+        let keyed = async {
+            let keyring = key::load_or_make_for(&db, key_file).await?;
+            key::check(&db, &keyring, key_file).await?;
+            Ok(keyring)
+        };
+        let keyring = keyed.await.map_err(|fault| db.fault(fault))?;
+        key::mark(key_file);
+        let attempts = SqlAttempts::connect(settings, clock.clone()).await?;
+        let (bus, tell): (Arc<dyn Bus>, _) = match settings.notify {
+            true => {
+                let bus = NotifyBus::new(settings).map_err(|fault| db.fault(fault.into()))?;
+                (Arc::new(bus), Some(TELL))
+            }
+            false => (local_bus(), None),
+        };
+        let (anchor, due) = (audit::anchor_of(key_file), Due::default());
+        let directory = Self { db, clock, keyring, bus, tell, attempts, anchor, due };
+        directory.make_ready().await?;
+        Ok(directory)
+    }
+
+    /// The same directory, whose changes this bus tells of.
+    #[must_use]
+    pub fn with_bus(self, bus: Arc<dyn Bus>) -> Self {
+        Self { bus, tell: None, ..self }
     }
 
     /// The attempt store that belongs to this directory.
@@ -144,7 +212,10 @@ impl SqlDirectory {
     }
 
     /// Commits what the feed tells of.
-    async fn commit(&self, tx: Tx) -> Fallible<()> {
+    async fn commit(&self, mut tx: Tx) -> Fallible<()> {
+        if let Some(tell) = self.tell {
+            sqlx::raw_sql(tell).execute(&mut *tx).await?;
+        }
         tx.commit().await?;
         self.bus.wake();
         Ok(())
@@ -156,11 +227,11 @@ impl SqlDirectory {
     }
 
     /// A call that is answered once `work` is done, in the words of the traits.
-    fn answered<'a, T: 'a>(
+    fn answered<'a, T: Send + 'a>(
         &'a self,
         work: impl Future<Output = Fallible<T>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
-        Box::pin(async move { work.await.map_err(|fault| self.db.fault(fault)) })
+        Box::pin(self.db.guard(work))
     }
 
     async fn forget_all(&self, before: Timestamp) -> Fallible<u64> {
@@ -170,6 +241,10 @@ impl SqlDirectory {
         let attempts = self.attempts.forget(self.clock().wall()).await;
         Ok(gone + attempts.map_err(|fault| Fault::Store(self.attempts.fault(fault)))?)
     }
+}
+
+fn local_bus() -> Arc<dyn Bus> {
+    Arc::new(LocalBus::default())
 }
 
 impl SessionStore for SqlDirectory {
@@ -226,7 +301,7 @@ impl Directory for SqlDirectory {
     }
 
     fn bus(&self) -> &dyn Bus {
-        &self.bus
+        &*self.bus
     }
 
     fn deleting(&self) -> &dyn DeletionStore {
@@ -299,7 +374,7 @@ impl Directory for SqlDirectory {
     }
 
     fn change_hint(&self) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
-        self.answered(async move { Ok(Some(self.db.change_number().await?)) })
+        self.answered(self.db.change_number())
     }
 
     fn prune(&self, before: Timestamp) -> BoxFuture<'_, Result<u64, StoreError>> {

@@ -16,6 +16,8 @@ mod history;
 mod invitations;
 mod licences;
 mod lists;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod runs;
 mod search;
 mod sessions;
@@ -185,6 +187,8 @@ macro_rules! suite {
 
 suite!(in_memory, super::memory_world);
 suite!(in_sqlite, super::sqlite_world);
+#[cfg(feature = "postgres")]
+suite!(in_postgres, super::postgres::world);
 
 /// A fresh store, and the hand that moves its clock.
 pub(crate) struct World {

@@ -7,14 +7,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Connection};
 
 use self::catalog::{Column, Table};
 use crate::admin::modules::dialect::{Dialect, Purpose, Shape, Tx, quoted};
 use crate::admin::modules::{ModuleError, OwnerKey, TableSettings};
-use crate::domain::database::PostgresAddress;
+use crate::domain::database::{DatabasePassword, PostgresAddress};
 use crate::store::BoxFuture;
 
 /// How long a connection may take to come about, and twice that where it does not.
@@ -50,40 +49,12 @@ pub struct PostgresDatabase {
     pub password: Option<DatabasePassword>,
 }
 
-/// A password of a database. Never printed.
-#[derive(Clone, Eq, PartialEq)]
-pub struct DatabasePassword(String);
-
 /// Connections to a database, made when first needed.
 pub(super) struct Postgres {
     address: PostgresAddress,
     /// The password is among them.
     options: AnyConnectOptions,
     pool: AnyPool,
-}
-
-// === impl DatabasePassword ===
-
-impl DatabasePassword {
-    /// This password; the end of a line after it is no part of it.
-    ///
-    /// # Errors
-    ///
-    /// If it is empty or has control characters.
-    pub fn new(password: &str) -> Result<Self, ModuleError> {
-        let password = password.trim_end_matches(['\r', '\n']);
-        if password.is_empty() || password.chars().any(char::is_control) {
-            let what = "the password is empty or has control characters";
-            return Err(ModuleError::Misfit(what.to_owned()));
-        }
-        Ok(Self(password.to_owned()))
-    }
-}
-
-impl fmt::Debug for DatabasePassword {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DatabasePassword(..)")
-    }
 }
 
 impl fmt::Debug for Postgres {
@@ -101,7 +72,7 @@ impl Postgres {
         sqlx::any::install_default_drivers();
         let PostgresDatabase { address, password } = database;
         // What is wrong with it may be the password: the error is not shown.
-        let options = AnyConnectOptions::from_str(&url(&address, password.as_ref()))
+        let options = AnyConnectOptions::from_str(&address.with_password(password.as_ref()))
             .map_err(|_| ModuleError::Misfit(format!("{address} can't be connected to")))?;
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -302,25 +273,4 @@ impl Dialect for Postgres {
     fn patience(&self) -> Option<Duration> {
         Some(PATIENCE)
     }
-}
-
-/// The address with everything in it. Each part is named, so that no variable of the
-/// environment stands in for it; where there is no password, `PGPASSWORD` and the
-/// file of passwords do, as they do for Postgres's own programs.
-fn url(address: &PostgresAddress, password: Option<&DatabasePassword>) -> String {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let password = password.map(|password| format!(":{}", encoded(&password.0)));
-    let mut url = format!(
-        "postgres://{}{}@localhost/{}?host={}&port={}&sslmode={}&application_name=portcullis",
-        encoded(address.user()),
-        password.unwrap_or_default(),
-        encoded(address.database()),
-        encoded(address.host()),
-        address.port(),
-        address.tls().as_str(),
-    );
-    if let Some(file) = address.certificates() {
-        url.push_str(&format!("&sslrootcert={}", encoded(&file.to_string_lossy())));
-    }
-    url
 }

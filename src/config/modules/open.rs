@@ -80,7 +80,9 @@ fn database_at(
         DatabaseSource::Postgres { address, secret } => (address.clone(), secret),
     };
     let secret = secret.as_ref().map(|secret| secret_in(secret, environment));
-    let password = secret.transpose()?.map(|text| DatabasePassword::new(&text));
+    let password = secret.transpose()?.map(|text| {
+        DatabasePassword::new(&text).map_err(|error| ModuleError::Misfit(error.to_string()))
+    });
     Ok(Database::Postgres(PostgresDatabase { address, password: password.transpose()? }))
 }
 

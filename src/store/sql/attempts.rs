@@ -7,6 +7,7 @@
 
 mod rows;
 
+#[cfg(feature = "sqlite")]
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,7 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use self::rows::Rows;
 use super::db::{Db, Tx};
 use super::errors::{Fallible, Fault};
-use super::{schema, sqlite};
+#[cfg(feature = "postgres")]
+use super::postgres::{PostgresSettings, Server};
+use super::schema;
+#[cfg(feature = "sqlite")]
+use super::sqlite;
 use crate::domain::attempts::{
     self, AttemptRecord, Budget, Counted, Outcome, Reservation, Settled, Ticket,
 };
@@ -56,6 +61,7 @@ impl SqlAttempts {
     ///
     /// If the file can't be written, is no database of ours, or a newer program has
     /// been here.
+    #[cfg(feature = "sqlite")]
     pub async fn open(path: impl AsRef<Path>, clock: Clock) -> Result<Self, StoreError> {
         Self::open_bounded(path, clock, COUNTERS).await
     }
@@ -66,6 +72,7 @@ impl SqlAttempts {
     /// # Errors
     ///
     /// As [`SqlAttempts::open`].
+    #[cfg(feature = "sqlite")]
     pub async fn open_bounded(
         path: impl AsRef<Path>,
         clock: Clock,
@@ -73,11 +80,29 @@ impl SqlAttempts {
     ) -> Result<Self, StoreError> {
         let path = path.as_ref();
         sqlite::create_file(path)?;
-        let db = Arc::new(Db::open(path, schema::ATTEMPTS, &clock).await?);
+        Ok(Self::over(Db::open(path, &schema::ATTEMPTS, &clock).await?, clock, counters))
+    }
+
+    /// Connects to a database on a server of Postgres, which may be a directory's.
+    ///
+    /// Runs its writer on the tokio runtime that it is called on.
+    ///
+    /// # Errors
+    ///
+    /// If the server can't be reached or does not let us in, or a newer program has been
+    /// here.
+    #[cfg(feature = "postgres")]
+    pub async fn connect(settings: &PostgresSettings, clock: Clock) -> Result<Self, StoreError> {
+        let server = Server::for_attempts(settings)?;
+        Ok(Self::over(Db::connect(server, &schema::ATTEMPTS, &clock).await?, clock, COUNTERS))
+    }
+
+    fn over(db: Db, clock: Clock, counters: u64) -> Self {
+        let db = Arc::new(db);
         let rows = Rows::at_most(counters);
         let (jobs, waiting) = mpsc::channel(WAITING);
         tokio::spawn(write_all(db.clone(), clock.clone(), rows, waiting));
-        Ok(Self { db, clock, nonces: Arc::new(Nonces::new()), jobs })
+        Self { db, clock, nonces: Arc::new(Nonces::new()), jobs }
     }
 
     /// Forgets records that have said nothing since before this instant, and says
@@ -85,7 +110,7 @@ impl SqlAttempts {
     pub(super) async fn forget(&self, before: Timestamp) -> Fallible<u64> {
         let mut gone = 0;
         loop {
-            let mut tx = self.db.write().await?;
+            let mut tx = self.db.write_in_turn().await?;
             let deleted = rows::forget(&mut tx, before).await?;
             tx.commit().await?;
             gone += deleted;
@@ -105,16 +130,15 @@ impl SqlAttempts {
     }
 
     async fn read(&self, counters: &[Counter]) -> Result<Records, StoreError> {
-        let mut records = Records::new();
-        for counter in counters {
-            let stored = rows::read(self.db.readers(), &counter.key).await;
-            records.push(
-                stored
-                    .map_err(|fault| self.fault(fault))?
-                    .unwrap_or_default(),
-            );
-        }
-        Ok(records)
+        let read = async {
+            let mut records = Records::new();
+            for counter in counters {
+                let stored = rows::read(self.db.readers(), &counter.key).await?;
+                records.push(stored.unwrap_or_default());
+            }
+            Ok(records)
+        };
+        self.db.guard(read).await
     }
 
     /// What the stored records answer by themselves, without anything to write.
@@ -182,7 +206,7 @@ impl AttemptStore for SqlAttempts {
     fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>> {
         Box::pin(async move {
             let cleared = async {
-                let mut tx = self.db.write().await?;
+                let mut tx = self.db.write_in_turn().await?;
                 let mut cleared = 0;
                 for key in keys {
                     cleared += rows::delete(&mut tx, key).await?;
@@ -190,7 +214,7 @@ impl AttemptStore for SqlAttempts {
                 tx.commit().await?;
                 Ok(cleared)
             };
-            cleared.await.map_err(|fault| self.fault(fault))
+            self.db.guard(cleared).await
         })
     }
 }
@@ -236,8 +260,8 @@ fn stopped() -> StoreError {
 async fn write_all(db: Arc<Db>, clock: Clock, mut rows: Rows, mut waiting: mpsc::Receiver<Job>) {
     let mut jobs = Vec::with_capacity(AT_ONCE);
     while waiting.recv_many(&mut jobs, AT_ONCE).await > 0 {
-        let written = write_together(&db, &clock, &mut rows, &jobs).await;
-        match written.map_err(|fault| db.fault(fault)) {
+        let written = write_together(&db, &clock, &mut rows, &jobs);
+        match db.guard(written).await {
             Ok(done) => answer(&db, jobs.drain(..), done),
             Err(error) => {
                 // What was counted as added was not.
@@ -256,7 +280,7 @@ async fn write_together(
     rows: &mut Rows,
     jobs: &[Job],
 ) -> Fallible<Vec<Fallible<Done>>> {
-    let mut tx = db.write().await?;
+    let mut tx = db.write_in_turn().await?;
     let now = clock.wall();
     let mut done = Vec::with_capacity(jobs.len());
     for job in jobs {

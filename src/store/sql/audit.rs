@@ -149,8 +149,8 @@ impl AuditLog for SqlDirectory {
 }
 
 /// Where the log is noted outside of the database: `accounts.db.anchor`.
-pub(super) fn anchor_of(db: &Path) -> Anchor {
-    let mut name = db.as_os_str().to_owned();
+pub(super) fn anchor_of(beside: &Path) -> Anchor {
+    let mut name = beside.as_os_str().to_owned();
     name.push(".anchor");
     Anchor::at(name.into())
 }

@@ -22,6 +22,9 @@ use crate::store::{
 
 const BY_ID: &str = concat!("SELECT ", deletion_columns!(), " FROM deletions WHERE id = $1");
 
+const HOLD: &str =
+    concat!("UPDATE deletions SET id = id WHERE id = $1 RETURNING ", deletion_columns!());
+
 const LIST: &str = concat!(
     "SELECT ",
     deletion_columns!(),
@@ -316,8 +319,9 @@ async fn open_of(tx: &mut Tx, account: i64) -> Fallible<Option<DeletionId>> {
     row.map(|row| number(row.try_get(0)?)).transpose()
 }
 
+/// Writes before it reads: that holds the deletion as it is until the commit.
 async fn find(tx: &mut Tx, id: DeletionId) -> Fallible<Option<(Deletion, Held)>> {
-    let query = sqlx::query(BY_ID).bind(id.get());
+    let query = sqlx::query(HOLD).bind(id.get());
     let row = query.fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
 }

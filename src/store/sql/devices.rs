@@ -60,11 +60,12 @@ impl SqlDirectory {
         if known(&mut *tx, account, id, now).await?.is_none() {
             return Ok(None);
         }
-        delete(&mut tx, account, &id.to_string()).await?;
         let mut edit = before.clone();
         edit.locks.forget_device(id);
         let after = accounts::edited(&before, edit, None, now);
+        // Before its devices, as whoever signs in does it.
         accounts::update(&mut tx, &after, None).await?;
+        delete(&mut tx, account, &id.to_string()).await?;
         heads::tell(&mut tx, &head, account, now).await?;
         let states = (Some(json(&before)?), Some(json(&after)?));
         let entry = Entry { account: Some(account), note, before: states.0, after: states.1 };

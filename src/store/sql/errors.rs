@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sqlx::error::ErrorKind;
+use sqlx::error::{DatabaseError, ErrorKind};
 
 use crate::store::StoreError;
 
@@ -58,7 +58,7 @@ fn of_sql(what: String, error: sqlx::Error) -> StoreError {
         sqlx::Error::ColumnDecode { .. }
         | sqlx::Error::ColumnIndexOutOfBounds { .. }
         | sqlx::Error::RowNotFound => StoreError::Damaged { what, detail },
-        sqlx::Error::Database(cause) => match super::sqlite::trouble(cause.as_ref()) {
+        sqlx::Error::Database(cause) => match trouble(cause.as_ref()) {
             Trouble::Damaged => StoreError::Damaged { what, detail: cause.message().to_owned() },
             Trouble::Full => StoreError::Full { what },
             Trouble::ReadOnly => StoreError::ReadOnly { what, detail: cause.message().to_owned() },
@@ -68,12 +68,24 @@ fn of_sql(what: String, error: sqlx::Error) -> StoreError {
     }
 }
 
+fn trouble(error: &dyn DatabaseError) -> Trouble {
+    #[cfg(feature = "postgres")]
+    if let Some(error) = error.try_downcast_ref() {
+        return super::postgres::trouble(error);
+    }
+    #[cfg(feature = "sqlite")]
+    return super::sqlite::trouble(error);
+    #[cfg(not(feature = "sqlite"))]
+    Trouble::Other
+}
+
 /// What a database's own error comes down to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Trouble {
     Damaged,
     Full,
     Other,
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "files alone are"))]
     ReadOnly,
 }
 

@@ -12,7 +12,7 @@ use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::heads;
 use super::members;
-use super::rows::{Columns, json, stored};
+use super::rows::{Columns, json, numbers, stored};
 use crate::domain::account::AccountId;
 use crate::domain::event::Note;
 use crate::domain::group::{Group, GroupId};
@@ -182,8 +182,7 @@ fn condition(query: &GroupQuery) -> String {
          (SELECT group_id FROM group_members WHERE account = $3))"
         .to_owned();
     if let Some(ids) = &query.ids {
-        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-        sql.push_str(&format!(" AND id IN ({})", ids.join(", ")));
+        sql.push_str(&format!(" AND id IN ({})", numbers(ids)));
     }
     sql
 }

@@ -13,9 +13,9 @@ const LICENSED: &str = "SELECT licences FROM heads WHERE stream = 0";
 /// Everybody by state; and who is locked beyond the hour that it is, and in what is left
 /// of it.
 const COUNTS: &str = "SELECT what, state, accounts FROM account_counts WHERE what = 'all' \
-    UNION ALL SELECT what, state, SUM(accounts) FROM account_counts \
+    UNION ALL SELECT what, state, CAST(SUM(accounts) AS BIGINT) FROM account_counts \
     WHERE what IN ('hand-hour', 'failures-hour', 'both-hour') AND ends >= $2 GROUP BY what, state \
-    UNION ALL SELECT what, state, SUM(accounts) FROM account_counts \
+    UNION ALL SELECT what, state, CAST(SUM(accounts) AS BIGINT) FROM account_counts \
     WHERE what IN ('hand', 'failures', 'both') AND ends > $1 AND ends < $2 GROUP BY what, state";
 
 impl SqlDirectory {

@@ -8,7 +8,7 @@ use sqlx::Row;
 
 use super::db::Db;
 use super::errors::{Fallible, Fault, of_file};
-use super::sqlite::{owner_only, sync_folder_of};
+use super::files::{owner_only, sync_folder_of};
 use crate::domain::event::{Action, AuditRecord};
 use crate::domain::session::SessionKey;
 use crate::domain::time::Timestamp;
@@ -16,6 +16,7 @@ use crate::store::StoreError;
 use crate::store::keyring::{AuditLink, Keyring};
 
 /// `accounts.db.key` for `accounts.db`.
+#[cfg(feature = "sqlite")]
 pub(super) fn path_of(db: &Path) -> PathBuf {
     let mut name = db.as_os_str().to_owned();
     name.push(".key");
@@ -32,16 +33,49 @@ pub(super) fn load(path: &Path) -> Result<Keyring, StoreError> {
 
 /// Reads the secret, or makes one. Only for a database that has no bytes yet: the
 /// key is there before the first of them, so one that has bytes and no key lost it.
+#[cfg(feature = "sqlite")]
 pub(super) fn load_or_make(path: &Path, db: &Path) -> Result<Keyring, StoreError> {
-    if !path.exists() {
-        // Whoever is first wins, and all read what they wrote.
-        make(path).map_err(|error| of_file(&path.display().to_string(), &error))?;
-    }
+    make_if_missing(path)?;
     let text = read(path)?;
     if text.contains(IN_USE) && is_empty(db) {
-        return Err(damaged(db, "it is empty, and was not; to begin anew, remove its key file"));
+        return Err(emptied(db.display()));
     }
     parse(&text, path)
+}
+
+/// The same for a database on a server, which knows whether it was written with a key.
+#[cfg(feature = "postgres")]
+pub(super) async fn load_or_make_for(db: &Db, path: &Path) -> Fallible<Keyring> {
+    if read_check(db).await?.is_some() {
+        return Ok(load(path).map_err(|error| match error {
+            StoreError::Missing { what, .. } => StoreError::Missing { what, mend: SHARED },
+            other => other,
+        })?);
+    }
+    make_if_missing(path)?;
+    let text = read(path)?;
+    // Asked once more: another gateway may have been first since.
+    if text.contains(IN_USE) && read_check(db).await?.is_none() {
+        return Err(emptied(db.name()).into());
+    }
+    Ok(parse(&text, path)?)
+}
+
+#[cfg(feature = "postgres")]
+const SHARED: &str = "the directory was written with it; copy it from another gateway that shares \
+    the directory, or restore it from a backup";
+
+/// Whoever is first wins, and all read what they wrote.
+fn make_if_missing(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
+    }
+    make(path).map_err(|error| of_file(&path.display().to_string(), &error))
+}
+
+fn emptied(what: impl std::fmt::Display) -> StoreError {
+    let detail = "it is empty, and was not; to begin anew, remove its key file".to_owned();
+    StoreError::Damaged { what: what.to_string(), detail }
 }
 
 /// Notes that a database was made with this key. Where the file may not be written,
@@ -61,6 +95,7 @@ pub(super) fn mark(path: &Path) {
     }
 }
 
+#[cfg(feature = "sqlite")]
 /// Asked once more: somebody else may have been at work since it was found empty.
 fn is_empty(db: &Path) -> bool {
     fs::metadata(db).is_ok_and(|found| found.len() == 0)

@@ -6,7 +6,7 @@ use sqlx::{AnyPool, AssertSqlSafe, Row};
 
 use super::db::Tx;
 use super::errors::{Fallible, Fault};
-use super::rows::Columns;
+use super::rows::{Columns, numbers};
 use crate::domain::account::AccountId;
 use crate::domain::group::{GroupId, InvalidGroup};
 use crate::domain::time::Timestamp;
@@ -23,7 +23,7 @@ pub(super) async fn are_accounts(
     for some in wanted.iter().copied().collect::<Vec<_>>().chunks(AT_ONCE) {
         let sql = format!(
             "SELECT id FROM accounts WHERE lifecycle <> 'deleted' AND id IN ({})",
-            listed(some)
+            numbers(some)
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?;
         let found: BTreeSet<i64> = rows
@@ -92,7 +92,7 @@ pub(super) async fn clear(
     let stay: Vec<_> = stay.iter().copied().collect();
     let sql = format!(
         "DELETE FROM group_members WHERE group_id = $1 AND account NOT IN ({}) RETURNING account",
-        if stay.is_empty() { "0".to_owned() } else { listed(&stay) }
+        numbers(&stay)
     );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(group.get());
     let rows = query.fetch_all(&mut **tx).await?;
@@ -157,7 +157,7 @@ pub(super) async fn of_accounts(
             "SELECT account, group_id, name, permissions \
              FROM group_members JOIN account_groups ON account_groups.id = group_id \
              WHERE account IN ({}) ORDER BY account, group_id",
-            listed(some)
+            numbers(some)
         );
         let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(from).await?;
         for row in &rows {
@@ -184,7 +184,7 @@ pub(super) async fn groups_of(
     for some in accounts.chunks(AT_ONCE) {
         let sql = format!(
             "SELECT account, group_id FROM group_members WHERE account IN ({})",
-            listed(some)
+            numbers(some)
         );
         let query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         for row in &query.fetch_all(&mut **tx).await? {
@@ -199,9 +199,4 @@ pub(super) async fn groups_of(
 
 fn damage(error: InvalidGroup) -> Fault {
     Fault::damaged(error.to_string())
-}
-
-fn listed(accounts: &[AccountId]) -> String {
-    let ids: Vec<_> = accounts.iter().map(ToString::to_string).collect();
-    ids.join(", ")
 }

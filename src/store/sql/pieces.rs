@@ -1,4 +1,4 @@
-//! Where texts are looked for: the pieces that names are made of, in SQLite's index of words.
+//! Where texts are looked for: the pieces that names are made of, in the database's index of words.
 //!
 //! Every account's login, names, address and external id are cut into all their pieces of
 //! one, two and three characters, in the form that texts are compared in. A text that is
@@ -17,8 +17,10 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::SqlDirectory;
 use super::db::Tx;
+use super::dialect::{Dialect, PieceWords};
 use super::errors::Fallible;
-use super::values::{Rows, Value};
+use super::heads;
+use super::values::Value;
 use crate::store::StoreError;
 
 /// The longest piece, in characters.
@@ -35,35 +37,32 @@ const BATCH: u32 = 1_000;
 
 /// After so many at once the index is brought into one piece: it is read faster then.
 const TIDY_AFTER: u64 = 20_000;
-const TIDY: &str = "INSERT INTO account_text (account_text) VALUES ('optimize')";
-
-const PUT: Rows<2> =
-    Rows { before: "INSERT OR REPLACE INTO account_text (rowid, pieces) VALUES ", after: "" };
 
 /// How many changes may have made pieces due since some were written.
 #[derive(Debug, Default)]
 pub(super) struct Due(AtomicU32);
 
 /// What is to be looked for, as the index takes it; `None` of nothing.
-pub(super) fn wanted(text: &str) -> Option<String> {
+pub(super) fn wanted(text: &str, words: &PieceWords) -> Option<String> {
     let chars = text.chars().count();
     let mut pieces = BTreeSet::new();
     cut(text, chars.min(LONGEST), &mut pieces);
     let all: Vec<_> = pieces
         .iter()
         .take(MOST_WANTED)
-        .map(|piece| format!("\"{piece}\""))
+        .map(|piece| format!("{quote}{piece}{quote}", quote = words.quote))
         .collect();
-    (!all.is_empty()).then(|| format!("({})", all.join(" AND ")))
+    (!all.is_empty()).then(|| format!("({})", all.join(words.and)))
 }
 
 /// The same of those whose login does not begin like that; `None` of what is longer than a
 /// piece.
-pub(super) fn wanted_within(text: &str) -> Option<String> {
+pub(super) fn wanted_within(text: &str, words: &PieceWords) -> Option<String> {
     let beginning = beginnings(text).last()?;
     let is_whole = text.chars().count() <= LONGEST;
-    let wanted = wanted(text).filter(|_| is_whole)?;
-    Some(format!("({wanted} NOT \"{beginning}\")"))
+    let wanted = wanted(text, words).filter(|_| is_whole)?;
+    let PieceWords { quote, but_not, .. } = words;
+    Some(format!("({wanted}{but_not}{quote}{beginning}{quote})"))
 }
 
 /// All pieces of these texts, as the index keeps them; the first is the login.
@@ -131,9 +130,10 @@ impl SqlDirectory {
                 tracing::info!(accounts = written, "names taken into the search");
             }
         }
-        if written > TIDY_AFTER {
+        let tidy = self.db.dialect().tidy_pieces;
+        if let Some(tidy) = tidy.filter(|_| written > TIDY_AFTER) {
             let mut tx = self.db.write().await?;
-            sqlx::query(TIDY).execute(&mut *tx).await?;
+            sqlx::query(tidy).execute(&mut *tx).await?;
             self.commit_quietly(tx).await?;
         }
         Ok(())
@@ -162,25 +162,28 @@ impl SqlDirectory {
             return Ok(0);
         }
         let mut tx = self.db.write().await?;
-        let due = due(&mut tx).await?;
-        put(&mut tx, &due).await?;
+        // Nobody is called otherwise meanwhile.
+        heads::take(&mut tx).await?;
+        let due = due(&mut tx, self.db.dialect()).await?;
+        put(&mut tx, &due, self.db.dialect()).await?;
         self.commit_quietly(tx).await?;
         Ok(due.len() as u64)
     }
 }
 
 /// Who is due, lowest first: the number, and everything that they are called.
-async fn due(tx: &mut Tx) -> Fallible<Vec<AnyRow>> {
+async fn due(tx: &mut Tx, dialect: &Dialect) -> Fallible<Vec<AnyRow>> {
     let sql = format!(
         "SELECT account_text_due.id, login, name_folded, first_name_folded, last_name_folded, \
          COALESCE(email_folded, ''), COALESCE(external_id_folded, ''), lifecycle \
-         FROM account_text_due CROSS JOIN accounts ON accounts.id = account_text_due.id \
-         ORDER BY account_text_due.id LIMIT {BATCH}"
+         FROM account_text_due {join} accounts ON accounts.id = account_text_due.id \
+         ORDER BY account_text_due.id LIMIT {BATCH}",
+        join = dialect.join_in_order
     );
     Ok(sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut **tx).await?)
 }
 
-async fn put(tx: &mut Tx, due: &[AnyRow]) -> Fallible<()> {
+async fn put(tx: &mut Tx, due: &[AnyRow], dialect: &'static Dialect) -> Fallible<()> {
     let (mut rows, mut deleted) = (Vec::new(), Vec::new());
     for row in due {
         let id: i64 = row.try_get(0)?;
@@ -195,9 +198,9 @@ async fn put(tx: &mut Tx, due: &[AnyRow]) -> Fallible<()> {
         let pieces = pieces_of(texts.iter().map(String::as_str));
         rows.push([Value::from(id), Value::from(pieces)]);
     }
-    PUT.write(tx, rows).await?;
+    dialect.put_pieces.write(tx, rows).await?;
     for id in deleted {
-        let gone = sqlx::query("DELETE FROM account_text WHERE rowid = $1");
+        let gone = sqlx::query(dialect.drop_pieces);
         gone.bind(id).execute(&mut **tx).await?;
     }
     let Some(last) = due.last() else { return Ok(()) };
@@ -216,10 +219,15 @@ mod tests {
     use super::*;
     use crate::domain::login::folded;
 
+    const WORDS: PieceWords =
+        PieceWords { quote: '"', and: " AND ", or: " OR ", but_not: " NOT " };
+
     #[test]
     fn a_text_is_cut_into_all_its_pieces() {
         let pieces = pieces_of(["abc", "ß"].into_iter());
         assert_eq!(pieces, "61 6162 616263 62 6263 63 b61 b6162 b616263 c39f");
+        let wanted = |text| wanted(text, &WORDS);
+        let wanted_within = |text| wanted_within(text, &WORDS);
         assert_eq!(wanted_within("ab").as_deref(), Some("((\"6162\") NOT \"b6162\")"));
         assert_eq!(wanted_within("abcd"), None);
         assert_eq!(wanted("abcd").as_deref(), Some("(\"616263\" AND \"626364\")"));
@@ -235,7 +243,7 @@ mod tests {
             let part: String = text.chars().skip(from).take(length).collect();
             let kept = pieces_of([text.as_str()].into_iter());
             let kept: BTreeSet<&str> = kept.split(' ').collect();
-            for piece in wanted(&part).unwrap_or_default().split('"').skip(1).step_by(2) {
+            for piece in wanted(&part, &WORDS).unwrap_or_default().split('"').skip(1).step_by(2) {
                 prop_assert!(kept.contains(piece), "{:?} in {:?}: {}", part, text, piece);
             }
         }

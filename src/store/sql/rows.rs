@@ -289,6 +289,13 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Numbers, as `IN (…)` takes them. Nothing has a number below zero: Postgres takes no
+/// list of nothing.
+pub(super) fn numbers<T: ToString>(numbers: impl IntoIterator<Item = T>) -> String {
+    let numbers: Vec<_> = numbers.into_iter().map(|number| number.to_string()).collect();
+    if numbers.is_empty() { "-1".to_owned() } else { numbers.join(", ") }
+}
+
 pub(super) fn json(value: &impl serde::Serialize) -> Fallible<String> {
     serde_json::to_string(value).map_err(damage)
 }

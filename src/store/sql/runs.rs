@@ -21,6 +21,8 @@ use crate::store::{
 
 const BY_ID: &str = concat!("SELECT ", run_columns!(), " FROM runs WHERE id = $1");
 
+const HOLD: &str = concat!("UPDATE runs SET id = id WHERE id = $1 RETURNING ", run_columns!());
+
 impl RunStore for SqlDirectory {
     fn begin_run(
         &self,
@@ -249,8 +251,9 @@ fn about(note: Note, id: RunId) -> Note {
     Note { reason: Some(reason), ..note }
 }
 
+/// Writes before it reads: that holds the run as it is until the commit.
 async fn read(tx: &mut Tx, id: RunId) -> Fallible<Option<Run>> {
-    let query = sqlx::query(BY_ID).bind(id.get());
+    let query = sqlx::query(HOLD).bind(id.get());
     let row = query.fetch_optional(&mut **tx).await?;
     row.as_ref().map(run).transpose()
 }

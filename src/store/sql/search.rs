@@ -17,7 +17,7 @@ use super::SqlDirectory;
 use super::db::Tx;
 use super::errors::{Fallible, Fault};
 use super::list::pattern;
-use super::rows::{self, account_columns, stored};
+use super::rows::{self, account_columns, numbers, stored};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::time::Timestamp;
 use crate::store::{AccountFilter, AccountPage, AccountSearch, TextField, TextFit, TimeField};
@@ -63,7 +63,7 @@ impl SqlDirectory {
         let condition = Condition::of(&search.filters);
         let now = self.clock.wall().as_micros();
         let mut tx = self.db.read().await?;
-        let few = Few::of(&search.filters);
+        let few = Few::of(&search.filters, self.db.dialect());
         if search.uncounted {
             let accounts = condition.found(&mut tx, &search, &few, now, bounds).await?;
             return Ok(AccountPage { accounts, total: 0 });
@@ -97,7 +97,8 @@ impl Condition {
         if among.source != self.source {
             return among.read(tx, search, now).await;
         }
-        if let Some((beginning, rest)) = Few::beside_beginnings(search)
+        if let Some(first) = few.first()
+            && let Some((beginning, rest)) = Few::beside_beginnings(search, first.dialect())
             && rest.are_at_most(tx, now, bounds.few).await?
         {
             return self.merged(tx, search, beginning, &rest, now).await;
@@ -192,16 +193,14 @@ impl Condition {
             AccountFilter::Any(filters) => self.any(false, filters, Self::add),
             AccountFilter::Disabled(wanted) => self.add_flag("disabled", *wanted),
             AccountFilter::Ids(ids) => {
-                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-                let _ = write!(self.sql, "id IN ({})", ids.join(", "));
+                let _ = write!(self.sql, "id IN ({})", numbers(ids));
             }
             AccountFilter::InAnyGroup(wanted) => {
                 let not = if *wanted { "" } else { "NOT " };
                 let _ = write!(self.sql, "{not}{IN_A_GROUP}");
             }
             AccountFilter::InGroups(groups) => {
-                let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
-                let _ = write!(self.sql, "id IN ({OF_GROUPS} ({}))", groups.join(", "));
+                let _ = write!(self.sql, "id IN ({OF_GROUPS} ({}))", numbers(groups));
             }
             AccountFilter::LockedOut(wanted) => self.add_until("lockout_until", *wanted),
             AccountFilter::Mentions(text) => {

@@ -94,6 +94,9 @@ impl SqlDirectory {
     }
 
     pub(super) async fn touch(&self, seen: &[(SessionKey, Timestamp)]) -> Fallible<()> {
+        // Two that note the same uses don't wait for each other in a circle.
+        let mut seen = seen.to_vec();
+        seen.sort_unstable_by_key(|(key, _)| *key.as_bytes());
         for seen in seen.chunks(TOUCHED_AT_ONCE) {
             let mut tx = self.db.write().await?;
             for (key, at) in seen {
@@ -211,7 +214,7 @@ async fn keep_ended(
          last_seen_at, opened_from, user_agent, device, console, ended_at, state) \
          SELECT id, key, account, generation, created_at, expires_at, last_seen_at, \
          opened_from, user_agent, device, console, CAST($2 AS BIGINT), CAST($3 AS TEXT) \
-         FROM sessions WHERE id = $1",
+         FROM sessions WHERE id = $1 ON CONFLICT (id) DO NOTHING",
     )
     .bind(id.to_string())
     .bind(now.as_micros())

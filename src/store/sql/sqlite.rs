@@ -1,6 +1,6 @@
 //! What is SQLite's alone: files, PRAGMAs and error codes.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,6 +12,7 @@ use sqlx::error::DatabaseError;
 use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 
 use super::errors::{Fallible, Fault, Trouble, of_file};
+use super::files::{owner_only, sync_folder_of};
 use crate::store::StoreError;
 
 /// A transaction that will write must say so at once: one that turns from reading
@@ -125,27 +126,6 @@ fn has_no_folder(path: &Path) -> bool {
 
 /// SQLite's smallest page, in bytes.
 const SMALLEST: u64 = 512;
-
-#[cfg(unix)]
-pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
-}
-
-/// A new file survives power loss once its folder does.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
 
 /// What a result code comes down to; its low byte is the primary code.
 pub(super) fn trouble(error: &dyn DatabaseError) -> Trouble {

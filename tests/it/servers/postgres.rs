@@ -130,10 +130,15 @@ impl Postgres {
 
     /// A database of a test's own, with nothing in it. Gives its name.
     pub(crate) async fn fresh(&self) -> String {
+        self.fresh_like("template1").await
+    }
+
+    /// A database of a test's own, a copy of one that nobody is connected to.
+    pub(crate) async fn fresh_like(&self, template: &str) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let mut conn = self.connect("postgres").await;
-        let sql = format!("CREATE DATABASE {name}");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
         conn.execute(sqlx::AssertSqlSafe(sql))
             .await
             .expect("a database");

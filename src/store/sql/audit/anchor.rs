@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::store::StoreError;
 use crate::store::keyring::{AuditLink, AuditMark, Keyring};
 use crate::store::sql::errors::of_file;
-use crate::store::sql::sqlite::{owner_only, sync_folder_of};
+use crate::store::sql::files::{owner_only, sync_folder_of};
 
 /// The file itself, which may not be there.
 #[derive(Debug)]

@@ -29,10 +29,10 @@ use crate::store::{
     Changed, DecideItem, Decision, Edit, Run, RunId, RunItem, RunStep, StepItem, Stepped,
 };
 
+/// Writes before it is read: that holds the run as it is until the commit.
 const HELD: &str = concat!(
-    "SELECT ",
-    run_columns!(),
-    " FROM runs WHERE id = $1 AND state = 'running' AND holder = $2"
+    "UPDATE runs SET id = id WHERE id = $1 AND state = 'running' AND holder = $2 RETURNING ",
+    run_columns!()
 );
 
 /// What a step knows, as its items leave it one after the other.

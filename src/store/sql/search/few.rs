@@ -7,8 +7,10 @@ use super::place;
 use crate::domain::group::GroupId;
 use crate::domain::standing::Status;
 use crate::store::sql::db::Tx;
+use crate::store::sql::dialect::Dialect;
 use crate::store::sql::errors::Fallible;
 use crate::store::sql::pieces;
+use crate::store::sql::rows::numbers;
 use crate::store::{AccountFilter, AccountOrder, AccountSearch, TextField, TextFit};
 
 /// The numbers of those whom one filter takes, and maybe of others: who is found is
@@ -18,6 +20,7 @@ pub(super) struct Few {
     /// Statements that tell numbers; `{}` is the place of the text.
     numbers: Vec<String>,
     text: Option<String>,
+    dialect: &'static Dialect,
 }
 
 /// Logins that begin with a text: from it on, and before another.
@@ -29,36 +32,36 @@ pub(super) struct Beginning {
 
 impl Few {
     /// What can be told of these filters, all of which have to take an account.
-    pub(super) fn of(filters: &[AccountFilter]) -> Vec<Self> {
+    pub(super) fn of(filters: &[AccountFilter], dialect: &'static Dialect) -> Vec<Self> {
         filters
             .iter()
             .flat_map(|filter| match filter {
-                AccountFilter::All(filters) => Self::of(filters),
-                filter => Self::of_one(filter).into_iter().collect(),
+                AccountFilter::All(filters) => Self::of(filters, dialect),
+                filter => Self::of_one(filter, dialect).into_iter().collect(),
             })
             .collect()
     }
 
-    fn of_one(filter: &AccountFilter) -> Option<Self> {
+    fn of_one(filter: &AccountFilter, dialect: &'static Dialect) -> Option<Self> {
         let locked = |columns: &[&str]| {
             let numbers = columns
                 .iter()
                 .map(|column| format!("SELECT id AS found FROM accounts WHERE {column} > $1"));
-            Self { numbers: numbers.collect(), text: None }
+            Self { numbers: numbers.collect(), text: None, dialect }
         };
         match filter {
             AccountFilter::Admin(true) => {
                 let admins = "SELECT id AS found FROM accounts WHERE admin = 1";
-                Some(Self { numbers: vec![admins.to_owned()], text: None })
+                Some(Self { numbers: vec![admins.to_owned()], text: None, dialect })
             }
             AccountFilter::AdminLocked(true) => Some(locked(&["admin_lock_until"])),
-            AccountFilter::InGroups(groups) => Some(Self::of_groups(groups)),
+            AccountFilter::InGroups(groups) => Some(Self::of_groups(groups, dialect)),
             AccountFilter::LockedOut(true) => Some(locked(&["lockout_until"])),
             AccountFilter::Status { any_of, negated: false } if any_of == &[Status::Locked] => {
                 Some(locked(&["admin_lock_until", "lockout_until"]))
             }
             AccountFilter::Text { field, fit, any_of, negated: false } => {
-                Self::of_texts(*field, *fit, any_of)
+                Self::of_texts(*field, *fit, any_of, dialect)
             }
             _ => None,
         }
@@ -66,7 +69,10 @@ impl Few {
 
     /// Where logins are gone along and a text is looked for that many begin with: those
     /// in whom it stands elsewhere. The others are together in the order.
-    pub(super) fn beside_beginnings(search: &AccountSearch) -> Option<(Beginning, Self)> {
+    pub(super) fn beside_beginnings(
+        search: &AccountSearch,
+        dialect: &'static Dialect,
+    ) -> Option<(Beginning, Self)> {
         let (AccountOrder::Login, _) = search.order.first()? else { return None };
         let AccountFilter::Text { field, fit, any_of, negated: false } = search
             .filters
@@ -82,44 +88,53 @@ impl Few {
             return None;
         }
         let from = field.form(*fit)(text);
-        let rest = Self::of_pieces(pieces::wanted_within(&from)?);
+        let rest = pieces::wanted_within(&from, &dialect.pieces)?;
+        let rest = Self::of_pieces(rest, dialect);
         Some((Beginning { before: next_after(&from)?, from }, rest))
     }
 
-    fn of_pieces(text: String) -> Self {
-        let found = "SELECT rowid AS found FROM account_text WHERE account_text MATCH {}";
-        let due = "SELECT id AS found FROM account_text_due";
-        Self { numbers: vec![found.to_owned(), due.to_owned()], text: Some(text) }
+    pub(super) const fn dialect(&self) -> &'static Dialect {
+        self.dialect
     }
 
-    fn of_groups(groups: &[GroupId]) -> Self {
-        let groups: Vec<_> = groups.iter().map(ToString::to_string).collect();
-        let groups = groups.join(", ");
+    fn of_pieces(text: String, dialect: &'static Dialect) -> Self {
+        let due = "SELECT id AS found FROM account_text_due";
+        let numbers = vec![dialect.having_pieces.to_owned(), due.to_owned()];
+        Self { numbers, text: Some(text), dialect }
+    }
+
+    fn of_groups(groups: &[GroupId], dialect: &'static Dialect) -> Self {
+        let groups = numbers(groups);
         let members = format!(
             "SELECT DISTINCT account AS found FROM group_members WHERE group_id IN ({groups})"
         );
-        Self { numbers: vec![members], text: None }
+        Self { numbers: vec![members], text: None, dialect }
     }
 
     /// What is looked for as a whole has an index of its own, and what is empty is in
     /// everybody's name.
-    fn of_texts(field: TextField, fit: TextFit, any_of: &[String]) -> Option<Self> {
+    fn of_texts(
+        field: TextField,
+        fit: TextFit,
+        any_of: &[String],
+        dialect: &'static Dialect,
+    ) -> Option<Self> {
         if fit == TextFit::Whole || any_of.is_empty() {
             return None;
         }
         let form = field.form(fit);
         let each: Option<Vec<_>> = any_of
             .iter()
-            .map(|text| pieces::wanted(&form(text)))
+            .map(|text| pieces::wanted(&form(text), &dialect.pieces))
             .collect();
-        Some(Self::of_pieces(each?.join(" OR ")))
+        Some(Self::of_pieces(each?.join(dialect.pieces.or), dialect))
     }
 
     /// Whether there are no more than so many; who is told twice counts twice.
     pub(super) async fn are_at_most(&self, tx: &mut Tx, now: i64, most: u32) -> Fallible<bool> {
         let numbers = self.numbers.join(" UNION ALL ").replace("{}", "$2");
         let sql = format!(
-            "SELECT COUNT(*) FROM ({numbers} LIMIT {}) WHERE CAST($1 AS BIGINT) IS NOT NULL",
+            "SELECT COUNT(*) FROM ({numbers} LIMIT {}) AS few WHERE CAST($1 AS BIGINT) IS NOT NULL",
             u64::from(most) + 1
         );
         // Of this program's own words: what was asked for is in the places.
@@ -139,7 +154,8 @@ impl Few {
             numbers = numbers.replace("{}", &place(texts.len()));
         }
         // In this order: the database does not know how few they are.
-        format!("({numbers}) AS few CROSS JOIN accounts ON accounts.id = few.found")
+        let join = self.dialect.join_in_order;
+        format!("({numbers}) AS few {join} accounts ON accounts.id = few.found")
     }
 }
 

@@ -4,9 +4,9 @@ use std::{io, sync::LazyLock};
 
 use anyhow::{Result, anyhow};
 use axum::Router;
-use jsonwebtoken::{EncodingKey, Header, encode};
+use jsonwebtoken::encode;
 use portcullis::{
-    GuardLayer, JwtIssuer, JwtKeys, JwtSessions, Portcullis,
+    GuardLayer, JwtIssuer, JwtSessions, Portcullis,
     domain::{
         event::{Action, Note},
         login::Login,
@@ -21,7 +21,7 @@ use tower::Layer;
 
 use crate::{
     drive::{Carrier, Clients},
-    peers::jwt::{SECRET, install_provider},
+    peers::jwt::{Signature, install_provider},
     variant::router,
 };
 
@@ -38,17 +38,17 @@ pub(crate) fn round(sessions: usize) -> Result<(<GuardLayer as Layer<Router>>::S
 }
 
 /// The guard in `Router::layer`, over tokens that somebody else signed.
-pub(crate) fn over_tokens(sessions: usize) -> Result<(Router, Clients)> {
+pub(crate) fn over_tokens(signature: Signature, sessions: usize) -> Result<(Router, Clients)> {
     install_provider()?;
     let background = BACKGROUND
         .as_ref()
         .map_err(|error| anyhow!("no runtime: {error}"))?;
-    let (gate, tokens) = background.block_on(with_tokens(sessions))?;
+    let (gate, tokens) = background.block_on(with_tokens(signature, sessions))?;
     Ok((router().layer(GuardLayer::new(gate)), Clients::new(tokens, Carrier::Bearer)))
 }
 
-async fn with_tokens(count: usize) -> Result<(Portcullis, Vec<String>)> {
-    let issuer = JwtIssuer::new("https://id.example", "benches", JwtKeys::secret(SECRET)?);
+async fn with_tokens(signature: Signature, count: usize) -> Result<(Portcullis, Vec<String>)> {
+    let issuer = JwtIssuer::new("https://id.example", "benches", signature.keys()?);
     let gate = Portcullis::builder()
         .directory(SingleProcessDirectory::new(Default::default()))
         .session_capacity(2 * count)
@@ -56,7 +56,7 @@ async fn with_tokens(count: usize) -> Result<(Portcullis, Vec<String>)> {
         .build()
         .await?;
     let directory = gate.directory().ok_or_else(|| anyhow!("no directory"))?;
-    let key = EncodingKey::from_secret(SECRET);
+    let key = signature.private()?;
     let now = gate.clock().wall().floor_secs();
     let mut tokens = Vec::with_capacity(count);
     for number in 0..count {
@@ -65,7 +65,7 @@ async fn with_tokens(count: usize) -> Result<(Portcullis, Vec<String>)> {
             "iss": "https://id.example", "aud": "benches", "sub": account.id.to_string(),
             "iat": now, "exp": now + 12 * 3600,
         });
-        tokens.push(encode(&Header::default(), &claims, &key)?);
+        tokens.push(encode(&signature.header(), &claims, &key)?);
     }
     Ok((gate, tokens))
 }

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     drive::{BODY, Carrier, Chain, Clients, Nothing, Subject, runtime},
-    ours, peers,
+    ours,
+    peers::{self, jwt::Signature},
 };
 
 /// One way to answer the request.
@@ -25,10 +26,14 @@ pub enum Variant {
     PortcullisRound,
     /// The guard in Router::layer, over JSON web tokens (HS256) that it has verified once
     PortcullisJwt,
+    /// The same over tokens by ES256
+    PortcullisJwtEs256,
     /// axum-login over tower-sessions' MemoryStore
     AxumLogin,
     /// jsonwebtoken checks HS256 on every request; looks no account up
     Jsonwebtoken,
+    /// The same with ES256
+    JsonwebtokenEs256,
     /// A hand-written guard in Router::layer that reads moka::sync::Cache
     Moka,
     /// The same guard over quick_cache
@@ -45,7 +50,7 @@ impl Variant {
 
     /// Whether it is dearer with more sessions; the floor is asked along as the others' measure.
     pub fn grows_with_sessions(self) -> bool {
-        !matches!(self, Self::Null | Self::NoopLayer | Self::Jsonwebtoken)
+        !matches!(self, Self::Null | Self::NoopLayer | Self::Jsonwebtoken | Self::JsonwebtokenEs256)
     }
 
     /// Whether it remembers sessions at all.
@@ -72,7 +77,11 @@ impl Variant {
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::PortcullisJwt => {
-                let (service, clients) = ours::over_tokens(sessions)?;
+                let (service, clients) = ours::over_tokens(Signature::Hs256, sessions)?;
+                Box::new(Chain::new(runtime, service, clients))
+            }
+            Self::PortcullisJwtEs256 => {
+                let (service, clients) = ours::over_tokens(Signature::Es256, sessions)?;
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::AxumLogin => {
@@ -80,7 +89,11 @@ impl Variant {
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::Jsonwebtoken => {
-                let (service, clients) = peers::jwt::populated(sessions)?;
+                let (service, clients) = peers::jwt::populated(Signature::Hs256, sessions)?;
+                Box::new(Chain::new(runtime, service, clients))
+            }
+            Self::JsonwebtokenEs256 => {
+                let (service, clients) = peers::jwt::populated(Signature::Es256, sessions)?;
                 Box::new(Chain::new(runtime, service, clients))
             }
             Self::Moka => {

@@ -74,7 +74,9 @@ async fn main() -> Result<()> {
     let ada = NewPerson::new(Login::new("ada")?)
         .with_admin(true)
         .with_password(Password::new(PASSWORD)?);
-    let added = admin.add(&Actor::Cli { user: "bench".to_owned() }, ada).await;
+    let added = admin
+        .add(&Actor::Cli { user: "bench".to_owned() }, ada)
+        .await;
     if arguments.folder.is_none() {
         added?;
     }
@@ -104,8 +106,7 @@ async fn people(file: &std::path::Path, count: i64) -> Result<()> {
 fn person(n: i64, count: i64) -> Result<NewAccount> {
     let now = Clock::system().wall();
     let author = "cli:bench".to_owned();
-    let lock =
-        AdminLock { laid_at: now, end: End::Never, reason: None, author: author.clone() };
+    let lock = AdminLock { laid_at: now, end: End::Never, reason: None, author: author.clone() };
     let lockout = Lockout {
         id: LockoutId { generation: 0, n: 1 },
         laid_at: now,
@@ -117,10 +118,9 @@ fn person(n: i64, count: i64) -> Result<NewAccount> {
     let locks = match n % 100 {
         0 => Locks { admin_lock: Some(lock), ..Locks::default() },
         1 => Locks { lockout: Some(lockout), ..Locks::default() },
-        2 => Locks {
-            disablement: Some(Disablement { at: now, reason, author }),
-            ..Locks::default()
-        },
+        2 => {
+            Locks { disablement: Some(Disablement { at: now, reason, author }), ..Locks::default() }
+        }
         _ => Locks::default(),
     };
     let name = match n == count / 3 {
@@ -278,7 +278,11 @@ async fn measure(app: &Router, accounts: i64) -> Result<Table> {
 fn beside_bounds(longest: Duration, first_view: usize) -> String {
     let slow = (longest > MOST_TIME).then_some("slow");
     let large = (first_view > MOST_BYTES).then_some("large");
-    [slow, large].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    [slow, large]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// How much a page loads beside itself.

@@ -18,6 +18,7 @@
 //! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`policy`]: choosing a lockout policy, and trying it on a log.
+//! - `redis`, with the feature of that name: counting attempts for several gateways.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
 //! - [`metrics`]: the figures that are counted, and the probes.
@@ -92,3 +93,7 @@ pub mod policy {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}
+
+#[cfg(feature = "redis")]
+#[doc = include_str!("manual/redis.md")]
+pub mod redis {}

@@ -21,7 +21,6 @@ use crate::domain::length::spell_length;
 use crate::engine::Portcullis;
 use crate::gateway::{BindError, Gateway, RESERVED};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
-use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
 #[derive(Args, Debug)]
@@ -138,11 +137,10 @@ pub(super) async fn start(
     output: Output,
 ) -> Result<Gateway, Failure> {
     let directory = open(&config.store.directory).await?;
-    let attempts = directory.attempts();
-    let directory: Arc<dyn Directory> = Arc::new(directory);
+    let (directory, attempts) = store::counted_in(config.redis.as_ref(), directory).await?;
     let builder = Portcullis::builder()
         .shared_directory(Arc::clone(&directory))
-        .attempts(attempts)
+        .shared_attempts(attempts)
         .trusted_proxies(config.gateway.client_address.trusted_proxies.clone());
     let gate = config
         .gate

@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt};
+use super::{Config, GateSettings, LogSettings, RedisConfig, StoreSettings, jwt, redis};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -43,6 +43,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         identity,
         lockout,
         jwt::contradictions,
+        redis::contradictions,
     ];
     let found = rules.iter().flat_map(|rule| rule(written, places));
     found.collect()
@@ -309,9 +310,11 @@ impl Checked {
         let mut gateway = gateway(&self.written, origin);
         gateway.tls = tls::public(&self.written, &|key, path| self.placed(key, path));
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
+        let redis = self.redis();
         let Self { written, path, .. } = self;
         Ok(Config {
             file: path,
+            redis,
             gate: gate(&written, gateway.is_https()),
             gateway,
             store: StoreSettings { directory },
@@ -346,6 +349,11 @@ impl Checked {
         let folder = folder.unwrap_or(Path::new(""));
         let written = self.places.modules.iter().cloned();
         written.map(|module| module.in_folder(folder)).collect()
+    }
+
+    /// Where attempts are counted, if that is written.
+    pub(crate) fn redis(&self) -> Option<RedisConfig> {
+        redis::config(&self.written, &|key, path| self.placed(key, path))
     }
 
     /// Where people reach the gateway, if that is written.

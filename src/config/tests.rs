@@ -2,6 +2,7 @@
 
 mod jwt;
 mod properties;
+mod redis;
 
 use super::file::Written;
 use super::*;

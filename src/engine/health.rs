@@ -23,6 +23,9 @@ pub struct Health {
     /// The attempt store did not answer when it was last asked: nobody can sign
     /// in.
     pub attempts_failing: bool,
+    /// The attempt store is away, and this process counts by itself meanwhile: a guesser
+    /// has the guesses of every process.
+    pub attempts_apart: bool,
 }
 
 impl Portcullis {
@@ -31,9 +34,14 @@ impl Portcullis {
         let (gate, now) = (&self.0, self.0.clock.now().monotonic);
         let looked_at = gate.figures.looked_at_feed.load(Ordering::Relaxed);
         let lost = !gate.is_fresh(now);
+        let reach = gate.attempts.reach();
+        let away =
+            |stands_in| reach.is_some_and(|reach| !reach.connected && reach.stands_in == stands_in);
+        let failing = gate.figures.attempts_failing.load(Ordering::Relaxed);
         Health {
             directory_lost_for: lost.then(|| now.since(Monotonic::from_micros(looked_at))),
-            attempts_failing: gate.figures.attempts_failing.load(Ordering::Relaxed),
+            attempts_failing: failing || away(false),
+            attempts_apart: away(true),
         }
     }
 
@@ -73,7 +81,10 @@ impl Gate {
             crowded = matches!(answer, Err(StoreError::Crowded));
             answer
         };
+        let began = self.clock.now().monotonic;
         let answer = self.ask(question).await;
+        let took = self.clock.now().monotonic.since(began);
+        self.figures.attempt_store.observe(took);
         let failing = answer.is_err() && !crowded;
         self.figures
             .attempts_failing
@@ -85,6 +96,6 @@ impl Gate {
 impl Health {
     /// Whether nothing is wrong.
     pub const fn is_well(&self) -> bool {
-        self.directory_lost_for.is_none() && !self.attempts_failing
+        self.directory_lost_for.is_none() && !self.attempts_failing && !self.attempts_apart
     }
 }

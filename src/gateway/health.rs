@@ -3,7 +3,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/livez` | 200 as long as the process answers |
-//! | `/readyz` | 200, or 503 with what is wrong |
+//! | `/readyz` | 200, or 503 with what is wrong; 200 also where it is wrong and all is served |
 //! | `/metrics` | the figures, for Prometheus; by a token where the settings say so |
 //!
 //! A probe asks nobody: it tells what the last request met. What was broken then
@@ -53,9 +53,15 @@ struct Shared {
 #[derive(Debug)]
 enum Degraded {
     Attempts,
-    Directory { lost_for: Duration },
+    /// Sign-ins go on.
+    AttemptsApart,
+    Directory {
+        lost_for: Duration,
+    },
     Draining,
-    Upstream { origin: Origin },
+    Upstream {
+        origin: Origin,
+    },
 }
 
 impl Health {
@@ -95,6 +101,7 @@ impl Health {
                 .directory_lost_for
                 .map(|lost_for| Degraded::Directory { lost_for }),
             health.attempts_failing.then_some(Degraded::Attempts),
+            health.attempts_apart.then_some(Degraded::AttemptsApart),
             unreachable.then(|| Degraded::Upstream { origin: origin() }),
         ]
         .into_iter()
@@ -144,9 +151,15 @@ async fn ready(State(health): State<Health>) -> Response<Body> {
         return answer(StatusCode::OK, &json!({ "status": "ready" }));
     }
     health.try_again(&degraded);
+    let serves = degraded
+        .iter()
+        .all(|one| matches!(one, Degraded::AttemptsApart));
     let degraded: Vec<_> = degraded.iter().map(Degraded::to_json).collect();
-    let body = json!({ "status": "not-ready", "degraded": degraded });
-    answer(StatusCode::SERVICE_UNAVAILABLE, &body)
+    let (status, word) = match serves {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
+    };
+    answer(status, &json!({ "status": word, "degraded": degraded }))
 }
 
 async fn figures(State(health): State<Health>) -> Response<Body> {
@@ -176,6 +189,12 @@ impl Degraded {
             Self::Attempts => (
                 "attempts",
                 "the store that counts attempts does not answer: nobody can sign in".to_owned(),
+            ),
+            Self::AttemptsApart => (
+                "attempts-apart",
+                "Redis is away, and each gateway counts by itself: the setting is \
+                 redis.when_away"
+                    .to_owned(),
             ),
             Self::Directory { lost_for } => (
                 "directory",

@@ -19,6 +19,7 @@
 //! - [`sign_in_layer`]: before a sign-in handler that can't be changed.
 //! - [`operating`]: the gateway in service: starting, watching, mending, copies.
 //! - [`policy`]: choosing a lockout policy, and trying it on a log.
+//! - `redis`, with the feature of that name: counting attempts for several gateways.
 //! - [`status_sources`]: other systems that have a say in who may come in.
 //! - [`sizing`]: how much one machine carries.
 //! - [`logging`]: the lines and fields that are logged.
@@ -97,6 +98,10 @@ pub mod policy {}
 
 #[doc = include_str!("manual/sizing.md")]
 pub mod sizing {}
+
+#[cfg(feature = "redis")]
+#[doc = include_str!("manual/redis.md")]
+pub mod redis {}
 
 #[doc = include_str!("manual/status_sources.md")]
 pub mod status_sources {}

@@ -16,7 +16,6 @@ use crate::domain::attempts::{Budget, Scope};
 use crate::domain::client::ClientAddr;
 use crate::domain::lock::{End, Lockout};
 use crate::domain::time::Timestamp;
-use crate::store::sql::{SqlAttempts, SqlDirectory};
 use crate::store::{AttemptStore, Counter, Directory};
 
 /// The widest networks whose counters are looked for one by one.
@@ -50,16 +49,15 @@ impl AddressCommand {
     pub(super) async fn run(self, named: &Named, output: Output) -> Result<(), Failure> {
         let located = named.locate()?;
         let directory = store::open_with_attempts(&located.directory).await?;
+        let (directory, attempts) = store::counted_in(located.redis.as_ref(), directory).await?;
         match self {
             Self::Show { address } => {
                 let chosen = choose(&[], named, output).await?;
-                show(address.into(), &chosen, &directory, output).await
+                show(address.into(), &chosen, &*directory, &*attempts, output).await
             }
             Self::Unlock { network } => {
-                let attempts = directory.attempts();
-                let directory = std::sync::Arc::new(directory);
                 let desk = Desk::new(named.program(), directory, located.pins, output);
-                unlock(network, &attempts, &desk).await
+                unlock(network, &*attempts, &desk).await
             }
         }
     }
@@ -110,7 +108,7 @@ fn within_v6(network: Ipv6Net, size: u8) -> Vec<IpNet> {
     }
 }
 
-async fn unlock(network: IpNet, attempts: &SqlAttempts, desk: &Desk) -> Result<(), Failure> {
+async fn unlock(network: IpNet, attempts: &dyn AttemptStore, desk: &Desk) -> Result<(), Failure> {
     let (host, mut unlocked) = (desk.host()?, Vec::new());
     for (size, networks) in counted_under(network)? {
         let whose = match &networks[..] {
@@ -161,10 +159,10 @@ fn shown(network: IpNet) -> String {
 async fn show(
     address: ClientAddr,
     chosen: &Chosen,
-    directory: &SqlDirectory,
+    directory: &dyn Directory,
+    attempts: &dyn AttemptStore,
     output: Output,
 ) -> Result<(), Failure> {
-    let attempts = directory.attempts();
     let mut counted = Vec::new();
     for (network, rules) in chosen.policy.networks_of(address) {
         let counter = Counter {

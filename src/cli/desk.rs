@@ -49,7 +49,7 @@ impl Named {
         if let Some(server) = &self.server {
             return Ok(Desk::at(self.program(), Office::There(Client::new(server)?), output));
         }
-        let Located { directory, pins, public_url, modules } = self.locate()?;
+        let Located { directory, pins, public_url, modules, .. } = self.locate()?;
         let directory = store::open(&directory).await?;
         let desk = Desk::new(self.program(), directory, pins, output);
         Ok(Desk { public_url, modules, ..desk })

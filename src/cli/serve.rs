@@ -25,7 +25,6 @@ use crate::domain::length::spell_length;
 use crate::engine::{Builder, Portcullis};
 use crate::gateway::{BindError, Gateway, RESERVED, Rooms};
 use crate::pages::{Branding, Console, Docs, Pages, SharedBranding};
-use crate::store::Directory;
 use crate::store::sql::SqlDirectory;
 
 #[derive(Args, Debug)]
@@ -197,11 +196,10 @@ pub(super) async fn start(
     output: Output,
 ) -> Result<(Gateway, Parts), Failure> {
     let directory = open(&config.store.directory).await?;
-    let attempts = directory.attempts();
-    let directory: Arc<dyn Directory> = Arc::new(directory);
+    let (directory, attempts) = store::counted_in(config.redis.as_ref(), directory).await?;
     let builder = describe(&config)
         .shared_directory(Arc::clone(&directory))
-        .attempts(attempts);
+        .shared_attempts(attempts);
     let gate = with_source(builder, &config, environment)?
         .build()
         .await

@@ -9,9 +9,10 @@ use crate::admin::Pins;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::Server;
 use crate::cli::shell::quote;
-use crate::config::{self, CONFIG_VARIABLE, Environment, ModuleSettings};
-use crate::store::Directory;
+use crate::config::{self, CONFIG_VARIABLE, Environment, ModuleSettings, RedisConfig};
+use crate::store::redis::{RedisAttempts, RedisOpenError};
 use crate::store::sql::SqlDirectory;
+use crate::store::{AttemptStore, Directory};
 
 /// What every SQLite file begins with.
 const SQLITE_HEAD: &[u8; 16] = b"SQLite format 3\0";
@@ -25,6 +26,8 @@ pub(super) struct Located {
     pub(super) modules: Vec<ModuleSettings>,
     /// Where people reach the gateway, if the configuration says so.
     pub(super) public_url: Option<String>,
+    /// Where attempts are counted, where that is not beside the directory.
+    pub(super) redis: Option<RedisConfig>,
 }
 
 /// How a command line says where the directory is.
@@ -59,7 +62,8 @@ impl Named {
         let directory = self.directory.clone();
         let directory = directory.unwrap_or_else(|| read.directory());
         let (pins, public_url, modules) = (read.pinned(), read.public_url(), read.modules());
-        Ok(Located { directory, pins, public_url, modules })
+        let redis = read.redis();
+        Ok(Located { directory, pins, public_url, modules, redis })
     }
 
     /// How to call this program again on the same directory.
@@ -97,6 +101,28 @@ pub(super) async fn open_with_attempts(path: &Path) -> Result<SqlDirectory, Fail
 /// Opens the directory, and makes an empty one if there is none.
 pub(super) async fn open_or_create(path: &Path) -> Result<Arc<dyn Directory>, Failure> {
     Ok(Arc::new(SqlDirectory::open(path).await?))
+}
+
+/// The directory, and where attempts are counted.
+pub(super) async fn counted_in(
+    redis: Option<&RedisConfig>,
+    directory: SqlDirectory,
+) -> Result<(Arc<dyn Directory>, Arc<dyn AttemptStore>), Failure> {
+    let beside = directory.attempts();
+    let directory: Arc<dyn Directory> = Arc::new(directory);
+    let Some(redis) = redis else { return Ok((directory, Arc::new(beside))) };
+    let settings = redis.settings();
+    let settings = settings.map_err(|error| Failure::usage(error.to_string()))?;
+    match RedisAttempts::open(&settings, Arc::clone(&directory)).await {
+        Ok(attempts) => {
+            if redis.bus {
+                attempts.carry(&directory);
+            }
+            Ok((directory, Arc::new(attempts)))
+        }
+        Err(RedisOpenError::Store(error)) => Err(error.into()),
+        Err(misfit) => Err(Failure::new(Exit::Store, misfit.to_string())),
+    }
 }
 
 /// Whether there is a file that could be a directory of accounts.

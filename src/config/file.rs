@@ -4,14 +4,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, Line, LockFor,
-    LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention, SourceAccounts,
-    SourceKind, SourceScheme, SupportUrl, Unknown, Window,
+    BusKind, Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, KeyPrefix,
+    Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention,
+    SourceAccounts, SourceKind, SourceScheme, SupportUrl, Unknown, Wait, Window,
 };
 use super::read::Reader;
 use super::sign_in::{ParamName, SignInBy, SignInUrl};
@@ -22,6 +23,7 @@ use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, Wind
 use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
 use crate::guard::ReturnOrigin;
+use crate::store::redis::{AfterLoss, RedisAddress, RedisMode, WhenAway};
 
 /// A key as the reference file and the messages show it.
 #[derive(Clone, Debug)]
@@ -221,6 +223,41 @@ sections! {
         /// The file of the directory; others lie beside it. A relative path begins at this file's
         /// folder. Left out: portcullis.db in the current folder.
         directory: Option<PathBuf> = None, r#""/var/lib/portcullis/portcullis.db""#;
+        /// What wakes the other gateways when something changed, beside their looking by
+        /// themselves: "redis" or "none".
+        bus: Option<BusKind> = None, r#""none""#;
+    }
+
+    /// Where attempts to sign in are counted, where several gateways run: in Redis 7 or Valkey.
+    /// Left out: beside the directory. See the manual's page on Redis.
+    redis: Redis = ["redis"] {
+        /// The server; nodes of a cluster, or the sentinels. rediss:// speaks TLS.
+        urls: Option<Vec<RedisAddress>> = None, r#"["redis://127.0.0.1:6379"]"#;
+        /// How they belong together.
+        mode: RedisMode = RedisMode::Standalone, r#""sentinel""#;
+        /// What sentinels call the master.
+        master: String = "mymaster".to_owned(), r#""sign-ins""#;
+        /// Whom Redis knows the gateway as. Left out: its default user.
+        username: Option<String> = None, r#""portcullis""#;
+        /// The file with that user's password.
+        password_file: Option<PathBuf> = None, r#""/run/secrets/redis""#;
+        /// The file with the certificates, in the PEM form, of those who vouch for the servers.
+        /// Left out: those whom the system trusts.
+        certificates: Option<PathBuf> = None, r#""/etc/portcullis/redis-ca.crt""#;
+        /// Whether other machines may be spoken to in plain text: only in a trusted network.
+        allow_plain: bool = false, "true";
+        /// What all keys begin with.
+        prefix: KeyPrefix = KeyPrefix("portcullis:".to_owned()), r#""shop:""#;
+        /// How long a connection may take to be made.
+        connect_timeout: Wait = Wait(Duration::from_secs(1)), r#""500ms""#;
+        /// How long an answer may take.
+        timeout: Wait = Wait(Duration::from_millis(500)), r#""200ms""#;
+        /// What happens to sign-ins while it does not answer: "refuse" answers 503,
+        /// "count-locally" gives a guesser the guesses of each gateway.
+        when_away: WhenAway = WhenAway::Refuse, r#""count-locally""#;
+        /// What happens to sign-ins after it may have lost what was counted: "refuse" answers
+        /// 503 for a window, "go-on" gives a guesser at most one more budget a loss.
+        after_loss: AfterLoss = AfterLoss::Refuse, r#""go-on""#;
     }
 
     /// How a client's address is told, where proxies stand before the gateway.

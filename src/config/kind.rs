@@ -22,6 +22,7 @@ use crate::domain::policy::{
 use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
 use crate::guard::ReturnOrigin;
+use crate::store::redis::{AfterLoss, InvalidRedisAddress, RedisAddress, RedisMode, WhenAway};
 
 /// Words that stand for values, and nothing else.
 macro_rules! words {
@@ -140,6 +141,79 @@ words!(OwnerKey {
     "login" => Self::Login,
     "email" => Self::Email,
 });
+
+/// What wakes other gateways.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum BusKind {
+    None,
+    Redis,
+}
+
+words!(BusKind { "redis" => Self::Redis, "none" => Self::None });
+words!(WhenAway { "refuse" => Self::Refuse, "count-locally" => Self::CountLocally });
+words!(AfterLoss { "refuse" => Self::Refuse, "go-on" => Self::GoOn });
+words!(RedisMode {
+    "standalone" => Self::Standalone,
+    "sentinel" => Self::Sentinel,
+    "cluster" => Self::Cluster,
+});
+
+impl Text for RedisAddress {
+    fn allowed() -> Cow<'static, str> {
+        "an address as in \"redis://127.0.0.1:6379/0\", or rediss:// for TLS".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: InvalidRedisAddress| error.to_string())
+    }
+
+    fn spell(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// What our keys in a shared place begin with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct KeyPrefix(pub(super) String);
+
+impl Text for KeyPrefix {
+    fn allowed() -> Cow<'static, str> {
+        "at most 40 letters, digits and : . _ -".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let in_prefix = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '_' | '-');
+        match text.len() <= 40 && text.chars().all(in_prefix) {
+            true => Ok(Self(text.to_owned())),
+            false => Err("is none".to_owned()),
+        }
+    }
+
+    fn spell(&self) -> String {
+        self.0.clone()
+    }
+}
+
+/// A short wait for a machine near by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Wait(pub(super) Duration);
+
+impl Text for Wait {
+    fn allowed() -> Cow<'static, str> {
+        "a length of time from \"10ms\" to \"1m\", as in \"500ms\" or \"2s\"".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let length = read_length(text).ok_or("is not a length of time with its unit")?;
+        let bounds = Duration::from_millis(10)..=Duration::from_secs(60);
+        if bounds.contains(&length) { Ok(Self(length)) } else { Err("is out of bounds".to_owned()) }
+    }
+
+    fn spell(&self) -> String {
+        spell_length(self.0)
+    }
+}
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

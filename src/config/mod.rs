@@ -13,6 +13,7 @@ mod load;
 mod modules;
 mod problem;
 mod read;
+mod redis;
 mod reference;
 mod reload;
 mod resolve;
@@ -46,6 +47,7 @@ pub use self::modules::{
     DatabaseSource, ModuleSettings, ModuleSource, ModulesError, SecretSource, open_modules,
 };
 pub use self::problem::{ConfigErrors, Place, Problem};
+pub use self::redis::{RedisConfig, RedisFileError};
 pub use self::reference::reference;
 pub use self::sources::{CredentialPlace, CredentialScheme, SourceError, SourceSettings};
 pub use self::webhooks::{WebhookSecretError, WebhookSecretPlace, WebhookSettings};
@@ -60,6 +62,8 @@ pub struct Config {
     pub gateway: Settings,
     /// Where accounts live.
     pub store: StoreSettings,
+    /// Where attempts are counted, where that is not beside the directory.
+    pub redis: Option<RedisConfig>,
     /// What the gate is built with.
     pub gate: GateSettings,
     /// Settings of the directory that are written down here, and can't be changed
@@ -130,6 +134,7 @@ impl Config {
             gate: GateSettings::default(),
             gateway,
             store: StoreSettings::default(),
+            redis: None,
             pinned: Pins::default(),
             modules: Vec::new(),
             source: None,

@@ -13,8 +13,18 @@ impl Config {
     pub fn taken_by(mut self, running: &Self) -> (Self, Vec<&'static str>) {
         let mut kept = Kept::default();
         // Each field is named, so that none is added without being thought of here.
-        let Self { file: _, gateway, gate, store, source, pinned: _, modules, log, webhooks } =
-            running;
+        let Self {
+            file: _,
+            gateway,
+            gate,
+            store,
+            redis,
+            source,
+            pinned: _,
+            modules,
+            log,
+            webhooks,
+        } = running;
         kept.keep_scheme(&mut self.gateway, gateway);
         kept.keep("public.listen", &mut self.gateway.public, &gateway.public);
         kept.keep("admin.listen", &mut self.gateway.admin, &gateway.admin);
@@ -22,6 +32,7 @@ impl Config {
         self.gate.https = gate.https;
         let StoreSettings { directory } = store;
         kept.keep("store.directory", &mut self.store.directory, directory);
+        kept.keep("redis", &mut self.redis, redis);
         kept.keep("source", &mut self.source, source);
         kept.keep("modules", &mut self.modules, modules);
         kept.keep("webhooks", &mut self.webhooks, webhooks);

@@ -15,7 +15,10 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes, sign_in, sources};
+use super::{
+    Config, GateSettings, LogSettings, RedisConfig, StoreSettings, jwt, redis, routes, sign_in,
+    sources,
+};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -43,6 +46,7 @@ pub(super) fn contradictions(written: &Written, places: &Places) -> Vec<Problem>
         identity,
         lockout,
         jwt::contradictions,
+        redis::contradictions,
         routes::contradictions,
         sign_in::contradictions,
         sources::contradictions,
@@ -320,9 +324,11 @@ impl Checked {
         gateway.upstreams = self.upstreams(&gateway.upstream);
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let source = sources::settings(&self.written, &|key, path| self.placed(key, path));
+        let redis = self.redis();
         let Self { written, path, .. } = self;
         Ok(Config {
             file: path,
+            redis,
             gate: gate(&written, gateway.is_https()),
             gateway,
             store: StoreSettings { directory },
@@ -367,6 +373,11 @@ impl Checked {
             pool.settings.identity = usual.identity.clone();
         }
         pools
+    }
+
+    /// Where attempts are counted, if that is written.
+    pub(crate) fn redis(&self) -> Option<RedisConfig> {
+        redis::config(&self.written, &|key, path| self.placed(key, path))
     }
 
     /// Where people reach the gateway, if that is written.

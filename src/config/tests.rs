@@ -2,6 +2,7 @@
 
 mod jwt;
 mod properties;
+mod redis;
 mod sign_in;
 
 use super::file::Written;

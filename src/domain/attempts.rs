@@ -161,6 +161,18 @@ enum Room {
     LockedOut(Lockout),
 }
 
+#[cfg(feature = "redis")]
+impl Ticket {
+    pub(crate) const fn of(generation: u64, nonce: u64) -> Self {
+        Self { generation, nonce }
+    }
+
+    /// The generation that it is of, and the number of the reservation.
+    pub(crate) const fn parts(self) -> (u64, u64) {
+        (self.generation, self.nonce)
+    }
+}
+
 impl Slot {
     fn in_flight(&self, now: Timestamp) -> bool {
         self.pending && now.since(self.at) < IN_FLIGHT

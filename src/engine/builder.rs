@@ -138,6 +138,12 @@ impl Builder {
         self
     }
 
+    /// As [`Builder::attempts`], for a store that is shared already.
+    pub fn shared_attempts(mut self, attempts: Arc<dyn AttemptStore>) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
     /// The application keeps its own sessions, and this says whose a request is.
     pub fn sessions_from(mut self, source: impl SessionSource) -> Self {
         self.session_source = Some(erase(source));

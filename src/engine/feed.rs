@@ -20,6 +20,9 @@ const HINT_EVERY: Duration = Duration::from_millis(25);
 /// How often the feed itself is read, whatever the hint says.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// The same where other processes tell of their changes: what they tell may be lost.
+const LOOK_WITH_BUS: Duration = Duration::from_millis(250);
+
 /// How often a feed that is lost is looked for: each look that fails is logged.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 
@@ -61,12 +64,10 @@ async fn follow(gate: Weak<Gate>, directory: Arc<dyn Directory>, cursor: FeedCur
         if follower.lost {
             tokio::time::sleep(RETRY_EVERY).await;
         } else {
-            let bus = directory.bus();
-            let every = if follower.hint.is_some() { HINT_EVERY } else { bus.look_every() };
             // Either is only a reason to look; a lost wake-up costs one interval.
             tokio::select! {
-                () = bus.woken() => {}
-                () = tokio::time::sleep(every) => {}
+                () = directory.bus().woken() => {}
+                () = tokio::time::sleep(follower.look_again_in(&*directory)) => {}
             }
         }
         let Some(gate) = gate.upgrade() else { return };
@@ -84,6 +85,15 @@ struct Follower {
 }
 
 impl Follower {
+    /// A hint costs next to nothing; without one each look reads the feed.
+    fn look_again_in(&self, directory: &dyn Directory) -> Duration {
+        match (self.hint, directory.bus().reaches_others()) {
+            (Some(_), _) => HINT_EVERY,
+            (None, true) => LOOK_WITH_BUS,
+            (None, false) => LOOK_EVERY,
+        }
+    }
+
     async fn look(
         &mut self,
         gate: &Arc<Gate>,

@@ -239,6 +239,7 @@ pub(crate) struct Figures {
     pub(super) attempts_forgotten: AtomicU64,
     /// Whether a proxy's own address came in the place of its client's.
     proxy_seen: AtomicBool,
+    pub(super) attempt_store: Histogram,
     pub(super) revocations: Histogram,
     pub(super) last_lock: LockClock,
     pub(super) feed_position: AtomicU64,
@@ -313,6 +314,7 @@ impl Default for Figures {
             attempts_forgotten: AtomicU64::new(0),
             proxy_seen: AtomicBool::new(false),
             revocations: Histogram::new(&OF_REVOCATIONS),
+            attempt_store: Histogram::new(&OF_REVOCATIONS),
             last_lock: LockClock::default(),
             feed_position: AtomicU64::new(0),
             looked_at_feed: AtomicU64::new(0),

@@ -23,6 +23,9 @@ pub struct Health {
     /// The attempt store did not answer when it was last asked: nobody can sign
     /// in.
     pub attempts_failing: bool,
+    /// The attempt store is away, and this process counts by itself meanwhile: a guesser
+    /// has the guesses of every process.
+    pub attempts_apart: bool,
     /// So many issuers of JSON web tokens were not heard of since the start: nobody can
     /// say what their tokens are worth, and whoever brings one gets 503. Sessions go on.
     pub issuers_without_keys: usize,
@@ -36,9 +39,14 @@ impl Portcullis {
         let (gate, now) = (&self.0, self.0.clock.now().monotonic);
         let looked_at = gate.figures.looked_at_feed.load(Ordering::Relaxed);
         let lost = !gate.is_fresh(now);
+        let reach = gate.attempts.reach();
+        let away =
+            |stands_in| reach.is_some_and(|reach| !reach.connected && reach.stands_in == stands_in);
+        let failing = gate.figures.attempts_failing.load(Ordering::Relaxed);
         Health {
             directory_lost_for: lost.then(|| now.since(Monotonic::from_micros(looked_at))),
-            attempts_failing: gate.figures.attempts_failing.load(Ordering::Relaxed),
+            attempts_failing: failing || away(false),
+            attempts_apart: away(true),
             #[cfg(feature = "jwt")]
             issuers_without_keys: self.issuers_without_keys().len(),
             #[cfg(not(feature = "jwt"))]
@@ -93,7 +101,10 @@ impl Gate {
             crowded = matches!(answer, Err(StoreError::Crowded));
             answer
         };
+        let began = self.clock.now().monotonic;
         let answer = self.ask(question).await;
+        let took = self.clock.now().monotonic.since(began);
+        self.figures.attempt_store.observe(took);
         let failing = answer.is_err() && !crowded;
         self.figures
             .attempts_failing
@@ -107,6 +118,7 @@ impl Health {
     pub const fn is_well(&self) -> bool {
         self.directory_lost_for.is_none()
             && !self.attempts_failing
+            && !self.attempts_apart
             && self.issuers_without_keys == 0
             && self.source_failing_for.is_none()
     }

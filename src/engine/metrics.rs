@@ -57,6 +57,12 @@ impl Portcullis {
         page.counts(Metric::Lockouts, figures.lockouts.each());
         page.counts(Metric::WouldLock, figures.would_lock.each());
         page.counter(Metric::AttemptsForgotten, figures.attempts_forgotten.load(Ordering::Relaxed));
+        page.histogram(Metric::AttemptStore, &figures.attempt_store.spread());
+        let reach = gate.attempts.reach().unwrap_or_default();
+        page.gauge(Metric::RedisConnected, reach.connected.into());
+        let calls = [("answered", reach.answered), ("failed", reach.failed), ("slow", reach.slow)];
+        page.counts(Metric::RedisCalls, calls);
+        page.counter(Metric::RedisLosses, reach.losses);
         page.histogram(Metric::Revocation, &figures.revocations.spread());
         let last_lock = figures.last_lock.last();
         page.seconds(Metric::LastLock, last_lock.map_or(Duration::ZERO, |last| last.took));

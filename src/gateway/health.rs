@@ -54,11 +54,21 @@ struct Shared {
 #[derive(Debug)]
 enum Degraded {
     Attempts,
-    Directory { lost_for: Duration },
+    /// Sign-ins go on.
+    AttemptsApart,
+    Directory {
+        lost_for: Duration,
+    },
     Draining,
-    Issuer { name: String },
-    Source { failing_for: Duration },
-    Upstream { origin: Origin },
+    Issuer {
+        name: String,
+    },
+    Source {
+        failing_for: Duration,
+    },
+    Upstream {
+        origin: Origin,
+    },
 }
 
 impl Health {
@@ -109,6 +119,7 @@ impl Health {
                 .directory_lost_for
                 .map(|lost_for| Degraded::Directory { lost_for }),
             health.attempts_failing.then_some(Degraded::Attempts),
+            health.attempts_apart.then_some(Degraded::AttemptsApart),
             health
                 .source_failing_for
                 .map(|failing_for| Degraded::Source { failing_for }),
@@ -197,7 +208,7 @@ impl Degraded {
     /// Whether people are served better elsewhere. An issuer that is silent is so for
     /// every gateway, and sessions go on.
     const fn is_for_others(&self) -> bool {
-        !matches!(self, Self::Issuer { .. })
+        !matches!(self, Self::AttemptsApart | Self::Issuer { .. })
     }
 
     fn to_json(&self) -> Value {
@@ -205,6 +216,12 @@ impl Degraded {
             Self::Attempts => (
                 "attempts",
                 "the store that counts attempts does not answer: nobody can sign in".to_owned(),
+            ),
+            Self::AttemptsApart => (
+                "attempts-apart",
+                "Redis is away, and each gateway counts by itself: the setting is \
+                 redis.when_away"
+                    .to_owned(),
             ),
             Self::Directory { lost_for } => (
                 "directory",

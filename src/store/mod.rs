@@ -27,6 +27,8 @@ mod nonces;
 #[cfg(any(feature = "http-client", feature = "http-modules", feature = "jwt", feature = "remote"))]
 pub(crate) mod outbound;
 mod records;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "remote")]
 pub mod remote;
 mod runs;
@@ -57,7 +59,7 @@ pub use self::applications::{
 pub use self::audit::{
     AUDIT_STEP, AuditEntry, AuditLog, AuditPruned, AuditSearch, AuditWalk, DayCount,
 };
-pub use self::bus::{Bus, LocalBus};
+pub use self::bus::{Bus, LocalBus, Others};
 pub use self::deletions::{
     Claim, DecideEnd, DeletionQuery, DeletionStore, Lease, NewDeletion, Remark,
 };
@@ -353,6 +355,25 @@ impl Counter {
     }
 }
 
+/// How the way is to an attempt store beyond this process, and what was counted on it
+/// since the process began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Reach {
+    /// Whether there is a connection now.
+    pub connected: bool,
+    /// Whether this process counts by itself while there is none.
+    pub stands_in: bool,
+    /// Questions that were answered.
+    pub answered: u64,
+    /// Questions that were not, because there was no connection or it broke.
+    pub failed: u64,
+    /// Questions that were not answered in time.
+    pub slow: u64,
+    /// How often what was counted may have been lost, as far as this process found out.
+    pub losses: u64,
+}
+
 /// Counts attempts to sign in, exactly, at any concurrency.
 ///
 /// An attempt is counted by several counters: the first remembers which wrong
@@ -381,4 +402,9 @@ pub trait AttemptStore: fmt::Debug + Send + Sync + 'static {
     /// Forgets what these counters counted, and their lockouts; says how many there
     /// were. For what no directory has an unlock of: an address.
     fn clear<'a>(&'a self, keys: &'a [AttemptKey]) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// How the way to it is, where it is beyond this process. Costs a few loads.
+    fn reach(&self) -> Option<Reach> {
+        None
+    }
 }

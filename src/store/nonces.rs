@@ -22,4 +22,25 @@ impl Nonces {
     pub(super) fn next(&self) -> u64 {
         self.0.fetch_add(STRIDE, Ordering::Relaxed)
     }
+
+    /// Whether it is one of those that [`Nonces::marked`] makes.
+    #[cfg(feature = "redis")]
+    pub(super) const fn is_marked(nonce: u64) -> bool {
+        nonce & MARK != 0
+    }
+
+    #[cfg(feature = "redis")]
+    pub(super) const fn marked(nonce: u64) -> u64 {
+        nonce | MARK
+    }
+
+    /// One that was not marked before and is not now. Half as many numbers do.
+    #[cfg(feature = "redis")]
+    pub(super) const fn unmarked(nonce: u64) -> u64 {
+        nonce & !MARK
+    }
 }
+
+/// Tells numbers of one store from those of the one that stands in for it.
+#[cfg(feature = "redis")]
+const MARK: u64 = 1 << 63;

@@ -9,6 +9,8 @@ mod bench;
 #[cfg(feature = "gateway")]
 mod cli;
 #[cfg(feature = "gateway")]
+mod cluster;
+#[cfg(feature = "gateway")]
 mod config;
 #[cfg(feature = "pages")]
 mod console;

@@ -18,6 +18,8 @@ mod licences;
 mod lists;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "gateway")]
+pub(crate) mod redis;
 mod runs;
 mod search;
 mod sessions;
@@ -189,6 +191,18 @@ suite!(in_memory, super::memory_world);
 suite!(in_sqlite, super::sqlite_world);
 #[cfg(feature = "postgres")]
 suite!(in_postgres, super::postgres::world);
+#[cfg(feature = "gateway")]
+suite!(in_redis, super::redis::world, {
+    attempts:
+        exactly_the_limit_is_granted
+        many_accounts_do_not_meet
+        a_lockout_refuses_until_it_ends
+        a_success_gives_the_guesses_back
+        an_unlock_forgets_everything
+        a_released_guess_is_free
+        what_is_dropped_counts
+        forgetting_never_unlocks;
+});
 
 /// A fresh store, and the hand that moves its clock.
 pub(crate) struct World {

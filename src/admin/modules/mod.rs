@@ -25,14 +25,14 @@ use crate::domain::deletion::{Party, Step};
 use crate::domain::transfer::{Condition, ModuleName};
 use crate::store::BoxFuture;
 
-#[cfg(feature = "postgres")]
-pub use crate::domain::database::DatabasePassword;
 #[cfg(feature = "http-modules")]
 pub use self::endpoint::{BearerSecret, EndpointModule, EndpointSettings};
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresDatabase;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use self::table::{Database, OwnerKey, TableModule, TableSettings};
+#[cfg(feature = "postgres")]
+pub use crate::domain::database::DatabasePassword;
 
 /// The modules of an application, in the order in which they are moved.
 ///

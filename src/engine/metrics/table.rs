@@ -110,6 +110,14 @@ metrics! {
         "Lockouts that a policy which only monitors would have laid.",
     AttemptsForgotten = Counter "portcullis_attempts_forgotten":
         "Attempts that were left out of the history because too many waited to be written.",
+    AttemptStore = Histogram "portcullis_attempt_store_seconds":
+        "Time that the store which counts attempts took to answer.",
+    RedisConnected = Gauge "portcullis_redis_connected":
+        "Whether there is a connection to Redis now; 0 also where attempts are not counted there.",
+    RedisCalls = Counter "portcullis_redis_calls" ["outcome"]:
+        "Round trips to Redis: answered, failed, or not answered in time.",
+    RedisLosses = Counter "portcullis_redis_losses":
+        "Times that this process found that Redis may have lost what was counted.",
     PasswordHashes = Gauge "portcullis_password_hashes" ["state"]:
         "Passwords that are hashed now, and that wait for their turn.",
     PasswordChecks = Counter "portcullis_password_checks":

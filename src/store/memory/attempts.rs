@@ -42,6 +42,9 @@ pub struct SingleProcessAttempts {
     nonces: Nonces,
     shards: Vec<Mutex<Shard>>,
     counters_a_shard: usize,
+    /// Whether its numbers shall be told from those of another store.
+    #[cfg(feature = "redis")]
+    stands_in: bool,
 }
 
 #[derive(Default)]
@@ -61,7 +64,27 @@ impl SingleProcessAttempts {
     pub fn with_memory(clock: Clock, bytes: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let counters_a_shard = (bytes / BYTES_A_COUNTER / SHARDS).max(1);
-        Self { clock, nonces: Nonces::new(), shards, counters_a_shard }
+        Self {
+            clock,
+            nonces: Nonces::new(),
+            shards,
+            counters_a_shard,
+            #[cfg(feature = "redis")]
+            stands_in: false,
+        }
+    }
+
+    /// One that counts while another store is away.
+    #[cfg(feature = "redis")]
+    pub(in crate::store) fn standing_in(clock: Clock) -> Self {
+        Self { stands_in: true, ..Self::new(clock) }
+    }
+
+    fn next_nonce(&self) -> u64 {
+        let nonce = self.nonces.next();
+        #[cfg(feature = "redis")]
+        let nonce = if self.stands_in { Nonces::marked(nonce) } else { nonce };
+        nonce
     }
 
     /// How many counters it holds.
@@ -204,7 +227,7 @@ impl AttemptStore for SingleProcessAttempts {
         &'a self,
         counters: &'a [Counter],
     ) -> BoxFuture<'a, Result<Reservation, StoreError>> {
-        let nonce = self.nonces.next();
+        let nonce = self.next_nonce();
         now(self.with(counters, true, |records, counted, at| {
             attempts::reserve(records, counted, nonce, at)
         }))

@@ -17,9 +17,9 @@ use super::dialect::{self, Dialect};
 use super::errors::{Fallible, Fault};
 #[cfg(feature = "postgres")]
 use super::postgres::{self, Server};
+use super::schema::{self, Plan};
 #[cfg(feature = "sqlite")]
 use super::sqlite;
-use super::schema::{self, Plan};
 use crate::domain::time::Clock;
 use crate::store::StoreError;
 

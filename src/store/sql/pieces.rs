@@ -219,8 +219,7 @@ mod tests {
     use super::*;
     use crate::domain::login::folded;
 
-    const WORDS: PieceWords =
-        PieceWords { quote: '"', and: " AND ", or: " OR ", but_not: " NOT " };
+    const WORDS: PieceWords = PieceWords { quote: '"', and: " AND ", or: " OR ", but_not: " NOT " };
 
     #[test]
     fn a_text_is_cut_into_all_its_pieces() {

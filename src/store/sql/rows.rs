@@ -292,7 +292,10 @@ pub(super) fn stored(number: u64) -> i64 {
 /// Numbers, as `IN (…)` takes them. Nothing has a number below zero: Postgres takes no
 /// list of nothing.
 pub(super) fn numbers<T: ToString>(numbers: impl IntoIterator<Item = T>) -> String {
-    let numbers: Vec<_> = numbers.into_iter().map(|number| number.to_string()).collect();
+    let numbers: Vec<_> = numbers
+        .into_iter()
+        .map(|number| number.to_string())
+        .collect();
     if numbers.is_empty() { "-1".to_owned() } else { numbers.join(", ") }
 }
 

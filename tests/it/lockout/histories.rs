@@ -17,6 +17,8 @@ use portcullis::store::{AttemptStore, Counter};
 use portcullis::{AccountId, ClientAddr, DeviceId, LockoutPolicy};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
+use tokio::runtime::Runtime;
+
 use super::how_many;
 use super::oracle::{self, Asked, Lock, Oracle, Reserved, Rules, Says, Time};
 use super::story::{Place, Policy, Settling, Step, Story, story};
@@ -37,7 +39,7 @@ struct Open {
 
 /// A story while it is told.
 struct Telling<'a> {
-    stores: [(&'static str, &'a dyn AttemptStore); 2],
+    stores: Vec<(&'static str, &'a dyn AttemptStore)>,
     clock: &'a Clock,
     policy: &'a Policy,
     built: LockoutPolicy,
@@ -96,7 +98,7 @@ impl Telling<'_> {
         let (counters, asked) = self.counters(place);
         let (guess, expected) = self.oracle.reserve(&asked, self.now());
         let mut tickets = Vec::new();
-        for (name, store) in self.stores {
+        for (name, store) in self.stores.clone() {
             let reservation = store.reserve(&counters).await.expect("it answers");
             let found = match reservation {
                 Reservation::Busy => Reserved::Busy,
@@ -141,7 +143,7 @@ impl Telling<'_> {
         let expected = self
             .oracle
             .settle(&open.asked, open.guess, &open.generations, told, now);
-        for ((name, store), tickets) in self.stores.into_iter().zip(&open.tickets) {
+        for ((name, store), tickets) in self.stores.clone().into_iter().zip(&open.tickets) {
             let settled = store.settle(&open.counters, tickets, outcome).await;
             let found: Vec<Says> = settled
                 .expect("it answers")
@@ -160,7 +162,7 @@ impl Telling<'_> {
     async fn look(&self, place: Place) -> Told<()> {
         let (counters, asked) = self.counters(place);
         let expected = self.oracle.look(&asked, self.now());
-        for (name, store) in self.stores {
+        for (name, store) in self.stores.clone() {
             let found = match store.budget(&counters).await.expect("it answers") {
                 Budget::LockedOut(lockout) => Says::Locked(lock(&lockout)),
                 Budget::Open { remaining } => Says::Left(remaining),
@@ -267,14 +269,17 @@ fn lock(lockout: &Lockout) -> Lock {
     }
 }
 
-async fn tell(story: &Story, sql: &SqlAttempts, clock: &Clock, number: u32) -> Told<()> {
+/// The stores that all stories are told to.
+type Others<'a> = &'a [(&'static str, &'a dyn AttemptStore)];
+
+async fn tell(story: &Story, others: Others<'_>, clock: &Clock, number: u32) -> Told<()> {
     clock.step_wall_to(BEGIN);
     let memory = SingleProcessAttempts::new(clock.clone());
     // Each story has keys of its own.
     let mut secret = [7; 32];
     secret[..4].copy_from_slice(&number.to_be_bytes());
     let mut telling = Telling {
-        stores: [("memory", &memory), ("SQLite", sql)],
+        stores: [&[("memory", &memory as &dyn AttemptStore)], others].concat(),
         clock,
         policy: &story.policy,
         built: story.policy.built(),
@@ -287,31 +292,60 @@ async fn tell(story: &Story, sql: &SqlAttempts, clock: &Clock, number: u32) -> T
     telling.tell(&story.steps).await
 }
 
+/// Tells stories to all of these, and to the oracle and a store in memory.
+///
 /// 200 stories, or as many as `PORTCULLIS_HISTORIES` says:
 ///
 /// ```text
 /// PORTCULLIS_HISTORIES=100000 cargo test --release --all-features histories -- --nocapture
 /// ```
-#[test]
-fn stores_and_oracle_agree_on_random_histories() {
+fn tell_all(runtime: &Runtime, clock: &Clock, others: Others<'_>) {
     let cases = u32::try_from(how_many("PORTCULLIS_HISTORIES", 200)).expect("not that many");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let (folder, clock) = (folder(), Clock::manual(BEGIN));
-    let open = SqlAttempts::open(folder.path().join("attempts.db"), clock.clone());
-    let sql = runtime.block_on(open).expect("a new store");
     let (told, steps) = (std::cell::Cell::new(0_u32), std::cell::Cell::new(0_usize));
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&story(), |story| {
         told.set(told.get() + 1);
         steps.set(steps.get() + story.steps.len());
-        runtime.block_on(tell(&story, &sql, &clock, told.get()))
+        runtime.block_on(tell(&story, others, clock, told.get()))
     });
     if let Err(TestError::Fail(reason, _) | TestError::Abort(reason)) = result {
         panic!("{reason}");
     }
     println!("{} histories of {} steps, no difference", told.get(), steps.get());
+}
+
+fn runtime() -> Runtime {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+#[test]
+fn stores_and_oracle_agree_on_random_histories() {
+    let (runtime, folder, clock) = (runtime(), folder(), Clock::manual(BEGIN));
+    let open = SqlAttempts::open(folder.path().join("attempts.db"), clock.clone());
+    let sql = runtime.block_on(open).expect("a new store");
+    tell_all(&runtime, &clock, &[("SQLite", &sql)]);
+}
+
+#[cfg(feature = "gateway")]
+#[test]
+fn redis_and_oracle_agree_on_random_histories() {
+    let (runtime, clock) = (runtime(), Clock::manual(BEGIN));
+    let redis = runtime.block_on(crate::stores::redis::attempts(&clock));
+    tell_all(&runtime, &clock, &[("Redis", &redis)]);
+}
+
+/// What is in several slots is said in several steps, and comes to the same.
+#[cfg(feature = "gateway")]
+#[test]
+fn a_redis_cluster_and_oracle_agree_on_random_histories() {
+    let (runtime, clock) = (runtime(), Clock::manual(BEGIN));
+    let settings = crate::cluster::redis::settings_of_nodes();
+    let open = portcullis::store::redis::RedisAttempts::open_with_clock(&settings, clock.clone());
+    let redis = runtime.block_on(open).expect("a store");
+    tell_all(&runtime, &clock, &[("Redis Cluster", &redis)]);
 }

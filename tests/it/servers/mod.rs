@@ -2,6 +2,8 @@
 
 mod kept;
 mod postgres;
+mod redis;
 
 pub(crate) use self::kept::{Kept, free_address};
 pub(crate) use self::postgres::{PASSWORD, Postgres, SUPERUSER, url};
+pub(crate) use self::redis::{Redis, RedisCluster, Sentinel};

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::PostgresSettings;
-use crate::store::{BoxFuture, Bus, LocalBus};
+use crate::store::{BoxFuture, Bus, LocalBus, Others};
 
 const CHANNEL: &str = "portcullis_feed";
 
@@ -27,9 +27,6 @@ const QUIET: Duration = Duration::from_secs(15);
 
 /// How long it may take to answer that.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-
-/// How often followers look by themselves while messages come.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Wakes followers in this process at once, and those of others with the commit.
 pub(in crate::store::sql) struct NotifyBus {
@@ -64,11 +61,16 @@ impl Bus for NotifyBus {
         self.heard.local.woken()
     }
 
-    fn look_every(&self) -> Duration {
-        match self.heard.listens.load(Ordering::Relaxed) {
-            true => LOOK_EVERY,
-            false => self.heard.local.look_every(),
-        }
+    fn wake_here(&self) {
+        self.heard.local.wake_here();
+    }
+
+    fn reach(&self, others: Arc<dyn Others>) {
+        self.heard.local.reach(others);
+    }
+
+    fn reaches_others(&self) -> bool {
+        self.heard.listens.load(Ordering::Relaxed) || self.heard.local.reaches_others()
     }
 }
 
@@ -90,7 +92,7 @@ async fn listen(heard: Arc<Heard>, options: PgConnectOptions, connect_timeout: D
         if let Ok(Ok(mut listener)) = connected.await {
             heard.listens.store(true, Ordering::Relaxed);
             // What was told before is not told again.
-            heard.local.wake();
+            heard.local.wake_here();
             hear_all(&mut listener, &heard.local).await;
             heard.listens.store(false, Ordering::Relaxed);
         }
@@ -99,7 +101,9 @@ async fn listen(heard: Arc<Heard>, options: PgConnectOptions, connect_timeout: D
 }
 
 async fn connect(options: PgConnectOptions, patience: Duration) -> sqlx::Result<PgListener> {
-    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(patience);
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(patience);
     let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options)).await?;
     // Whoever listens asks for a connection that was lost itself.
     listener.eager_reconnect(false);
@@ -111,7 +115,7 @@ async fn connect(options: PgConnectOptions, patience: Duration) -> sqlx::Result<
 async fn hear_all(listener: &mut PgListener, local: &LocalBus) {
     loop {
         match timeout(QUIET, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => local.wake(),
+            Ok(Ok(Some(_))) => local.wake_here(),
             Ok(_) => return,
             Err(_) => {
                 let alive = timeout(SIGN_OF_LIFE, listener.execute("SELECT 1")).await;

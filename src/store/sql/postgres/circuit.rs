@@ -4,8 +4,8 @@
 //! connection of its own. Only where it does not answer that, either, every call fails at
 //! once, those that wait with them; and it is asked again and again until it does.
 
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;

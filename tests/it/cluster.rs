@@ -1,0 +1,3 @@
+//! Several gateways that work as one.
+
+pub(crate) mod redis;

@@ -72,7 +72,7 @@ impl Public {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
         };
-        let forward_auth = ForwardAuth::new(&layer, settings);
+        let forward_auth = ForwardAuth::new(&layer, settings, &screen.untrusted);
         Self(Arc::new(Shared {
             screen,
             forward_auth,
@@ -117,6 +117,15 @@ impl Shared {
         let (mut head, body) = request.into_parts();
         if ForwardAuth::is_at(head.uri.path()) {
             return Ok(self.forward_auth.answer(&self.screen, peer, &head).await);
+        }
+        if self.forward_auth.is_asked_in_grpc(head.uri.path()) {
+            let at_most = Some(ForwardAuth::longest_message(&self.screen));
+            let untrusted = Arc::clone(&self.screen.untrusted);
+            let body = RequestBody::new(body, at_most, self.body_idle_timeout, untrusted);
+            let answer = self
+                .forward_auth
+                .answer_in_grpc(&self.screen, peer, &head, body);
+            return Ok(Box::pin(answer).await);
         }
         let client = match self.screen.look(&mut head, !body.is_end_stream(), peer) {
             Ok(client) => client,

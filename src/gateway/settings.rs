@@ -43,6 +43,9 @@ pub struct Settings {
     pub client_address: ClientAddress,
     /// How much of anything is taken, and how long anything may take.
     pub limits: Limits,
+    /// Whether Envoy is answered in gRPC, at the path of its authorization service, which
+    /// is no application's then.
+    pub ext_authz: bool,
     /// Paths that everybody may see, each with all below it: `/assets`.
     pub open_paths: Vec<String>,
     /// Further headers that clients must not send, because the upstream trusts
@@ -282,6 +285,7 @@ impl Settings {
             upstream: Upstream::new(origin),
             client_address: ClientAddress::default(),
             limits: Limits::default(),
+            ext_authz: false,
             open_paths: Vec::new(),
             strip_headers: Vec::new(),
         }

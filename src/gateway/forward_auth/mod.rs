@@ -7,13 +7,18 @@
 //! | `check` with `X-Original-URL`, `check/status` | nginx, HAProxy | `X-Original-URL`, `X-Original-Method`, or as above | 200, 401, 403 |
 //! | `check/path/…` | Envoy | the rest of the path, the method, `Host` | 200, or what the client is sent |
 //!
+//! In gRPC Envoy asks by its own protocol: the module `grpc`.
+//!
 //! A 200 names whoever asks in the identity headers, all of them each time: one that has
 //! nothing to say is empty, so that a proxy which copies it overwrites what a client sent.
 
+mod envoy;
+mod grpc;
 mod original;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -32,6 +37,7 @@ use crate::gateway::figures::Outcome;
 use crate::gateway::headers::put_identity;
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
+use crate::gateway::untrusted::Untrusted;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin, SignInAddress};
 
@@ -58,6 +64,15 @@ pub(crate) struct ForwardAuth {
     of_hosts: Vec<(ReturnOrigin, Guarded)>,
     open: Guarded,
     open_paths: Vec<String>,
+    /// What is taken off requests that are asked about in gRPC, where they are.
+    grpc: Option<Arc<Untrusted>>,
+}
+
+/// What is to become of a request that a proxy asks about.
+struct Decided {
+    response: Response<Body>,
+    denial: Option<Denial>,
+    is_open: bool,
 }
 
 /// How the answer is wanted.
@@ -72,13 +87,18 @@ enum Asked {
 }
 
 impl ForwardAuth {
-    pub(crate) fn new(layer: &GuardLayer<Denials>, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        layer: &GuardLayer<Denials>,
+        settings: &Settings,
+        untrusted: &Arc<Untrusted>,
+    ) -> Self {
         let allow = Allow { identity: settings.upstream.identity.clone() };
         Self {
             of_hosts: of_hosts(layer, &allow, settings),
             open: layer.clone().optional().layer(allow.clone()),
             guarded: layer.clone().layer(allow),
             open_paths: settings.open_paths.clone(),
+            grpc: settings.ext_authz.then(|| Arc::clone(untrusted)),
         }
     }
 
@@ -125,9 +145,20 @@ impl ForwardAuth {
             Asked::Behind => Original::behind(&format!("{RESERVED}{PATH}"), head)?,
             Asked::Whole | Asked::Status => Original::told_by(&head.headers)?,
         };
+        let Decided { response, denial, is_open } =
+            self.decide(original, head.headers.clone()).await;
+        Ok(match (denial, asked) {
+            (None, _) => (if is_open { Outcome::Open } else { Outcome::Passed }, response),
+            (Some(denial), Asked::Status) => (Outcome::Denied, status_alone(&denial, &response)),
+            (Some(_), _) => (Outcome::Denied, response),
+        })
+    }
+
+    /// Whether this request may pass, of a sender of whom these headers tell.
+    async fn decide(&self, original: Original, headers: HeaderMap) -> Decided {
         let path = original.target.path().to_owned();
         let origin = original.origin();
-        let request = original.into_request(head.headers.clone());
+        let request = original.into_request(headers);
         let is_open =
             is_below(&path, RESERVED) || self.open_paths.iter().any(|open| is_below(&path, open));
         let mut guarded = if is_open { self.open.clone() } else { self.guard_of(&origin).clone() };
@@ -136,11 +167,7 @@ impl ForwardAuth {
             Err(never) => match never {},
         };
         let denial = response.extensions().get::<Denial>().cloned();
-        Ok(match (denial, asked) {
-            (None, _) => (if is_open { Outcome::Open } else { Outcome::Passed }, response),
-            (Some(denial), Asked::Status) => (Outcome::Denied, status_alone(&denial, &response)),
-            (Some(_), _) => (Outcome::Denied, response),
-        })
+        Decided { response, denial, is_open }
     }
 }
 

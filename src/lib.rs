@@ -58,6 +58,7 @@
 //! | load testing a guarded service | [`manual::load_testing`] |
 //! | what the gateway passes on, takes off and refuses | [`manual::gateway`] |
 //! | the gateway behind nginx, Caddy, Traefik, HAProxy or Envoy | [`manual::forward_auth`] |
+//! | attacks that were published, and what holds them | [`manual::attacks`] |
 //! | testing a guarded service | [`testing`] |
 //!
 //! # Order of layers

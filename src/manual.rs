@@ -55,6 +55,9 @@ pub mod load_testing {}
 #[doc = include_str!("manual/forward_auth.md")]
 pub mod forward_auth {}
 
+#[doc = include_str!("manual/attacks.md")]
+pub mod attacks {}
+
 #[doc = include_str!("manual/gateway.md")]
 pub mod gateway {}
 

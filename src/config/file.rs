@@ -126,6 +126,9 @@ sections! {
         return_origins: Vec<ReturnOrigin> = Vec::new(), r#"["https://wiki.example.com"]"#;
         /// Whether API tokens are taken from the Authorization header.
         api_tokens: bool = false, "true";
+        /// Whether Envoy is answered in gRPC (ext_authz), if it is one of `clients.trusted_proxies`.
+        /// What is called envoy.service.auth is no service of the application's then.
+        ext_authz: bool = false, "true";
     }
 
     /// TLS, where the gateway itself ends it. Files are in the PEM form; when they change, they are

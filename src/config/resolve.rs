@@ -445,6 +445,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     let Written { public, upstream, identity, admin, clients, limits, open, headers, .. } = written;
     let mut settings = Settings::for_upstream(origin);
     settings.public = public.listen;
+    settings.ext_authz = public.ext_authz;
     settings.public_url = public.url.clone();
     settings.return_origins = public.return_origins.clone();
     settings.admin = admin.listen.0;

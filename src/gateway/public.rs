@@ -73,7 +73,7 @@ impl Public {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
         };
-        let forward_auth = ForwardAuth::new(&layer, settings, gate, &routes);
+        let forward_auth = ForwardAuth::new(&layer, settings, gate, (&routes, &screen.untrusted));
         let rules = routes.rules().iter().zip(proxies);
         let guarded = rules.map(|(rule, proxy)| guard_by(&layer, rule.access).layer(proxy));
         let guarded = guarded.collect();
@@ -121,6 +121,15 @@ impl Shared {
         let (mut head, body) = request.into_parts();
         if ForwardAuth::is_at(head.uri.path()) {
             return Ok(self.forward_auth.answer(&self.screen, peer, &head).await);
+        }
+        if self.forward_auth.is_asked_in_grpc(head.uri.path()) {
+            let at_most = Some(ForwardAuth::longest_message(&self.screen));
+            let untrusted = Arc::clone(&self.screen.untrusted);
+            let body = RequestBody::new(body, at_most, self.body_idle_timeout, untrusted);
+            let answer = self
+                .forward_auth
+                .answer_in_grpc(&self.screen, peer, &head, body);
+            return Ok(Box::pin(answer).await);
         }
         let client = match self.screen.look(&mut head, !body.is_end_stream(), peer) {
             Ok(client) => client,

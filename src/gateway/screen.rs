@@ -70,6 +70,17 @@ impl Screen {
         if fits { Ok(()) } else { Err(Refusal::HeadTooLarge) }
     }
 
+    /// The same, of headers and of a target of this length.
+    pub(crate) fn check_sizes(&self, headers: &HeaderMap, target: usize) -> Result<(), Refusal> {
+        let fits = size_of_headers(headers) + target <= self.head_bytes;
+        if fits { Ok(()) } else { Err(Refusal::HeadTooLarge) }
+    }
+
+    /// How large a head may be.
+    pub(crate) const fn head_bytes(&self) -> usize {
+        self.head_bytes
+    }
+
     /// Whether what this peer says of others is taken.
     pub(crate) fn trusts(&self, peer: &Peer) -> bool {
         self.client_address.trusted_proxies.contains(peer.ip.into())
@@ -179,15 +190,18 @@ pub(crate) fn is_host(text: &[u8]) -> bool {
 
 /// How much of a request there is before its body, about.
 fn size_of_head(head: &Parts) -> usize {
-    let fields = head
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4);
     let target = head
         .uri
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
-    fields.sum::<usize>() + target
+    size_of_headers(&head.headers) + target
+}
+
+fn size_of_headers(headers: &HeaderMap) -> usize {
+    let fields = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    fields.sum()
 }
 
 fn is_same_host(named: &HeaderValue, target: &Authority) -> bool {

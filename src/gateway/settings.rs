@@ -45,6 +45,9 @@ pub struct Settings {
     pub client_address: ClientAddress,
     /// How much of anything is taken, and how long anything may take.
     pub limits: Limits,
+    /// Whether Envoy is answered in gRPC, at the path of its authorization service, which
+    /// is no application's then.
+    pub ext_authz: bool,
     /// Paths that everybody may see, each with all below it: `/assets`. Each is a public
     /// route.
     pub open_paths: Vec<String>,
@@ -312,6 +315,7 @@ impl Settings {
             upstream: Upstream::new(origin),
             client_address: ClientAddress::default(),
             limits: Limits::default(),
+            ext_authz: false,
             open_paths: Vec::new(),
             routes: Vec::new(),
             upstreams: Vec::new(),

@@ -1,9 +1,11 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod advisories;
 mod clients;
 mod demo;
 mod drain;
 mod ended;
+mod ext_authz;
 pub(crate) mod figures;
 mod floods;
 mod forward_auth;
@@ -11,6 +13,7 @@ mod grpc;
 mod health;
 mod hostile;
 mod http2;
+mod many_sockets;
 mod metrics;
 mod passing;
 mod proxies;

@@ -203,6 +203,7 @@ prop_compose! {
         written.public.listen = listen;
         written.public.url = url;
         written.public.api_tokens = switches[0];
+        written.public.ext_authz = switches[1];
         written.upstream.url = upstream;
         written.upstream.http2 = switches[1];
         written.upstream.host = if switches[2] { HostTold::Client } else { HostTold::Upstream };

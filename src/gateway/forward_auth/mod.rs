@@ -7,9 +7,13 @@
 //! | `check` with `X-Original-URL`, `check/status` | nginx, HAProxy | `X-Original-URL`, `X-Original-Method`, or as above | 200, 401, 403 |
 //! | `check/path/…` | Envoy | the rest of the path, the method, `Host` | 200, or what the client is sent |
 //!
+//! In gRPC Envoy asks by its own protocol: the module `grpc`.
+//!
 //! A 200 names whoever asks in the identity headers, all of them each time: one that has
 //! nothing to say is empty, so that a proxy which copies it overwrites what a client sent.
 
+mod envoy;
+mod grpc;
 mod original;
 
 use std::convert::Infallible;
@@ -36,6 +40,7 @@ use crate::gateway::public::guard_by;
 use crate::gateway::routes::{Access, Routes, Rule};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
+use crate::gateway::untrusted::Untrusted;
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, ReturnOrigin};
 
@@ -64,6 +69,15 @@ pub(crate) struct ForwardAuth {
     of_hosts: Vec<(ReturnOrigin, Vec<Guarded>)>,
     /// For pages of the gateway's own, which everybody may see.
     own: Guarded,
+    /// What is taken off requests that are asked about in gRPC, where they are.
+    grpc: Option<Arc<Untrusted>>,
+}
+
+/// What is to become of a request that a proxy asks about.
+struct Decided {
+    response: Response<Body>,
+    denial: Option<Denial>,
+    outcome: Outcome,
 }
 
 /// How the answer is wanted.
@@ -82,7 +96,7 @@ impl ForwardAuth {
         layer: &GuardLayer<Denials>,
         settings: &Settings,
         gate: &Portcullis,
-        routes: &Arc<Routes>,
+        (routes, untrusted): (&Arc<Routes>, &Arc<Untrusted>),
     ) -> Self {
         let allow = |rule: &Arc<Rule>| {
             let (gate, rule) = (gate.clone(), Arc::clone(rule));
@@ -99,6 +113,7 @@ impl ForwardAuth {
             guarded: by_rule(layer),
             own: layer.clone().optional().layer(allows[0].clone()),
             routes: Arc::clone(routes),
+            grpc: settings.ext_authz.then(|| Arc::clone(untrusted)),
         }
     }
 
@@ -155,20 +170,27 @@ impl ForwardAuth {
             Asked::Behind => Original::behind(&format!("{RESERVED}{PATH}"), head)?,
             Asked::Whole | Asked::Status => Original::told_by(&head.headers)?,
         };
-        let (mut guarded, access) = self.guard_of(&original)?;
-        let request = original.into_request(head.headers.clone());
-        let response = match guarded.call(request).await {
-            Ok(response) => response,
-            Err(never) => match never {},
-        };
-        let denial = response.extensions().get::<Denial>().cloned();
-        let outcome = Outcome::of(access, response.extensions());
+        let Decided { response, denial, outcome } =
+            self.decide(original, head.headers.clone()).await?;
         let response = match (denial, asked) {
             (Some(denial), Asked::Status) => status_alone(&denial, &response),
             (None, Asked::Status) if outcome == Outcome::Forbidden => forbidden_status(),
             _ => response,
         };
         Ok((outcome, response))
+    }
+
+    /// Whether this request may pass, of a sender of whom these headers tell.
+    async fn decide(&self, original: Original, headers: HeaderMap) -> Result<Decided, Refusal> {
+        let (mut guarded, access) = self.guard_of(&original)?;
+        let request = original.into_request(headers);
+        let response = match guarded.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let denial = response.extensions().get::<Denial>().cloned();
+        let outcome = Outcome::of(access, response.extensions());
+        Ok(Decided { response, denial, outcome })
     }
 }
 

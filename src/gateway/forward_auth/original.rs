@@ -96,6 +96,21 @@ impl Original {
         Self::read(head.method.as_str(), target, host, is_https)
     }
 
+    /// As it is told in fields of a message, each once.
+    pub(super) fn by(
+        method: &str,
+        target: &str,
+        host: &str,
+        scheme: &str,
+    ) -> Result<Self, Refusal> {
+        let is_https = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(Refusal::Malformed("the original scheme is neither http nor https")),
+        };
+        Self::read(method, target, host, is_https)
+    }
+
     fn read(method: &str, target: &str, host: &str, is_https: bool) -> Result<Self, Refusal> {
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Refusal::Malformed("the original method is none"))?;

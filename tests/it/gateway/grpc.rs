@@ -20,7 +20,7 @@ type Future<T> = Pin<Box<dyn std::future::Future<Output = Result<T, Status>> + S
 
 /// Messages that are text.
 #[derive(Clone, Copy, Default)]
-struct Text;
+pub(super) struct Text;
 
 impl Codec for Text {
     type Encode = String;
@@ -121,7 +121,7 @@ impl tower::Service<http::Request<tonic::body::Body>> for Hello {
     }
 }
 
-async fn serve() -> SocketAddr {
+pub(super) async fn serve() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a port");
@@ -142,7 +142,7 @@ async fn client(stand: &Stand) -> tonic::client::Grpc<Channel> {
     client
 }
 
-fn from<T>(message: T, cookie: &str) -> Request<T> {
+pub(super) fn from<T>(message: T, cookie: &str) -> Request<T> {
     let mut request = Request::new(message);
     let cookie = MetadataValue::try_from(cookie).expect("a value");
     request.metadata_mut().insert("cookie", cookie);
@@ -152,7 +152,7 @@ fn from<T>(message: T, cookie: &str) -> Request<T> {
     request
 }
 
-fn path(method: &str) -> http::uri::PathAndQuery {
+pub(super) fn path(method: &str) -> http::uri::PathAndQuery {
     format!("/test.Hello/{method}").parse().expect("a path")
 }
 

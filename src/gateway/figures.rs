@@ -23,6 +23,7 @@ words! {
         Open => "open",
         Page => "page",
         Malformed => "malformed",
+        Shed => "shed",
         Abandoned => "abandoned",
     }
 }
@@ -72,6 +73,8 @@ struct Shared {
     tunnels: Level,
     upstream: Level,
     idle: AtomicU64,
+    /// Lines of the access log that found no room.
+    access_log_dropped: AtomicU64,
     /// Whether the last connection to the upstream could not be made.
     unreachable: AtomicBool,
 }
@@ -159,6 +162,11 @@ impl Figures {
         self.0.unreachable.load(Ordering::Relaxed)
     }
 
+    /// A line of the access log found no room.
+    pub(crate) fn access_log_dropped(&self) {
+        self.0.access_log_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn hot(&self) -> &Hot {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
@@ -182,6 +190,8 @@ impl Figures {
         page.counts(Metric::UpstreamFailures, troubles.each());
         page.labelled(Metric::UpstreamConnections, "open", upstream.now());
         page.labelled(Metric::UpstreamConnections, "idle", idle.load(Ordering::Relaxed));
+        let dropped = self.0.access_log_dropped.load(Ordering::Relaxed);
+        page.counter(Metric::AccessLogDropped, dropped);
     }
 }
 

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
 
+use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::RESERVED;
@@ -26,7 +27,9 @@ use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
 use crate::gateway::headers;
 use crate::gateway::settings::{Limits, Settings};
+use crate::gateway::shed::Slots;
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
+use crate::gateway::under_way;
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::{Unanswered, Upstream, UpstreamBody, UpstreamError, Waiting};
 use crate::guard::{
@@ -50,6 +53,7 @@ struct Shared {
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
     figures: Figures,
+    slots: Slots,
     denials: DefaultResponseForDenial<fn(String) -> Body>,
 }
 
@@ -71,7 +75,7 @@ impl Proxy {
         settings: &Settings,
         untrusted: Arc<Untrusted>,
         tunnels: Tunnels,
-        figures: Figures,
+        (figures, slots): (Figures, Slots),
     ) -> Self {
         let upstream = Upstream::new(settings.upstream.clone(), figures.clone());
         upstream.spawn_sweeper();
@@ -83,6 +87,7 @@ impl Proxy {
             untrusted,
             tunnels,
             figures,
+            slots,
             denials: denials(&gate),
             gate,
         }))
@@ -93,6 +98,7 @@ impl Proxy {
         let (mut head, body) = request.into_parts();
         let kind = ClientKind::of(&head);
         let me = head.extensions.remove::<CurrentAccount>();
+        under_way::is_of(me.as_ref());
         let client = tunnel::handshake(&mut head, kind);
         if let Some(refusal) = shared.refused(&body, client.as_ref()) {
             return Ok(refusal.answer(kind));
@@ -100,14 +106,22 @@ impl Proxy {
         if kind == ClientKind::Preflight && me.is_none() {
             headers::remove_method_overrides(&mut head.headers);
         }
+        let slot = match shared
+            .slots
+            .take(head.extensions.remove::<ClientAddr>())
+            .await
+        {
+            Ok(slot) => slot,
+            Err(shed) => return Ok(shed.answer(kind)),
+        };
         let asked = Asked::of(&head, kind);
         let body = shared.body(body);
         shared.prepare(&mut head, me.as_ref(), client.is_some());
         write_framing(&mut head, &body);
         let mut waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
         let request = Request::from_parts(head, body);
-        let sent = shared.upstream.send(request, &mut waiting).await;
-        drop(waiting);
+        let sent = under_way::timed(shared.upstream.send(request, &mut waiting)).await;
+        drop((waiting, slot));
         Ok(match sent {
             Ok(response) => shared
                 .answer(response, me, client)

@@ -17,15 +17,19 @@ use tower_service::Service;
 use crate::domain::denial::Denial;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
+use crate::gateway::access_log::{AccessLog, Entry};
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, RequestBody};
 use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
+use crate::gateway::request_id::{Registrar, Ticket};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
+use crate::gateway::shed::{Shed, Slots};
 use crate::gateway::tunnel::Tunnels;
+use crate::gateway::under_way::{self, UnderWay};
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
 
@@ -47,8 +51,19 @@ struct Shared {
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
     figures: Figures,
+    registrar: Registrar,
+    access_log: AccessLog,
     /// What browsers are told about https, where TLS ends here.
     hsts: Option<HeaderValue>,
+}
+
+/// What goes on when the settings change.
+#[derive(Clone, Debug)]
+pub(crate) struct Lasting {
+    pub(crate) tunnels: Tunnels,
+    pub(crate) figures: Figures,
+    pub(crate) access_log: AccessLog,
+    pub(crate) slots: Slots,
 }
 
 /// The body that a page of the gateway's own may be sent; its forms are short.
@@ -59,12 +74,13 @@ impl Public {
         gate: &Portcullis,
         settings: &Settings,
         (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
-        tunnels: Tunnels,
-        figures: Figures,
+        lasting: Lasting,
     ) -> Self {
+        let Lasting { tunnels, figures, access_log, slots } = lasting;
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxy = Proxy::new(gate.clone(), settings, untrusted, tunnels, figures.clone());
+        let proxy =
+            Proxy::new(gate.clone(), settings, untrusted, tunnels, (figures.clone(), slots));
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
@@ -82,6 +98,8 @@ impl Public {
             open_paths: settings.open_paths.clone(),
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
+            registrar: Registrar::new(&settings.requests),
+            access_log,
             hsts: settings.tls.as_ref().and_then(hsts),
         }))
     }
@@ -90,9 +108,28 @@ impl Public {
 impl Answer for Public {
     async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
         let counted = self.0.figures.request();
-        match self.0.serve(peer, request).await {
+        let (head, body) = request.into_parts();
+        let ticket = self
+            .0
+            .registrar
+            .ticket(&head.headers, self.0.screen.trusts(peer));
+        let mut entry = self
+            .0
+            .access_log
+            .entry(&head, peer, &ticket, &self.0.figures);
+        let notes = entry.as_ref().map(Entry::notes);
+        let request = Request::from_parts(head, body);
+        let work = self.0.serve(peer, request, &ticket);
+        let under_way = UnderWay::new(ticket.id().clone(), notes);
+        match under_way.clone().work(work).await {
             Ok((outcome, mut response)) => {
                 counted.ends(outcome);
+                ticket.write_answer(response.headers_mut());
+                response.body_mut().answers(under_way);
+                if let Some(mut entry) = entry.take() {
+                    entry.answered(outcome, &response);
+                    response.body_mut().counted_in(entry);
+                }
                 // The gateway's own, whatever an application speaks: one of HTTP/1.0
                 // would end the client's connection.
                 *response.version_mut() = Version::HTTP_11;
@@ -113,6 +150,7 @@ impl Shared {
         &self,
         peer: &Peer,
         request: Request<Incoming>,
+        ticket: &Ticket,
     ) -> Result<(Outcome, Response<Body>), Infallible> {
         let (mut head, body) = request.into_parts();
         if ForwardAuth::is_at(head.uri.path()) {
@@ -124,6 +162,8 @@ impl Shared {
                 return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
             }
         };
+        ticket.write_request(&mut head.headers);
+        under_way::comes_from(client);
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
             let kind = ClientKind::of(&head);
@@ -135,6 +175,7 @@ impl Shared {
             let page = if nothing { Refusal::NotFound.answer(kind) } else { page };
             return Ok((Outcome::Page, page));
         }
+        head.extensions.insert(client);
         let (guarded, passes) = match self.is_open(&head) {
             true => (&self.open, Outcome::Open),
             false => (&self.guarded, Outcome::Passed),
@@ -143,8 +184,7 @@ impl Shared {
             .clone()
             .call(Request::from_parts(head, body))
             .await?;
-        let denied = response.extensions().get::<Denial>().is_some();
-        Ok((if denied { Outcome::Denied } else { passes }, response))
+        Ok((outcome(&response).unwrap_or(passes), response))
     }
 
     fn is_open(&self, head: &Parts) -> bool {
@@ -160,8 +200,15 @@ impl Shared {
             axum::body::Body::new(body)
         });
         let answer = self.pages.clone().oneshot(request).await?;
-        Ok(answer.map(|body| Body::Page { body }))
+        Ok(answer.map(Body::page))
     }
+}
+
+/// What became of a request that did not pass.
+fn outcome(response: &Response<Body>) -> Option<Outcome> {
+    let marks = response.extensions();
+    let denied = marks.get::<Denial>().map(|_| Outcome::Denied);
+    denied.or_else(|| marks.get::<Shed>().map(|_| Outcome::Shed))
 }
 
 fn hsts(tls: &Tls) -> Option<HeaderValue> {

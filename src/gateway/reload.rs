@@ -15,11 +15,13 @@ use tokio::sync::mpsc;
 
 use crate::admin::Admin;
 use crate::engine::Portcullis;
+use crate::gateway::BindError;
+use crate::gateway::access_log::AccessLog;
 use crate::gateway::body::Body;
 use crate::gateway::listen::Answer;
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Settings;
-use crate::gateway::tls::{Tls, TlsError};
+use crate::gateway::tls::Tls;
 use crate::guard::RefusalPages;
 
 /// What a gateway serves of its own, beside what it passes on.
@@ -79,6 +81,7 @@ pub(super) struct Renewal {
     pub(super) rooms: Rooms,
     pub(super) tls: Option<Tls>,
     pub(super) admin_tls: Option<Tls>,
+    pub(super) access_log: AccessLog,
 }
 
 impl Reload {
@@ -91,11 +94,13 @@ impl Reload {
     ///
     /// # Errors
     ///
-    /// If a certificate can't be used.
-    pub fn prepare(&self, settings: Settings) -> Result<Prepared, TlsError> {
+    /// If a certificate can't be used, or the access log not be written. The log's file is
+    /// opened anew each time, so that one that was moved away is let go.
+    pub fn prepare(&self, settings: Settings) -> Result<Prepared, BindError> {
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
-        Ok(Prepared { to: self.0.clone(), settings, tls, admin_tls })
+        let access_log = AccessLog::open(&settings.access_log)?;
+        Ok(Prepared { to: self.0.clone(), settings, tls, admin_tls, access_log })
     }
 }
 
@@ -107,6 +112,7 @@ pub struct Prepared {
     settings: Settings,
     tls: Option<Tls>,
     admin_tls: Option<Tls>,
+    access_log: AccessLog,
 }
 
 impl Prepared {
@@ -118,9 +124,9 @@ impl Prepared {
     /// Where it listens is settled once: other addresses are not looked at. `gate` is a
     /// handle of the gate that the gateway was built with.
     pub fn take(self, gate: Portcullis, rooms: Rooms) {
-        let Self { to, settings, tls, admin_tls } = self;
+        let Self { to, settings, tls, admin_tls, access_log } = self;
         // Nobody takes it of a gateway that has ended.
-        let _ = to.send(Renewal { gate, settings, rooms, tls, admin_tls });
+        let _ = to.send(Renewal { gate, settings, rooms, tls, admin_tls, access_log });
     }
 }
 

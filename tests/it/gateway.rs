@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod access_log;
 mod clients;
 mod demo;
 mod drain;
@@ -15,8 +16,12 @@ mod metrics;
 mod passing;
 mod proxies;
 mod reload;
+#[cfg(unix)]
+mod restart;
+mod shedding;
 mod sockets;
 mod tls;
+mod tracing;
 mod tunnels;
 mod upstreams;
 

@@ -3,6 +3,7 @@
 mod attacks;
 mod locks;
 mod published;
+mod renewed;
 mod times;
 mod whose;
 

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::cli::log::Levels;
+use crate::cli::serve::manager::{self, State};
 use crate::cli::serve::{Parts, describe};
 use crate::config::{self, Config, ConfigErrors, Environment, Place, Problem};
 use crate::engine::BuildError;
-use crate::gateway::{Reload, TlsError};
+use crate::gateway::{BindError, Reload};
 
 /// How often the file is looked at.
 const LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ enum NotTaken {
     #[error(transparent)]
     Gate(#[from] BuildError),
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Gateway(#[from] BindError),
 }
 
 impl Reloader {
@@ -79,7 +80,9 @@ impl Reloader {
     pub(super) async fn follow(mut self) {
         loop {
             self.triggers.next().await;
+            manager::tell(State::Reloading);
             self.read_again().await;
+            manager::tell(State::Ready);
         }
     }
 

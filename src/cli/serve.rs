@@ -1,5 +1,6 @@
 //! `portcullis serve`: the gateway.
 
+mod manager;
 mod reload;
 
 use std::io::IsTerminal;
@@ -71,6 +72,7 @@ impl Serve {
         let drain = config.gateway.limits.drain;
         let (gateway, parts) =
             start(config.clone(), &environment, &named.program(), output).await?;
+        manager::tell(manager::State::Ready);
         let reload = gateway.reload();
         let reloader =
             Reloader { source, triggers, running: config, parts, gateway: reload, levels };
@@ -104,6 +106,7 @@ pub(super) async fn run(gateway: Gateway, drain: Duration, hangup: Hangup, outpu
     let terminal = Terminal::now();
     let told = async {
         terminal.stopped(hangup).await;
+        manager::tell(manager::State::Stopping);
         let most = spell_length(drain);
         output.remark(&format!(
             "Stopping: what is open may go on for {most}. Ctrl-C once more ends it at once."
@@ -221,7 +224,9 @@ pub(super) async fn start(
     let rooms = parts.rooms(&config);
     let [tls, admin_tls] = [&config.gateway.tls, &config.gateway.admin_tls].map(Option::is_some);
     let schemes = [tls, admin_tls].map(|tls| if tls { "https" } else { "http" });
-    let gateway = Gateway::bind(gate, config.gateway, Router::new())
+    let sockets = manager::sockets()
+        .map_err(|error| Failure::new(Exit::Failed, format!("a socket handed over: {error}")))?;
+    let gateway = Gateway::on(sockets, gate, config.gateway, Router::new())
         .await
         .map_err(|error| Failure::new(Exit::Failed, cant_start(&error)))?
         .with_rooms(rooms);
@@ -273,6 +278,7 @@ fn cant_start(error: &BindError) -> String {
         BindError::Listen(_) => "name another address, with --listen or --admin-listen or",
         BindError::Tls(_) => "name files that this user may read",
         BindError::Routes(_) => "say it otherwise",
+        BindError::AccessLog(_) => "name a file that this user may write",
     };
     format!("{error}: {mend} in the configuration")
 }

@@ -10,9 +10,9 @@ use http::header::HeaderName;
 use ipnet::IpNet;
 
 use super::kind::{
-    BusKind, Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames, KeyPrefix,
-    Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath, Retention,
-    SourceAccounts, SourceKind, SourceScheme, SupportUrl, Unknown, Wait, Window,
+    AccessLines, BusKind, Colour, Header, HostName, HostTold, Inactive, InactiveAction, JwtNames,
+    KeyPrefix, Line, LockFor, LogFormat, LogLevel, Longest, MaybeHeader, MaybeListen, OpenPath,
+    Retention, SourceAccounts, SourceKind, SourceScheme, SupportUrl, Unknown, Wait, Window,
 };
 use super::read::Reader;
 use super::sign_in::{ParamName, SignInBy, SignInUrl};
@@ -22,6 +22,7 @@ use crate::domain::lock::LiveSessions;
 use crate::domain::policy::{Enforcement, MAX_LIMIT, MAX_REMEMBERED, Preset, WindowKind};
 use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
+use crate::gateway::settings::TraceFrom;
 use crate::guard::ReturnOrigin;
 use crate::store::redis::{AfterLoss, RedisAddress, RedisMode, WhenAway};
 
@@ -129,6 +130,10 @@ sections! {
         /// Whether Envoy is answered in gRPC (ext_authz), if it is one of `clients.trusted_proxies`.
         /// What is called envoy.service.auth is no service of the application's then.
         ext_authz: bool = false, "true";
+        /// Whether other processes of the same user may listen at this address and the admin
+        /// listener's: a new gateway starts beside the old one then. Sockets that systemd holds
+        /// do it better: see the manual's page on operating.
+        reuse_port: bool = false, "true";
     }
 
     /// TLS, where the gateway itself ends it. Files are in the PEM form; when they change, they are
@@ -382,6 +387,12 @@ sections! {
         body_idle_timeout: Length<1, DAY> = Length::secs(60), r#""5m""#;
         /// How long requests may go on after the gateway was told to stop.
         drain: Length<0, 3600> = Length::secs(30), r#""2m""#;
+        /// Requests at once that wait for the application to begin its answer; three quarters of
+        /// them at most for one client address. Others wait for `queue_timeout`, and get 503 then.
+        /// What the gateway answers itself needs no room. Left out: half of `connections`.
+        in_flight: Option<Count<1, 1_000_000>> = None, "500";
+        /// How long a request waits for room among them; "0s": not at all.
+        queue_timeout: Length<0, 60> = Length::secs(1), r#""5s""#;
     }
 
     /// What everybody may see.
@@ -402,6 +413,28 @@ sections! {
         format: LogFormat = LogFormat::Text, r#""json""#;
         /// error, warn, info, debug or trace; also by module. PORTCULLIS_LOG goes before it.
         level: LogLevel = LogLevel("info".to_owned()), r#""info,portcullis::engine=debug""#;
+    }
+
+    /// A line for each request that people send: method, path without its query, status, bytes,
+    /// times, account number, and what became of it.
+    access_log: AccessLog = ["log.access"] {
+        /// "json", "text" (logfmt), or "off".
+        format: AccessLines = AccessLines::Off, r#""json""#;
+        /// The file that lines are added to. A relative path begins at this file's folder. It is
+        /// opened anew when the configuration is read again. Left out: standard output.
+        file: Option<PathBuf> = None, r#""/var/log/portcullis/access.log""#;
+        /// How many lines may wait to be written; what comes when so many wait is left out.
+        queue: Count<1, 1_000_000> = Count(10_000), "50000";
+    }
+
+    /// How requests are told apart, here and in the application.
+    requests: Requests = ["requests"] {
+        /// The header that carries a request's id, to the application and back to the client.
+        /// Trusted proxies name requests; others get an id of the gateway's.
+        id_header: MaybeHeader = header("x-request-id"), r#""off""#;
+        /// Whose traceparent and tracestate (W3C Trace Context) are passed on: "trusted" (those of
+        /// trusted proxies), "anybody" or "nobody".
+        trace_context: TraceFrom = TraceFrom::Trusted, r#""anybody""#;
     }
 
     /// How failed sign-ins lock an account. One key here, or in the two sections after it, pins

@@ -21,6 +21,7 @@ use crate::domain::policy::{
 };
 use crate::engine::{CookieDomain, OnStale};
 use crate::gateway::Origin;
+use crate::gateway::settings::{AccessFormat, TraceFrom};
 use crate::guard::ReturnOrigin;
 use crate::store::redis::{AfterLoss, InvalidRedisAddress, RedisAddress, RedisMode, WhenAway};
 
@@ -227,6 +228,32 @@ pub enum LogFormat {
 }
 
 words!(LogFormat { "text" => Self::Text, "json" => Self::Json });
+
+words!(TraceFrom {
+    "trusted" => Self::Trusted,
+    "anybody" => Self::Anybody,
+    "nobody" => Self::Nobody,
+});
+
+/// How a line for each request is written, if it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum AccessLines {
+    Json,
+    Text,
+    Off,
+}
+
+words!(AccessLines { "json" => Self::Json, "text" => Self::Text, "off" => Self::Off });
+
+impl AccessLines {
+    pub(super) const fn format(self) -> Option<AccessFormat> {
+        match self {
+            Self::Json => Some(AccessFormat::Json),
+            Self::Text => Some(AccessFormat::Text),
+            Self::Off => None,
+        }
+    }
+}
 
 impl Text for Preset {
     fn allowed() -> Cow<'static, str> {

@@ -27,6 +27,7 @@ impl Config {
         } = running;
         kept.keep_scheme(&mut self.gateway, gateway);
         kept.keep("public.listen", &mut self.gateway.public, &gateway.public);
+        kept.keep("public.reuse_port", &mut self.gateway.reuse_port, &gateway.reuse_port);
         kept.keep("admin.listen", &mut self.gateway.admin, &gateway.admin);
         kept.keep_gate(&mut self.gate, gate);
         self.gate.https = gate.https;

@@ -325,6 +325,8 @@ impl Checked {
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let source = sources::settings(&self.written, &|key, path| self.placed(key, path));
         let redis = self.redis();
+        let lines = self.written.access_log.file.as_ref();
+        gateway.access_log.file = lines.map(|file| self.placed("log.access.file", file));
         let Self { written, path, .. } = self;
         Ok(Config {
             file: path,
@@ -443,9 +445,11 @@ impl Checked {
 
 fn gateway(written: &Written, origin: Origin) -> Settings {
     let Written { public, upstream, identity, admin, clients, limits, open, headers, .. } = written;
+    let Written { access_log, requests, .. } = written;
     let mut settings = Settings::for_upstream(origin);
     settings.public = public.listen;
     settings.ext_authz = public.ext_authz;
+    settings.reuse_port = public.reuse_port;
     settings.public_url = public.url.clone();
     settings.return_origins = public.return_origins.clone();
     settings.admin = admin.listen.0;
@@ -471,6 +475,13 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.limits.head_timeout = limits.head_timeout.0;
     settings.limits.body_idle_timeout = limits.body_idle_timeout.0;
     settings.limits.drain = limits.drain.0;
+    let half = (limits.connections.0 / 2).max(1);
+    settings.limits.in_flight = whole(limits.in_flight.map_or(half, |requests| requests.0));
+    settings.limits.queue_timeout = limits.queue_timeout.0;
+    settings.access_log.format = access_log.format.format();
+    settings.access_log.queue = whole(access_log.queue.0);
+    settings.requests.id_header = requests.id_header.0.as_ref().map(|header| header.0.clone());
+    settings.requests.trace_context = requests.trace_context;
     settings.open_paths = open.paths.iter().map(|path| path.0.clone()).collect();
     settings.strip_headers = headers
         .strip

@@ -318,6 +318,7 @@ impl Builder {
         self.directory = gate.directory.clone();
         self.source = Some(Arc::clone(&gate.source)).filter(|_| self.directory.is_none());
         self.sessions = None;
+        self.session_source.clone_from(&gate.session_source);
         let before = gate.settings.load_full();
         self.settings.https = before.https;
         self.settings.cookie = before.cookie.clone();

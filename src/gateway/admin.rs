@@ -59,7 +59,7 @@ impl Answer for Admin {
         head.extensions.insert(client);
         let request = Request::from_parts(head, axum::body::Body::new(body));
         match self.0.router.clone().oneshot(request).await {
-            Ok(answer) => answer.map(|body| Body::Page { body }),
+            Ok(answer) => answer.map(Body::page),
             Err(never) => match never {},
         }
     }

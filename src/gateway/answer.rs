@@ -33,6 +33,8 @@ pub(crate) enum Refusal {
     Method,
     /// Nothing of the gateway's own is there.
     NotFound,
+    /// As much is asked of the upstream as may be at once.
+    Overloaded,
     /// The upstream is spoken to in HTTP/2, where there is no way to switch.
     NoWebSocket,
     /// The client stopped in the middle of its body.
@@ -100,6 +102,13 @@ impl Refusal {
                 "not-found",
                 "There is no such page",
                 "The address may be mistyped. Your account is at /.portcullis/account.",
+            ),
+            Self::Overloaded => words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "The application is busy",
+                "More is asked of it than it answers. Try again in a moment. The setting is \
+                 limits.in_flight.",
             ),
             Self::Malformed(why) => words(
                 StatusCode::BAD_REQUEST,

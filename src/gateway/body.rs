@@ -14,7 +14,9 @@ use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
+use crate::gateway::access_log::Entry;
 use crate::gateway::patient::Sending;
+use crate::gateway::under_way::UnderWay;
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::UpstreamBody;
 use crate::guard::cut::Watch;
@@ -22,8 +24,20 @@ use crate::guard::{CutBody, CutError};
 
 pin_project! {
     /// The body of an answer to a client.
-    #[project = BodyProjection]
-    pub(crate) enum Body {
+    pub(crate) struct Body {
+        #[pin]
+        said: Said,
+        // The line that is written once it has gone out.
+        entry: Option<Entry>,
+        // What is asked for by it, where that may be told of.
+        request: Option<UnderWay>,
+    }
+}
+
+pin_project! {
+    /// What an answer says.
+    #[project = SaidProjection]
+    enum Said {
         /// Words of the gateway's own; may be none.
         Text { #[pin] body: Full<Bytes> },
         /// What the upstream says, until whoever asked for it is refused.
@@ -75,20 +89,44 @@ pub(crate) enum BodyError {
 impl Body {
     /// What the upstream says.
     pub(crate) fn upstream(body: CutBody<UpstreamBody>) -> Self {
-        Self::Upstream { body, watched: Watched::default() }
+        Self::of(Said::Upstream { body, watched: Watched::default() })
+    }
+
+    /// A page of the gateway's own.
+    pub(crate) fn page(body: axum::body::Body) -> Self {
+        Self::of(Said::Page { body })
+    }
+
+    const fn of(said: Said) -> Self {
+        Self { said, entry: None, request: None }
+    }
+
+    /// It answers this request: what is told of the one is told of the other.
+    pub(crate) fn answers(&mut self, request: UnderWay) {
+        if matches!(self.said, Said::Upstream { .. }) {
+            self.request = Some(request);
+        }
+    }
+
+    /// Its bytes are counted in this line, which is written when it ends.
+    pub(crate) fn counted_in(&mut self, mut entry: Entry) {
+        if self.is_end_stream() {
+            entry.is_whole();
+        }
+        self.entry = Some(entry);
     }
 
     /// It goes out over this connection, after all others.
     pub(crate) fn goes_over(&mut self, connection: &Sending) {
         connection.of(None);
-        if let Self::Upstream { watched, .. } = self {
+        if let Said::Upstream { watched, .. } = &mut self.said {
             watched.sending = Some(connection.clone());
         }
     }
 
     /// Words, or nothing at all.
     pub(crate) fn text(text: impl Into<Bytes>) -> Self {
-        Self::Text { body: Full::new(text.into()) }
+        Self::of(Said::Text { body: Full::new(text.into()) })
     }
 
     /// Nothing.
@@ -125,11 +163,45 @@ impl HttpBody for Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut this = self.project();
+        let said = this.said.as_mut();
+        let polled = match &*this.request {
+            Some(request) => request.within(|| said.poll_frame(context)),
+            None => said.poll_frame(context),
+        };
+        let polled = ready!(polled);
+        if let Some(entry) = this.entry {
+            entry.sent(polled.as_ref());
+            // Whoever sends it may ask no further.
+            if this.said.is_end_stream() {
+                entry.is_whole();
+            }
+        }
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.said.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.said.size_hint()
+    }
+}
+
+impl HttpBody for Said {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.project() {
-            BodyProjection::Text { body } => {
+            SaidProjection::Text { body } => {
                 body.poll_frame(context).map_err(|never| match never {})
             }
-            BodyProjection::Upstream { mut body, watched } => {
+            SaidProjection::Upstream { mut body, watched } => {
                 let polled = body.as_mut().poll_frame(context);
                 if let Poll::Ready(Some(Ok(frame))) = &polled {
                     watched.said(frame, || body.another_watch());
@@ -139,7 +211,7 @@ impl HttpBody for Body {
                     CutError::Ended => BodyError::Ended,
                 })
             }
-            BodyProjection::Page { body } => body.poll_frame(context).map_err(BodyError::Page),
+            SaidProjection::Page { body } => body.poll_frame(context).map_err(BodyError::Page),
         }
     }
 

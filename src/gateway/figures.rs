@@ -16,6 +16,7 @@ use crate::domain::denial::Denial;
 use crate::engine::figures::{Bounds, Counts, Histogram, Level, Raised, Word, words};
 use crate::engine::metrics::{Metric, Page};
 use crate::gateway::routes::{Access, Forbidden};
+use crate::gateway::shed::Shed;
 use crate::gateway::tls::{HandshakeTrouble, Tls};
 use crate::gateway::upstream::UpstreamError;
 
@@ -28,6 +29,7 @@ words! {
         Open => "open",
         Page => "page",
         Malformed => "malformed",
+        Shed => "shed",
         Abandoned => "abandoned",
     }
 }
@@ -80,6 +82,8 @@ struct Shared {
     tunnels: Level,
     upstream: Level,
     idle: AtomicU64,
+    /// Lines of the access log that found no room.
+    access_log_dropped: AtomicU64,
     /// Whether the last connection to the upstream could not be made.
     unreachable: AtomicBool,
 }
@@ -183,6 +187,11 @@ impl Figures {
         self.0.certificates.load().each_ref().map(end)
     }
 
+    /// A line of the access log found no room.
+    pub(crate) fn access_log_dropped(&self) {
+        self.0.access_log_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn hot(&self) -> &Hot {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
@@ -211,6 +220,8 @@ impl Figures {
         page.counts(Metric::UpstreamFailures, troubles.each());
         page.labelled(Metric::UpstreamConnections, "open", upstream.now());
         page.labelled(Metric::UpstreamConnections, "idle", idle.load(Ordering::Relaxed));
+        let dropped = self.0.access_log_dropped.load(Ordering::Relaxed);
+        page.counter(Metric::AccessLogDropped, dropped);
     }
 }
 
@@ -235,6 +246,8 @@ impl Outcome {
             Self::Denied
         } else if said.get::<Forbidden>().is_some() {
             Self::Forbidden
+        } else if said.get::<Shed>().is_some() {
+            Self::Shed
         } else if access == Access::Public {
             Self::Open
         } else {

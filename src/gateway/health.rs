@@ -33,6 +33,7 @@ use crate::engine::metrics::{self, Page};
 use crate::gateway::figures::Figures;
 use crate::gateway::process;
 use crate::gateway::settings::{Origin, Upstream};
+use crate::gateway::shed::Slots;
 
 /// How long after one try the next may be.
 const TRY_EVERY: Duration = Duration::from_secs(1);
@@ -46,6 +47,7 @@ struct Shared {
     gate: Portcullis,
     figures: Figures,
     upstream: ArcSwap<Upstream>,
+    slots: Slots,
     draining: AtomicBool,
     trying: AtomicBool,
 }
@@ -72,10 +74,15 @@ enum Degraded {
 }
 
 impl Health {
-    pub(crate) fn new(gate: Portcullis, figures: Figures, upstream: Upstream) -> Self {
+    pub(crate) fn new(
+        gate: Portcullis,
+        figures: Figures,
+        upstream: Upstream,
+        slots: Slots,
+    ) -> Self {
         let (draining, trying) = (AtomicBool::new(false), AtomicBool::new(false));
         let upstream = ArcSwap::from_pointee(upstream);
-        Self(Arc::new(Shared { gate, figures, upstream, draining, trying }))
+        Self(Arc::new(Shared { gate, figures, upstream, slots, draining, trying }))
     }
 
     /// Requests go there from now on. Whether it can be reached is not known before one
@@ -186,6 +193,7 @@ async fn ready(State(health): State<Health>) -> Response<Body> {
 async fn figures(State(health): State<Health>) -> Response<Body> {
     let mut page = Page::default();
     health.0.figures.report(&mut page);
+    health.0.slots.report(&mut page);
     health.0.gate.report(&mut page);
     process::report(&mut page);
     let mut response = Response::new(Body::from(page.text()));

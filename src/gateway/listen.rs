@@ -2,15 +2,17 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use http::{Request, Response, Version};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -18,8 +20,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(unix)]
+use tokio::net::TcpSocket;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 
 use crate::engine::figures::Level;
@@ -28,6 +32,7 @@ use crate::gateway::alarm::OneAlarm;
 use crate::gateway::body::Body;
 use crate::gateway::entrance::{Entrance, Inside};
 use crate::gateway::patient::{Patient, Sending};
+use crate::gateway::places::Places;
 use crate::gateway::screen::Peer;
 use crate::gateway::settings::Limits;
 use crate::gateway::tunnel::Place;
@@ -58,27 +63,88 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// Opens a socket.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| ListenError { address, error })
+/// A socket that people connect to.
+#[derive(Debug)]
+pub(crate) struct Door {
+    socket: TcpListener,
+    /// Whether another process may accept at the same address, now or when this one has
+    /// ended: then nobody shall notice which of them it is.
+    is_shared: bool,
 }
+
+impl Door {
+    /// Opens one; others of the same user may open the same, if it is to be shared.
+    pub(crate) async fn open(address: SocketAddr, is_shared: bool) -> Result<Self, ListenError> {
+        let opened = match is_shared {
+            true => shared(address),
+            false => TcpListener::bind(address).await,
+        };
+        let socket = opened.map_err(|error| ListenError { address, error })?;
+        Ok(Self { socket, is_shared })
+    }
+
+    /// One that somebody else opened, who keeps it when this process ends.
+    pub(crate) fn inherited(socket: std::net::TcpListener) -> Result<Self, ListenError> {
+        let address = socket.local_addr();
+        let taken = socket
+            .set_nonblocking(true)
+            .and_then(|()| TcpListener::from_std(socket));
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let socket =
+            taken.map_err(|error| ListenError { address: address.unwrap_or(unknown), error })?;
+        Ok(Self { socket, is_shared: true })
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// Opens a socket that other processes of this user may open, too.
+#[cfg(unix)]
+fn shared(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+#[cfg(not(unix))]
+fn shared(_: SocketAddr) -> io::Result<TcpListener> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system lets nobody share a port"))
+}
+
+/// As many as the standard library lets wait to be accepted.
+#[cfg(unix)]
+const BACKLOG: u32 = 1024;
+
+/// How long connections that wait for a request stay open after another process has taken
+/// over: whoever asks once more is answered, and told to connect anew.
+const HANDOVER: Duration = Duration::from_secs(2);
+
+/// What waits in a socket's own queue is accepted for so long before the socket is closed,
+/// or until nothing came for a moment.
+const LAST_CALL: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// A socket, and how its connections are treated.
 pub(crate) struct Listener {
-    socket: TcpListener,
+    door: Door,
     terms: Terms,
     open: Level,
+    /// Whether answers say that their connection ends with them.
+    closing: Arc<AtomicBool>,
 }
 
 /// How new connections are treated: replaced while the listener serves. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Terms {
     now: Arc<ArcSwap<Term>>,
-    room: Arc<Semaphore>,
-    /// How many places there are, taken or not.
-    places: Arc<AtomicU32>,
+    places: Places,
 }
 
 /// How a connection is treated from its beginning to its end.
@@ -112,23 +178,21 @@ impl Term {
     fn meet<A: Answer>(
         &self,
         place: OwnedSemaphorePermit,
-        service: A,
+        (service, closing): (A, Arc<AtomicBool>),
         watcher: Watcher,
     ) -> Meeting<A> {
         let mut http = self.http.clone();
         http.http1().timer(OneAlarm::default());
         let limits = (self.limits.head_timeout, self.limits.body_idle_timeout);
-        Meeting { service, place: Arc::new(place), http, watcher, limits }
+        Meeting { service, closing, place: Arc::new(place), http, watcher, limits }
     }
 }
 
 impl Terms {
     fn new(limits: &Limits, entrance: Entrance) -> Self {
-        let places = places(limits);
         Self {
             now: Arc::new(ArcSwap::from_pointee(Term::new(limits, entrance))),
-            room: Arc::new(Semaphore::new(places as usize)),
-            places: Arc::new(AtomicU32::new(places)),
+            places: Places::new(limits.connections),
         }
     }
 
@@ -140,38 +204,15 @@ impl Terms {
     /// Outside of a tokio runtime.
     pub(crate) fn renew(&self, limits: &Limits, entrance: Entrance) {
         self.now.store(Arc::new(Term::new(limits, entrance)));
-        let wanted = places(limits);
-        let before = self.places.swap(wanted, Ordering::Relaxed);
-        self.room
-            .add_permits(wanted.saturating_sub(before) as usize);
-        let surplus = before.saturating_sub(wanted);
-        if surplus > 0 {
-            let room = Arc::clone(&self.room);
-            tokio::spawn(async move {
-                if let Ok(places) = room.acquire_many(surplus).await {
-                    places.forget();
-                }
-            });
-        }
+        self.places.resize(limits.connections);
     }
-}
-
-/// How many connections there is room for.
-fn places(limits: &Limits) -> u32 {
-    u32::try_from(limits.connections)
-        .unwrap_or(MAX_PLACES)
-        .min(MAX_PLACES)
 }
 
 impl Listener {
     /// `open` counts the connections; all come in by this entrance.
-    pub(crate) fn new(
-        socket: TcpListener,
-        limits: &Limits,
-        open: Level,
-        entrance: Entrance,
-    ) -> Self {
-        Self { socket, terms: Terms::new(limits, entrance), open }
+    pub(crate) fn new(door: Door, limits: &Limits, open: Level, entrance: Entrance) -> Self {
+        let (terms, closing) = (Terms::new(limits, entrance), Arc::default());
+        Self { door, terms, open, closing }
     }
 
     /// How its connections are treated, to be replaced.
@@ -183,56 +224,90 @@ impl Listener {
     /// for a request are closed, and what is open may end by itself for as long as
     /// the limits say. Says whether all did; connections that did not are cut.
     /// Tunnels have places too, and are waited for, but cut by whoever opened them.
+    ///
+    /// Where others accept at the same address, connections that wait for a request are
+    /// closed after the next one, or after a moment: none is lost on its way.
     pub(crate) async fn serve(self, service: impl Answer, stop: impl Future<Output = ()>) -> bool {
-        let graceful = GracefulShutdown::new();
-        let mut connections = JoinSet::new();
-        let (going_on, over) = watch::channel(());
+        let mut talks = Talks {
+            service,
+            graceful: GracefulShutdown::new(),
+            connections: JoinSet::new(),
+            going_on: watch::channel(()).0,
+        };
         let mut stop = pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                (stream, peer, place) = self.accept() => {
-                    let term = self.terms.now.load_full();
-                    let open = self.open.raise();
-                    let meeting = term.meet(place, service.clone(), graceful.watcher());
-                    if term.entrance.is_open() {
-                        let (stream, talk) = meeting.begin(stream, peer.ip());
-                        connections.spawn(async move {
-                            let _open = open;
-                            talk.over(stream).await;
-                        });
-                        continue;
-                    }
-                    let inside = meeting.behind(term.entrance.clone(), stream, peer, over.clone());
-                    connections.spawn(async move {
-                        let _open = open;
-                        inside.await;
-                    });
-                }
+                accepted = self.accept() => self.begin(accepted, &mut talks),
                 // Only to let go of what they held.
-                Some(_) = connections.join_next() => {}
+                Some(_) = talks.connections.join_next() => {}
             }
         }
-        let Self { socket, terms, .. } = self;
+        if self.door.is_shared {
+            self.closing.store(true, Ordering::Relaxed);
+            self.accept_last(&mut talks).await;
+        }
+        let Self { door, terms, .. } = self;
+        let Door { socket, is_shared } = door;
+        let Talks { graceful, connections: _connections, going_on, .. } = talks;
         drop((socket, going_on));
         let all_ended = async {
+            if is_shared {
+                let _ = tokio::time::timeout(HANDOVER, terms.places.are_free()).await;
+            }
             graceful.shutdown().await;
             // Tunnels have their places as well.
-            let places = terms.places.load(Ordering::Relaxed);
-            let _ = terms.room.acquire_many(places).await;
+            terms.places.are_free().await;
         };
         let drain = terms.now.load().limits.drain;
         tokio::time::timeout(drain, all_ended).await.is_ok()
     }
 
+    /// What waits in this socket's own queue nobody else gets.
+    async fn accept_last<A: Answer>(&self, talks: &mut Talks<A>) {
+        let end = tokio::time::Instant::now() + LAST_CALL;
+        while tokio::time::Instant::now() < end {
+            match tokio::time::timeout(MOMENT, self.accept()).await {
+                Ok(accepted) => self.begin(accepted, talks),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Talks with somebody who has connected.
+    fn begin<A: Answer>(
+        &self,
+        (stream, peer, place): (TcpStream, SocketAddr, OwnedSemaphorePermit),
+        talks: &mut Talks<A>,
+    ) {
+        let term = self.terms.now.load_full();
+        let open = self.open.raise();
+        let service = (talks.service.clone(), Arc::clone(&self.closing));
+        let meeting = term.meet(place, service, talks.graceful.watcher());
+        if term.entrance.is_open() {
+            let (stream, talk) = meeting.begin(stream, peer.ip());
+            talks.connections.spawn(async move {
+                let _open = open;
+                talk.over(stream).await;
+            });
+            return;
+        }
+        let over = talks.going_on.subscribe();
+        let inside = meeting.behind(term.entrance.clone(), stream, peer, over);
+        talks.connections.spawn(async move {
+            let _open = open;
+            inside.await;
+        });
+    }
+
     async fn accept(&self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             // Who finds no room waits in the system's queue, not in ours.
-            let Ok(place) = Arc::clone(&self.terms.room).acquire_owned().await else {
+            let Ok(place) = self.terms.places.take().await else {
                 std::future::pending::<()>().await;
                 continue;
             };
-            match self.socket.accept().await {
+            match self.door.socket.accept().await {
                 Ok((stream, peer)) => return (stream, peer, place),
                 Err(error) => {
                     if !is_of_client(&error) {
@@ -245,9 +320,19 @@ impl Listener {
     }
 }
 
+/// The connections of a listener.
+struct Talks<A> {
+    service: A,
+    graceful: GracefulShutdown,
+    connections: JoinSet<()>,
+    /// Dropped when no handshake is worth its end.
+    going_on: watch::Sender<()>,
+}
+
 /// A connection of which it is not known yet whose it is.
 struct Meeting<A> {
     service: A,
+    closing: Arc<AtomicBool>,
     place: Place,
     http: auto::Builder<TokioExecutor>,
     watcher: Watcher,
@@ -258,7 +343,7 @@ struct Meeting<A> {
 impl<A: Answer> Meeting<A> {
     /// It is this one's.
     fn begin(self, stream: TcpStream, ip: IpAddr) -> (Patient, Talk<A>) {
-        let Self { service, place, http, watcher, limits: (patience, idle) } = self;
+        let Self { service, closing, place, http, watcher, limits: (patience, idle) } = self;
         let sending = Sending::default();
         let line = Arc::new(Line {
             service,
@@ -266,6 +351,7 @@ impl<A: Answer> Meeting<A> {
             place,
             sending: sending.clone(),
             began: AtomicBool::new(false),
+            closing,
         });
         // Answers go out whole: waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
@@ -339,6 +425,8 @@ struct Line<A> {
     sending: Sending,
     /// Whether there was a request yet.
     began: AtomicBool,
+    /// Whether the listener's answers end their connections.
+    closing: Arc<AtomicBool>,
 }
 
 impl<A: Answer> Line<A> {
@@ -355,13 +443,15 @@ impl<A: Answer> Line<A> {
         let mut answer = self.service.answer(&self.peer, request).await;
         if is_for_one {
             answer.body_mut().goes_over(&self.sending);
+            let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+            if self.closing.load(Ordering::Relaxed) && !switches {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(CONNECTION, close);
+            }
         }
         Ok(answer)
     }
 }
-
-/// More than any machine has room for, and few enough to be counted together.
-const MAX_PLACES: u32 = 1 << 28;
 
 /// hyper has no smaller one.
 const MIN_HEAD_BYTES: usize = 8192;

@@ -16,6 +16,7 @@
 //!                                 proxy ── connections ── upstream
 //! ```
 
+mod access_log;
 mod admin;
 mod alarm;
 mod answer;
@@ -27,17 +28,22 @@ mod headers;
 mod health;
 mod listen;
 mod patient;
+mod places;
 mod process;
 mod proxy;
 mod proxy_protocol;
 mod public;
 mod reload;
+mod request_id;
 pub mod routes;
 mod screen;
 pub mod settings;
+mod shed;
 mod sign_in;
 mod tls;
+mod trace_context;
 mod tunnel;
+pub(crate) mod under_way;
 mod untrusted;
 mod upstream;
 mod upstreams;
@@ -47,23 +53,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use self::access_log::AccessLog;
 use self::admin::Admin;
 use self::entrance::Entrance;
 use self::figures::Figures;
 use self::health::Health;
-use self::listen::{Listener, Terms};
-use self::public::Public;
+use self::listen::{Door, Listener, Terms};
+use self::public::{Lasting, Public};
 use self::reload::{Current, Renewal};
 use self::routes::Routes;
+use self::shed::Slots;
 use self::tls::Tls;
 use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
+pub use self::access_log::AccessLogError;
 pub use self::reload::{Prepared, Reload, Rooms};
 pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
@@ -80,10 +89,11 @@ pub struct Gateway {
     settings: Settings,
     routes: Arc<Routes>,
     rooms: Rooms,
-    public: TcpListener,
+    public: Door,
     tls: Option<Tls>,
-    admin: Option<TcpListener>,
+    admin: Option<Door>,
     admin_tls: Option<Tls>,
+    access_log: AccessLog,
     reload: Reload,
     renewals: mpsc::UnboundedReceiver<Renewal>,
 }
@@ -101,6 +111,9 @@ pub enum BindError {
     /// The routes contradict each other.
     #[error(transparent)]
     Routes(#[from] RoutesError),
+    /// The access log can't be written.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
 }
 
 /// Why a gateway can't listen.
@@ -112,6 +125,17 @@ pub struct ListenError {
     /// Why not.
     #[source]
     pub error: io::Error,
+}
+
+/// Sockets that somebody else has opened and keeps: whoever starts gateways one after the
+/// other, so that nobody who connects meanwhile finds none.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Sockets {
+    /// Where people come in, in the place of [`Settings::public`].
+    pub public: Option<std::net::TcpListener>,
+    /// Where administrators and machines come in, in the place of [`Settings::admin`].
+    pub admin: Option<std::net::TcpListener>,
 }
 
 /// How long requests of administrators may go on at most when all others have
@@ -131,16 +155,48 @@ impl Gateway {
         settings: Settings,
         pages: Router,
     ) -> Result<Self, BindError> {
+        Self::on(Sockets::default(), gate, settings, pages).await
+    }
+
+    /// The same on these sockets, where there are any.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::bind`].
+    pub async fn on(
+        sockets: Sockets,
+        gate: Portcullis,
+        settings: Settings,
+        pages: Router,
+    ) -> Result<Self, BindError> {
         let routes = Arc::new(settings.routes()?);
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
-        let public = listen::bind(settings.public).await?;
-        let admin = match settings.admin {
-            Some(address) => Some(listen::bind(address).await?),
-            None => None,
+        let access_log = AccessLog::open(&settings.access_log)?;
+        let is_shared = settings.reuse_port;
+        let public = match sockets.public {
+            Some(socket) => Door::inherited(socket)?,
+            None => Door::open(settings.public, is_shared).await?,
+        };
+        let admin = match (sockets.admin, settings.admin) {
+            (Some(socket), _) => Some(Door::inherited(socket)?),
+            (None, Some(address)) => Some(Door::open(address, is_shared).await?),
+            (None, None) => None,
         };
         let (rooms, (reload, renewals)) = (Rooms::new(pages), Reload::new());
-        Ok(Self { gate, settings, routes, rooms, public, tls, admin, admin_tls, reload, renewals })
+        Ok(Self {
+            gate,
+            settings,
+            routes,
+            rooms,
+            public,
+            tls,
+            admin,
+            admin_tls,
+            access_log,
+            reload,
+            renewals,
+        })
     }
 
     /// The same, with all of these.
@@ -183,7 +239,7 @@ impl Gateway {
     ///
     /// If the system does not say.
     pub fn public_address(&self) -> io::Result<SocketAddr> {
-        self.public.local_addr()
+        self.public.address()
     }
 
     /// Where administrators and machines come in, if anywhere.
@@ -192,7 +248,7 @@ impl Gateway {
     ///
     /// If the system does not say.
     pub fn admin_address(&self) -> io::Result<Option<SocketAddr>> {
-        self.admin.as_ref().map(TcpListener::local_addr).transpose()
+        self.admin.as_ref().map(Door::address).transpose()
     }
 
     /// Serves until `stop` is done, and then until what is open has ended, at
@@ -212,14 +268,13 @@ impl Gateway {
         let half_open = self.settings.limits.body_idle_timeout;
         let tunnels = Tunnels::new(closing, half_open, figures.tunnels());
         let upstream = self.settings.upstream.clone();
-        let health = Health::new(self.gate.clone(), figures.clone(), upstream);
+        let slots = Slots::new(&self.settings.limits);
+        let health = Health::new(self.gate.clone(), figures.clone(), upstream, slots.clone());
         // A socket that does not know its address has none that anybody could call.
-        let own = self
-            .admin
-            .as_ref()
-            .and_then(|socket| socket.local_addr().ok());
+        let own = self.admin.as_ref().and_then(|door| door.address().ok());
         let own = own.or(self.settings.admin);
-        let house = House { tunnels, figures, health, own };
+        let access_log = ArcSwap::from_pointee(self.access_log);
+        let house = House { tunnels, figures, health, own, access_log, slots };
         let limits = &self.settings.limits;
         let listener = Listener::new(
             self.public,
@@ -273,6 +328,7 @@ impl Gateway {
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
         let _ = self.gate.write_attempts().await;
+        AccessLog::clone(&house.access_log.load()).flush().await;
     }
 }
 
@@ -283,6 +339,8 @@ struct House {
     health: Health,
     /// Where administrators come in.
     own: Option<SocketAddr>,
+    access_log: ArcSwap<AccessLog>,
+    slots: Slots,
 }
 
 impl House {
@@ -295,7 +353,10 @@ impl House {
     ) -> Public {
         let pages = (rooms.pages.clone(), rooms.refusal_pages.clone());
         let tunnels = self.tunnels.lasting(settings.limits.body_idle_timeout);
-        Public::new(gate, settings, pages, (routes, tunnels, self.figures.clone()))
+        let (figures, slots) = (self.figures.clone(), self.slots.clone());
+        let access_log = AccessLog::clone(&self.access_log.load());
+        let lasting = Lasting { tunnels, figures, access_log, slots };
+        Public::new(gate, settings, pages, (routes, lasting))
     }
 
     fn admin(&self, settings: &Settings, rooms: &Rooms) -> Option<Admin> {
@@ -353,12 +414,14 @@ impl Renewing<'_> {
     }
 
     fn take(&mut self, renewal: Renewal) {
-        let Renewal { gate, settings, routes, rooms, tls, admin_tls } = renewal;
+        let Renewal { gate, settings, routes, rooms, tls, admin_tls, access_log } = renewal;
+        self.house.access_log.store(Arc::new(access_log));
         renew_tls(&mut self.tls, &settings.tls, tls);
         renew_tls(&mut self.admin_tls, &settings.admin_tls, admin_tls);
         let shown = [self.tls.1.clone(), self.admin_tls.1.clone()];
         self.house.figures.listeners_show(shown);
         self.house.health.goes_to(settings.upstream.clone());
+        self.house.slots.go_by(&settings.limits);
         let (people, terms) = &self.people;
         terms.renew(&settings.limits, self.house.of_people(&settings, self.tls.1.clone()));
         people.replace(self.house.public(&gate, &settings, routes, &rooms));

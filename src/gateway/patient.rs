@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::gateway::body::Patience;
+use crate::gateway::under_way::UnderWay;
 use crate::guard::cut::{Watch, log_cut};
 
 /// Whose answer a connection of HTTP/1 is sending. Cheap to clone: the socket and
@@ -26,7 +27,13 @@ pub(crate) struct Sending(Arc<Shared>);
 struct Shared {
     /// Whether there is a watch. Most answers need none, and lock nothing.
     is_watched: AtomicBool,
-    watch: Mutex<Option<Watch>>,
+    watch: Mutex<Option<Watched>>,
+}
+
+/// Who is watched, and what they asked for.
+struct Watched {
+    watch: Watch,
+    request: Option<UnderWay>,
 }
 
 impl Sending {
@@ -37,7 +44,7 @@ impl Sending {
         }
         let mut kept = self.watch();
         self.0.is_watched.store(watch.is_some(), Ordering::Release);
-        *kept = watch;
+        *kept = watch.map(|watch| Watched { watch, request: UnderWay::current() });
     }
 
     /// Whether what is being sent must not go on. A socket that was never full
@@ -47,10 +54,14 @@ impl Sending {
             return Poll::Pending;
         }
         let mut watch = self.watch();
-        let Some(on) = watch.as_mut().filter(|watch| is_full || watch.is_on()) else {
+        let Some(on) = watch.as_mut().filter(|on| is_full || on.watch.is_on()) else {
             return Poll::Pending;
         };
-        log_cut(&ready!(on.poll_ended(context)));
+        let denial = ready!(on.watch.poll_ended(context));
+        match &on.request {
+            Some(request) => request.within(|| log_cut(&denial)),
+            None => log_cut(&denial),
+        }
         *watch = None;
         Poll::Ready(())
     }
@@ -59,7 +70,7 @@ impl Sending {
         self.0.is_watched.load(Ordering::Acquire)
     }
 
-    fn watch(&self) -> MutexGuard<'_, Option<Watch>> {
+    fn watch(&self) -> MutexGuard<'_, Option<Watched>> {
         self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

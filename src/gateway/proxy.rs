@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tower_service::Service;
 
+use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::answer::Refusal;
@@ -26,7 +27,9 @@ use crate::gateway::figures::Figures;
 use crate::gateway::headers;
 use crate::gateway::routes::{Routes, Rule};
 use crate::gateway::settings::{Limits, Settings};
+use crate::gateway::shed::Slots;
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
+use crate::gateway::under_way;
 use crate::gateway::untrusted::Untrusted;
 use crate::gateway::upstream::{UpstreamBody, UpstreamError, Waiting};
 use crate::gateway::upstreams::{Failed, Servers, Unserved};
@@ -58,6 +61,7 @@ struct Shared {
     untrusted: Arc<Untrusted>,
     tunnels: Tunnels,
     figures: Figures,
+    slots: Slots,
     denials: DefaultResponseForDenial<fn(String) -> Body>,
 }
 
@@ -81,7 +85,7 @@ impl Proxy {
         settings: &Settings,
         routes: &Routes,
         untrusted: Arc<Untrusted>,
-        (tunnels, figures): (Tunnels, Figures),
+        (tunnels, figures, slots): (Tunnels, Figures, Slots),
     ) -> Vec<Self> {
         let shared = Arc::new(Shared {
             by_method: routes.go_by_method(),
@@ -91,6 +95,7 @@ impl Proxy {
             denials: denials(gate, settings),
             gate: gate.clone(),
             figures: figures.clone(),
+            slots,
         });
         let pools: Vec<_> = settings
             .pools()
@@ -115,6 +120,7 @@ impl Proxy {
         let (mut head, body) = request.into_parts();
         let kind = ClientKind::of(&head);
         let me = head.extensions.remove::<CurrentAccount>();
+        under_way::is_of(me.as_ref());
         if let Some(require) = &by_rule.rule.require {
             let asked = (&head, kind);
             let refused = require.refusal(&shared.gate, &by_rule.rule, asked, me.as_ref());
@@ -129,6 +135,14 @@ impl Proxy {
         if shared.by_method || (kind == ClientKind::Preflight && me.is_none()) {
             headers::remove_method_overrides(&mut head.headers);
         }
+        let slot = match shared
+            .slots
+            .take(head.extensions.remove::<ClientAddr>())
+            .await
+        {
+            Ok(slot) => slot,
+            Err(shed) => return Ok(shed.answer(kind)),
+        };
         let asked = Asked::of(&head, kind);
         let body = by_rule.body(body);
         by_rule.prepare(&mut head, me.as_ref(), client.is_some());
@@ -136,8 +150,8 @@ impl Proxy {
         let waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
         let mut waiting = waiting.patient_for(by_rule.rule.response_timeout);
         let request = Request::from_parts(head, body);
-        let sent = by_rule.servers.send(request, &mut waiting).await;
-        drop(waiting);
+        let sent = under_way::timed(by_rule.servers.send(request, &mut waiting)).await;
+        drop((waiting, slot));
         Ok(match sent {
             Ok((response, served)) => shared
                 .answer(response, me, client)

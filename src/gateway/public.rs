@@ -15,17 +15,21 @@ use tower_service::Service;
 
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
+use crate::gateway::access_log::{AccessLog, Entry};
 use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, RequestBody};
 use crate::gateway::figures::{Figures, Outcome};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
+use crate::gateway::request_id::{Registrar, Ticket};
 use crate::gateway::routes::{Access, Asked, Routes};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{Settings, Tls};
+use crate::gateway::shed::Slots;
 use crate::gateway::sign_in::SignInPage;
 use crate::gateway::tunnel::Tunnels;
+use crate::gateway::under_way::{self, UnderWay};
 use crate::guard::response::DefaultResponseForDenial;
 use crate::guard::{ClientKind, Guard, GuardLayer, RefusalPages};
 
@@ -48,8 +52,19 @@ struct Shared {
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
     figures: Figures,
+    registrar: Registrar,
+    access_log: AccessLog,
     /// What browsers are told about https, where TLS ends here.
     hsts: Option<HeaderValue>,
+}
+
+/// What goes on when the settings change.
+#[derive(Clone, Debug)]
+pub(crate) struct Lasting {
+    pub(crate) tunnels: Tunnels,
+    pub(crate) figures: Figures,
+    pub(crate) access_log: AccessLog,
+    pub(crate) slots: Slots,
 }
 
 /// The body that a page of the gateway's own may be sent; its forms are short.
@@ -60,11 +75,13 @@ impl Public {
         gate: &Portcullis,
         settings: &Settings,
         (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
-        (routes, tunnels, figures): (Arc<Routes>, Tunnels, Figures),
+        (routes, lasting): (Arc<Routes>, Lasting),
     ) -> Self {
+        let Lasting { tunnels, figures, access_log, slots } = lasting;
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxies = Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone()));
+        let proxies =
+            Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone(), slots));
         let layer = GuardLayer::new(gate.clone())
             .sign_in(settings.sign_in.address())
             .text_into(Body::from as fn(String) -> Body);
@@ -86,6 +103,8 @@ impl Public {
             routes,
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
+            registrar: Registrar::new(&settings.requests),
+            access_log,
             hsts: settings.tls.as_ref().and_then(hsts),
         }))
     }
@@ -94,9 +113,28 @@ impl Public {
 impl Answer for Public {
     async fn answer(&self, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
         let counted = self.0.figures.request();
-        match self.0.serve(peer, request).await {
+        let (head, body) = request.into_parts();
+        let ticket = self
+            .0
+            .registrar
+            .ticket(&head.headers, self.0.screen.trusts(peer));
+        let mut entry = self
+            .0
+            .access_log
+            .entry(&head, peer, &ticket, &self.0.figures);
+        let notes = entry.as_ref().map(Entry::notes);
+        let request = Request::from_parts(head, body);
+        let work = self.0.serve(peer, request, &ticket);
+        let under_way = UnderWay::new(ticket.id().clone(), notes);
+        match under_way.clone().work(work).await {
             Ok((outcome, mut response)) => {
                 counted.ends(outcome);
+                ticket.write_answer(response.headers_mut());
+                response.body_mut().answers(under_way);
+                if let Some(mut entry) = entry.take() {
+                    entry.answered(outcome, &response);
+                    response.body_mut().counted_in(entry);
+                }
                 // The gateway's own, whatever an application speaks: one of HTTP/1.0
                 // would end the client's connection.
                 *response.version_mut() = Version::HTTP_11;
@@ -117,6 +155,7 @@ impl Shared {
         &self,
         peer: &Peer,
         request: Request<Incoming>,
+        ticket: &Ticket,
     ) -> Result<(Outcome, Response<Body>), Infallible> {
         let (mut head, body) = request.into_parts();
         if ForwardAuth::is_at(head.uri.path()) {
@@ -137,6 +176,8 @@ impl Shared {
                 return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
             }
         };
+        ticket.write_request(&mut head.headers);
+        under_way::comes_from(client);
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
             let kind = ClientKind::of(&head);
@@ -151,6 +192,7 @@ impl Shared {
             let page = if nothing { Refusal::NotFound.answer(kind) } else { page };
             return Ok((Outcome::Page, page));
         }
+        head.extensions.insert(client);
         let rule = match self.routes.find(Asked::of(&head)) {
             Ok(rule) => rule,
             Err(refusal) => {
@@ -170,7 +212,7 @@ impl Shared {
             axum::body::Body::new(body)
         });
         let answer = self.pages.clone().oneshot(request).await?;
-        Ok(answer.map(|body| Body::Page { body }))
+        Ok(answer.map(Body::page))
     }
 }
 

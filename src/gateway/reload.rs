@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use crate::admin::Admin;
 use crate::engine::Portcullis;
 use crate::gateway::BindError;
+use crate::gateway::access_log::AccessLog;
 use crate::gateway::body::Body;
 use crate::gateway::listen::Answer;
 use crate::gateway::routes::Routes;
@@ -82,6 +83,7 @@ pub(super) struct Renewal {
     pub(super) rooms: Rooms,
     pub(super) tls: Option<Tls>,
     pub(super) admin_tls: Option<Tls>,
+    pub(super) access_log: AccessLog,
 }
 
 impl Reload {
@@ -94,12 +96,15 @@ impl Reload {
     ///
     /// # Errors
     ///
-    /// If a certificate can't be used, or the routes contradict each other.
+    /// If a certificate can't be used, the routes contradict each other, or the access log
+    /// can't be written. The log's file is opened anew each time, so that one that was
+    /// moved away is let go.
     pub fn prepare(&self, settings: Settings) -> Result<Prepared, BindError> {
         let routes = Arc::new(settings.routes()?);
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
-        Ok(Prepared { to: self.0.clone(), settings, routes, tls, admin_tls })
+        let access_log = AccessLog::open(&settings.access_log)?;
+        Ok(Prepared { to: self.0.clone(), settings, routes, tls, admin_tls, access_log })
     }
 }
 
@@ -112,6 +117,7 @@ pub struct Prepared {
     routes: Arc<Routes>,
     tls: Option<Tls>,
     admin_tls: Option<Tls>,
+    access_log: AccessLog,
 }
 
 impl Prepared {
@@ -123,9 +129,10 @@ impl Prepared {
     /// Where it listens is settled once: other addresses are not looked at. `gate` is a
     /// handle of the gate that the gateway was built with.
     pub fn take(self, gate: Portcullis, rooms: Rooms) {
-        let Self { to, settings, routes, tls, admin_tls } = self;
+        let Self { to, settings, routes, tls, admin_tls, access_log } = self;
         // Nobody takes it of a gateway that has ended.
-        let _ = to.send(Renewal { gate, settings, routes, rooms, tls, admin_tls });
+        let renewal = Renewal { gate, settings, routes, rooms, tls, admin_tls, access_log };
+        let _ = to.send(renewal);
     }
 }
 

@@ -52,6 +52,10 @@ impl Peer {
         let text = HeaderValue::from_str(&ip.to_string());
         Self { ip, text: text.unwrap_or_else(|_| HeaderValue::from_static("unknown")) }
     }
+
+    pub(crate) const fn address(&self) -> IpAddr {
+        self.ip
+    }
 }
 
 impl Screen {

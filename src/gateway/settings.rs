@@ -20,6 +20,9 @@ use crate::guard::ReturnOrigin;
 pub struct Settings {
     /// Where people come in.
     pub public: SocketAddr,
+    /// Whether other processes of the same user may listen at the same addresses, as the
+    /// next one does before this one ends.
+    pub reuse_port: bool,
     /// How it is spoken there; `None`: plain http.
     pub tls: Option<Tls>,
     /// Where administrators and machines come in; `None`: nowhere.
@@ -60,6 +63,55 @@ pub struct Settings {
     pub strip_headers: Vec<HeaderName>,
     /// Where people sign in.
     pub sign_in: SignIn,
+    /// How requests are told apart, here and in the application.
+    pub requests: Requests,
+    /// The line for each request.
+    pub access_log: AccessLog,
+}
+
+/// How requests are told apart, here and in the application.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Requests {
+    /// The header that carries a request's id; `None`: nobody is told.
+    pub id_header: Option<HeaderName>,
+    /// Whose word about the trace that a request belongs to is passed on.
+    pub trace_context: TraceFrom,
+}
+
+/// Whose `traceparent` and `tracestate` are passed on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TraceFrom {
+    /// That of proxies whose word is taken.
+    #[default]
+    Trusted,
+    /// Everybody's.
+    Anybody,
+    /// Nobody's.
+    Nobody,
+}
+
+/// The line that is written for each request that people send.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AccessLog {
+    /// How it is written; `None`: it is not.
+    pub format: Option<AccessFormat>,
+    /// To the end of this file; `None`: to standard output.
+    pub file: Option<PathBuf>,
+    /// How many lines may wait to be written.
+    pub queue: usize,
+}
+
+/// How a line of the access log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AccessFormat {
+    /// As an object of JSON, for programs.
+    Json,
+    /// As `name=value`, for people and for programs that read logfmt.
+    Text,
 }
 
 /// How a listener speaks TLS itself.
@@ -217,6 +269,10 @@ pub struct Limits {
     pub body_idle_timeout: Duration,
     /// How long requests may go on after the gateway was told to stop.
     pub drain: Duration,
+    /// Requests at once that wait for the application to begin its answer.
+    pub in_flight: usize,
+    /// How long a request waits for others to get theirs, where there are so many.
+    pub queue_timeout: Duration,
 }
 
 /// Scheme, host and port of a server.
@@ -304,6 +360,7 @@ impl Settings {
     pub fn for_upstream(origin: Origin) -> Self {
         Self {
             public: (Ipv4Addr::LOCALHOST, 8080).into(),
+            reuse_port: false,
             tls: None,
             admin: Some((Ipv4Addr::LOCALHOST, 8081).into()),
             admin_tls: None,
@@ -321,6 +378,8 @@ impl Settings {
             upstreams: Vec::new(),
             strip_headers: Vec::new(),
             sign_in: SignIn::default(),
+            requests: Requests::default(),
+            access_log: AccessLog::default(),
         }
     }
 
@@ -351,6 +410,19 @@ impl Upstream {
             idle_timeout: Duration::from_secs(30),
             identity: IdentityHeaders::default(),
         }
+    }
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        let id_header = Some(HeaderName::from_static("x-request-id"));
+        Self { id_header, trace_context: TraceFrom::default() }
+    }
+}
+
+impl Default for AccessLog {
+    fn default() -> Self {
+        Self { format: None, file: None, queue: 10_000 }
     }
 }
 
@@ -386,6 +458,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             body_idle_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(30),
+            in_flight: 5_000,
+            queue_timeout: Duration::from_secs(1),
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::engine::figures::Level;
 use crate::engine::{CurrentAccount, Portcullis};
+use crate::gateway::under_way;
 use crate::guard::ClientKind;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -83,7 +84,7 @@ impl Tunnels {
     ) {
         let (half_open, mut closing) = (self.half_open, self.closing.clone());
         let open = self.open.raise();
-        tokio::spawn(async move {
+        tokio::spawn(under_way::carried(async move {
             let Handshake { upgrade, place } = client;
             tokio::select! {
                 () = join(upgrade, upstream, half_open) => {}
@@ -91,7 +92,7 @@ impl Tunnels {
                 _ = closing.wait_for(|closing| *closing) => {}
             }
             drop((place, open));
-        });
+        }));
     }
 }
 

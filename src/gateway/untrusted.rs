@@ -9,6 +9,7 @@ use http::header::{self, HeaderMap, HeaderName};
 
 use crate::gateway::headers::OF_ONE_HOP;
 use crate::gateway::settings::Settings;
+use crate::gateway::trace_context::{TRACEPARENT, TRACESTATE};
 
 /// What says who is asking, or from where, to a server that trusts its proxy.
 pub(crate) const NAMES_OF_IDENTITY: [&str; 37] = [
@@ -122,11 +123,14 @@ impl Untrusted {
         let identity = &settings.upstream.identity;
         let ours =
             [&identity.user, &identity.account, &identity.email, &identity.name, &identity.groups];
+        let traces = [TRACEPARENT, TRACESTATE];
         let further = ours
             .into_iter()
             .flatten()
             .chain(&settings.strip_headers)
             .chain([&settings.client_address.header])
+            .chain(&settings.requests.id_header)
+            .chain(&traces)
             .map(|name| folded(name.as_str()).collect());
         Self { further: further.collect() }
     }
@@ -231,18 +235,23 @@ mod tests {
             "te",
             "trailer",
             "transfer-encoding",
-            "traceparent",
             "user-agent",
             "x-csrf-token",
             "x-requested-with",
-            "x-request-id",
             "x-users",
-            "x_request_id",
             "x-correlation.id",
             "if-none-match",
             "sec-websocket-key",
         ] {
             assert!(!untrusted().includes(&name(text)), "{text}");
+        }
+    }
+
+    /// What the gateway itself says of a request: clients don't.
+    #[test]
+    fn ids_and_traces_are_the_gateway_s_in_every_spelling() {
+        for text in ["x-request-id", "x_request_id", "x.request.id", "traceparent", "tracestate"] {
+            assert!(untrusted().includes(&name(text)), "{text}");
         }
     }
 

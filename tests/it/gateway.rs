@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod access_log;
 mod advisories;
 mod clients;
 mod demo;
@@ -19,10 +20,14 @@ mod passing;
 mod proxies;
 mod proxy_protocol;
 mod reload;
+#[cfg(unix)]
+mod restart;
 mod routes;
+mod shedding;
 mod sign_in_url;
 mod sockets;
 mod tls;
+mod tracing;
 mod tunnels;
 mod upstreams;
 

@@ -4,6 +4,7 @@ mod attacks;
 mod gateway;
 mod locks;
 mod published;
+mod renewed;
 mod times;
 mod whose;
 

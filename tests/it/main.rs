@@ -15,6 +15,8 @@ mod config;
 #[cfg(feature = "pages")]
 mod console;
 #[cfg(feature = "gateway")]
+mod dashboards;
+#[cfg(feature = "gateway")]
 mod deletions;
 #[cfg(feature = "gateway")]
 mod deploy;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::cli::log::Levels;
+use crate::cli::serve::manager::{self, State};
 use crate::cli::serve::{Parts, describe};
 use crate::config::{self, Config, ConfigErrors, Environment, Place, Problem};
 use crate::engine::BuildError;
@@ -79,7 +80,9 @@ impl Reloader {
     pub(super) async fn follow(mut self) {
         loop {
             self.triggers.next().await;
+            manager::tell(State::Reloading);
             self.read_again().await;
+            manager::tell(State::Ready);
         }
     }
 

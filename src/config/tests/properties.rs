@@ -70,8 +70,20 @@ prop_compose! {
         head_timeout in length(),
         body_idle_timeout in length(),
         drain in length(),
+        in_flight in option::of(count()),
+        queue_timeout in length(),
     ) -> Limits {
-        Limits { connections, head, head_fields, body, head_timeout, body_idle_timeout, drain }
+        Limits {
+            connections,
+            head,
+            head_fields,
+            body,
+            head_timeout,
+            body_idle_timeout,
+            drain,
+            in_flight,
+            queue_timeout,
+        }
     }
 }
 

@@ -84,6 +84,14 @@ metrics! {
         "Requests that the application gave no whole answer to.",
     UpstreamConnections = Gauge "portcullis_upstream_connections" ["state"]:
         "Connections to the application that are open now, and how many of them wait for a request.",
+    AccessLogDropped = Counter "portcullis_access_log_dropped":
+        "Lines of the access log that were left out because too many waited to be written.",
+    UpstreamRequests = Gauge "portcullis_upstream_requests" ["state"]:
+        "Requests that wait for the application to begin its answer, and that wait for room among those.",
+    UpstreamSlots = Gauge "portcullis_upstream_slots":
+        "Requests that may wait for the application to begin its answer at once.",
+    Shed = Counter "portcullis_shed" ["reason"]:
+        "Requests that were sent away because too many waited for the application.",
     // Of the gate.
     Denials = Counter "portcullis_denials" ["reason"]:
         "Requests that the guard refused.",

@@ -249,7 +249,7 @@ fn message(said: &CheckResponse) -> Response<Body> {
         .into_iter()
         .collect();
     let body = Full::new(bytes.freeze()).with_trailers(std::future::ready(Some(Ok(trailers))));
-    let mut response = Response::new(Body::Page { body: axum::body::Body::new(body) });
+    let mut response = Response::new(Body::page(axum::body::Body::new(body)));
     response.headers_mut().insert(CONTENT_TYPE, GRPC);
     response
 }

@@ -44,6 +44,8 @@ impl Scene {
             settings.limits.head_timeout = Duration::from_secs(2);
             settings.limits.body_bytes = Some(1000);
             settings.strip_headers = vec![http::HeaderName::from_static("x-tenant")];
+            // Another one for each request.
+            settings.requests.id_header = None;
         })
         .await;
         let (alice, cookie) = stand.signed_in("alice").await;

@@ -45,16 +45,14 @@ impl Program {
         for name in ["PORTCULLIS_DIRECTORY", "PORTCULLIS_CONFIG", "PORTCULLIS_LOG"] {
             command.env_remove(name);
         }
+        command.stdin(Stdio::null());
         change(&mut command);
         Self::of(command, folder)
     }
 
     /// Reads where a command listens, and everything that it prints.
     pub(crate) fn of(mut command: Command, folder: &Path) -> Self {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program");
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
@@ -133,6 +131,18 @@ impl Program {
     /// Forgets what was printed so far.
     pub(crate) fn forget_lines(&self) {
         self.lines.lock().expect("no panic").clear();
+    }
+
+    /// How it ended, once it has.
+    pub(crate) async fn exit(&mut self) -> Option<i32> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.code();
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it does not stop");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Somebody's cookie, who signs in with the password of [`add`].

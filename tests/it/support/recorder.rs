@@ -166,7 +166,11 @@ pub(crate) struct RawClient {
 
 impl RawClient {
     pub(crate) async fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::over(TcpStream::connect(address).await.expect("a connection"))
+    }
+
+    /// Over a connection that is there.
+    pub(crate) const fn over(stream: TcpStream) -> Self {
         Self { stream, unread: Vec::new(), bodiless: false }
     }
 

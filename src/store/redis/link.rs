@@ -163,7 +163,7 @@ impl State {
                 if trouble.breaks() {
                     self.give_up(number, &trouble);
                 }
-                Err(trouble.as_away())
+                Err(trouble.or_away())
             }
             Err(_) => Err(self.was_silent(number)),
         }

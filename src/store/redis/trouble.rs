@@ -65,7 +65,7 @@ impl Trouble {
     }
 
     /// The same, once it is known that it ended the connection.
-    pub(super) fn as_away(self) -> Self {
+    pub(super) fn or_away(self) -> Self {
         if self.breaks() { Self::Away } else { self }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) async fn granted(store: &dyn AttemptStore, login: &str, guesses: u32)
 
 /// Waits until this is so, for a minute at most.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let begun = std::time::Instant::now();
+    let begun = tokio::time::Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < Duration::from_secs(60), "not within a minute: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -19,7 +19,6 @@ use super::super::trouble::Trouble;
 
 /// A connection, to a server or to all of a cluster. Cheap to clone.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "both are handles, and there is one of them")]
 pub(crate) enum Wire {
     Cluster(ClusterConnection),
     Server(MultiplexedConnection),

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::domain::event::Action;
 use portcullis::domain::time::Clock;
 use portcullis::store::memory::SingleProcessDirectory;
 use portcullis::store::redis::{AfterLoss, RedisAttempts};
 use portcullis::store::{Bus, Directory};
+use tokio::time::Instant;
 
 use super::until;
 use crate::servers::Redis;

@@ -1,12 +1,13 @@
 //! A Redis that is away, slow, or comes back.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::domain::attempts::{Budget, Outcome, Reservation};
 use portcullis::domain::time::Clock;
 use portcullis::store::redis::{AfterLoss, RedisAttempts, RedisSettings, WhenAway};
 use portcullis::store::{AttemptStore, StoreError};
+use tokio::time::Instant;
 
 use super::{granted, guess, of, settings, until, until_it_answers};
 use crate::servers::Redis;
@@ -45,6 +46,19 @@ async fn a_server_that_is_gone_is_told_at_once_and_taken_again() {
     server.start_again();
     until_it_answers(&store).await;
     assert_eq!(granted(&store, "alice", 9).await, 5);
+}
+
+/// A server that was told to forget scripts is told them again.
+#[tokio::test]
+async fn forgotten_scripts_are_sent_again() {
+    let server = Redis::start(&[]);
+    let store = open(&impatient(&server)).await;
+    for _ in 0..5 {
+        server.ask(&["SCRIPT", "FLUSH"]);
+        assert_eq!(granted(&store, "alice", 1).await, 1);
+    }
+    server.ask(&["SCRIPT", "FLUSH"]);
+    assert_eq!(granted(&store, "alice", 9).await, 0);
 }
 
 #[tokio::test]

@@ -202,13 +202,13 @@ impl Gateway {
         let health = Health::new(self.gate.clone(), figures.clone(), upstream);
         let (drained, stop_admin) = oneshot::channel::<()>();
         let certificates = follow_files(self.tls.clone(), self.admin_tls.clone());
-        let admin = administer(
+        let admin = Box::pin(administer(
             self.admin.map(|socket| (socket, self.admin_tls)),
             &self.settings,
             health.router(self.figures_for).merge(self.admin_routes),
             &figures,
             stop_admin,
-        );
+        ));
         let limits = &self.settings.limits;
         let proxies = self.settings.client_address.proxy_protocol.clone();
         let entrance = Entrance { proxies, tls: self.tls, figures: figures.clone() };

@@ -54,6 +54,9 @@ impl Entrance {
         };
         inside.unwrap_or_else(|_| {
             self.is_unshaken(&Unshaken::Timeout);
+            if self.tls.is_none() && self.proxies.contains(ClientAddr::from(from)) {
+                refuse(from, &io::ErrorKind::TimedOut.into());
+            }
             None
         })
     }
@@ -71,13 +74,8 @@ impl Entrance {
         from: SocketAddr,
         begin: impl FnOnce(TcpStream, IpAddr) -> (Patient, T),
     ) -> Option<Inside<T>> {
-        let ip = self
-            .who(&mut stream, from)
-            .await
-            .inspect_err(
-                |error| tracing::info!(client.ip = %from.ip(), %error, "connection refused"),
-            )
-            .ok()?;
+        let who = self.who(&mut stream, from).await;
+        let ip = who.inspect_err(|error| refuse(from, error)).ok()?;
         let (stream, talk) = begin(stream, ip);
         let Some(tls) = &self.tls else { return Some(Inside::Plain(stream, talk)) };
         let shaken = tls.shake_hands(stream, ip).await;
@@ -105,4 +103,8 @@ impl Entrance {
             false => Ok(from.ip()),
         }
     }
+}
+
+fn refuse(from: SocketAddr, error: &io::Error) {
+    tracing::info!(client.ip = %from.ip(), %error, "connection refused");
 }

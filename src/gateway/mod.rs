@@ -304,11 +304,11 @@ impl Gateway {
             tls: (self.settings.tls.clone(), self.tls),
             admin_tls: (self.settings.admin_tls.clone(), self.admin_tls),
         };
-        let administer = async {
+        let administer = Box::pin(async {
             let Some((listener, now, stop)) = admin else { return };
             // Whatever goes on there may be asked for again.
             let _ = listener.serve(now, async { drop(stop.await) }).await;
-        };
+        });
         let stop = async {
             stop.await;
             house.health.drain();

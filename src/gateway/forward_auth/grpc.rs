@@ -12,17 +12,19 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{Method, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use prost::Message;
 
-use super::envoy::{CheckRequest, CheckResponse, OkHttpResponse};
+use super::envoy::{CheckRequest, CheckResponse, HttpRequest, OkHttpResponse};
 use super::original::Original;
 use super::{Decided, ForwardAuth, forbidden_status, status_alone};
 use crate::domain::denial::Denial;
+use crate::gateway::RESERVED;
+use crate::gateway::answer::Refusal;
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Outcome;
 use crate::gateway::headers::remove_our_cookies;
-use crate::gateway::screen::{Peer, Screen};
+use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::guard::ClientKind;
 
 /// Where all versions of the service are.
@@ -123,23 +125,15 @@ impl ForwardAuth {
         let asked = read(body).await?;
         let http = asked.into_http();
         let http = http.ok_or(Failure::Unreadable("attributes.request.http is missing"))?;
-        let read = http.headers().and_then(|headers| {
-            let original = Original::by(&http.method, &http.path, &http.host, &http.scheme)?;
-            Ok((original, headers))
-        });
-        let decided = match read {
-            Ok((original, headers)) => screen
-                .check_sizes(&headers, http.path.len())
-                .map(|()| (original, headers)),
-            Err(refusal) => Err(refusal),
-        };
-        let (original, headers) = match decided {
+        let (original, headers) = match original(&http, screen) {
             Ok(read) => read,
             Err(refusal) => {
                 let refused = refusal.answer(ClientKind::Program);
                 return Ok((Outcome::Malformed, denied(refused, None).await));
             }
         };
+        // Its own pages need its own cookies, and it takes the rest off by itself.
+        let is_for_us = is_below(original.target.path(), RESERVED);
         let decided = match self.decide(original, headers.clone()).await {
             Ok(decided) => decided,
             Err(refusal) => {
@@ -155,12 +149,13 @@ impl ForwardAuth {
                 (outcome, denied(forbidden_status(), None).await)
             }
             (None, Outcome::Forbidden) => (outcome, denied(response, None).await),
+            (None, _) if is_for_us => (outcome, CheckResponse::ok(OkHttpResponse::default())),
             (None, _) => (outcome, CheckResponse::ok(self.passed(response.headers(), &headers))),
         })
     }
 
-    /// What becomes of the request: who asks is put on, and what the client said of that,
-    /// and our own cookies, taken off.
+    /// What becomes of a request to the application: who asks is put on, and what the client
+    /// said of that, and our own cookies, taken off.
     fn passed(&self, said: &HeaderMap, sent: &HeaderMap) -> OkHttpResponse {
         let mut response = OkHttpResponse::default();
         let Some(untrusted) = &self.grpc else { return response };
@@ -183,19 +178,29 @@ impl ForwardAuth {
         unwanted.sort_by_key(|name| name.as_str());
         unwanted.dedup();
         unwanted.into_iter().for_each(|name| response.remove(name));
-        let mut cookies: HeaderMap = sent
-            .get_all(COOKIE)
-            .iter()
-            .map(|line| (COOKIE, line.clone()))
-            .collect();
-        remove_our_cookies(&mut cookies);
-        match cookies.get(COOKIE) {
-            Some(rest) if Some(rest) == sent.get(COOKIE) => {}
-            Some(rest) => response.set(&COOKIE, rest),
-            None if sent.contains_key(COOKIE) => response.remove(&COOKIE),
-            None => {}
-        }
+        put_cookies(&mut response, sent);
         response
+    }
+}
+
+/// The request and its headers, as Envoy tells them.
+fn original(http: &HttpRequest, screen: &Screen) -> Result<(Original, HeaderMap), Refusal> {
+    let headers = http.headers()?;
+    screen.check_sizes(&headers, http.path.len())?;
+    let original = Original::by(&http.method, &http.path, &http.host, &http.scheme)?;
+    Ok((original, headers))
+}
+
+/// Leaves the cookies that are not our own.
+fn put_cookies(response: &mut OkHttpResponse, sent: &HeaderMap) {
+    let lines = sent.get_all(COOKIE).iter();
+    let mut left: HeaderMap = lines.map(|line| (COOKIE, line.clone())).collect();
+    remove_our_cookies(&mut left);
+    match left.get(COOKIE) {
+        Some(rest) if Some(rest) == sent.get(COOKIE) => {}
+        Some(rest) => response.set(&COOKIE, rest),
+        None if sent.contains_key(COOKIE) => response.remove(&COOKIE),
+        None => {}
     }
 }
 
@@ -266,7 +271,7 @@ async fn denied(response: Response<Body>, denial: Option<&Denial>) -> CheckRespo
         head.headers.remove(name);
     }
     let body = Limited::new(body, LONGEST_PAGE).collect().await;
-    let body = body.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+    let body = body.map_or_else(|_| Bytes::new(), Collected::to_bytes);
     let body = String::from_utf8_lossy(&body).into_owned();
     CheckResponse::denied(head.status, &head.headers, body)
 }

@@ -403,6 +403,11 @@ async fn what_a_client_says_of_who_it_is_goes() {
         assert!(!removed.iter().any(|other| other == name), "{name}: {removed:?}");
     }
     assert_eq!(set(&passed.headers, "cookie"), ["theme=dark; lang=de"], "no session goes on");
+    // The gateway's own pages need its cookies.
+    let own = envoy
+        .passes(asking("GET", "/.portcullis/account", &sent))
+        .await;
+    assert_eq!((own.headers, own.headers_to_remove), (vec![], Vec::<String>::new()));
     // On a path that everybody may see, nobody is named.
     let open = envoy.passes(asking("GET", "/public/x", &smuggled)).await;
     assert_eq!(set(&open.headers, "x-portcullis-user"), [""; 0]);

@@ -184,7 +184,7 @@ impl Cli {
         let output = Output::new(self.json);
         match self.command {
             Command::Demo(demo) => demo.run(output).await,
-            Command::Serve(serve) => serve.run(named, output).await,
+            Command::Serve(serve) => Box::pin(serve.run(named, output)).await,
             Command::Check(check) => check.run(named, output).await,
             // Making the first account makes the directory; nothing else does.
             Command::User(UserCommand::Add(add)) if named.server.is_none() => {

@@ -2,8 +2,8 @@
 
 mod manager;
 mod reload;
+mod stop;
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::log;
 use crate::cli::output::Output;
 use crate::cli::serve::reload::{Reloader, Source, Triggers};
+use crate::cli::serve::stop::Terminal;
+pub(super) use crate::cli::serve::stop::{Hangup, stopped};
 use crate::cli::store::{self, Named};
 use crate::cli::webhook;
 use crate::config::{self, BootstrapError, Config, Environment};
@@ -385,67 +387,4 @@ fn say_where(
         output.remark(&format!("Programs administer accounts: {admin}/docs shows how."));
     }
     Ok(())
-}
-
-/// What the signal does that a process gets when its terminal is closed, and that service
-/// managers send to have a configuration read again.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Hangup {
-    /// The configuration is read again, unless the terminal is closed.
-    Reloads,
-    /// It stops the program.
-    Stops,
-}
-
-/// Whether somebody started it by hand, who may close the window.
-#[derive(Clone, Copy, Debug)]
-struct Terminal(bool);
-
-impl Terminal {
-    fn now() -> Self {
-        Self(std::io::stdin().is_terminal())
-    }
-
-    fn is_closed(self) -> bool {
-        // The system says of a terminal that is closed that it is none.
-        self.0 && !std::io::stdin().is_terminal()
-    }
-
-    /// Done at the first signal to stop.
-    async fn stopped(self, hangup: Hangup) {
-        loop {
-            match stop_signal().await {
-                StopSignal::Hangup if hangup == Hangup::Reloads && !self.is_closed() => {}
-                _ => return,
-            }
-        }
-    }
-}
-
-/// Done at the first signal to stop.
-pub(super) async fn stopped() {
-    stop_signal().await;
-}
-
-/// What a process is told to stop by.
-enum StopSignal {
-    Hangup,
-    Other,
-}
-
-async fn stop_signal() -> StopSignal {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (term, hangup) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()));
-        if let (Ok(mut term), Ok(mut hangup)) = (term, hangup) {
-            return tokio::select! {
-                _ = term.recv() => StopSignal::Other,
-                _ = hangup.recv() => StopSignal::Hangup,
-                _ = tokio::signal::ctrl_c() => StopSignal::Other,
-            };
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
-    StopSignal::Other
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,16 +19,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
-#[cfg(unix)]
-use tokio::net::TcpSocket;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 
 use crate::engine::figures::Level;
-use crate::gateway::ListenError;
 use crate::gateway::alarm::OneAlarm;
 use crate::gateway::body::Body;
+use crate::gateway::door::Door;
 use crate::gateway::entrance::{Entrance, Inside};
 use crate::gateway::patient::{Patient, Sending};
 use crate::gateway::places::Places;
@@ -62,65 +59,6 @@ pub(crate) trait Answer: Clone + Send + Sync + 'static {
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send;
 }
-
-/// A socket that people connect to.
-#[derive(Debug)]
-pub(crate) struct Door {
-    socket: TcpListener,
-    /// Whether another process may accept at the same address, now or when this one has
-    /// ended: then nobody shall notice which of them it is.
-    is_shared: bool,
-}
-
-impl Door {
-    /// Opens one; others of the same user may open the same, if it is to be shared.
-    pub(crate) async fn open(address: SocketAddr, is_shared: bool) -> Result<Self, ListenError> {
-        let opened = match is_shared {
-            true => shared(address),
-            false => TcpListener::bind(address).await,
-        };
-        let socket = opened.map_err(|error| ListenError { address, error })?;
-        Ok(Self { socket, is_shared })
-    }
-
-    /// One that somebody else opened, who keeps it when this process ends.
-    pub(crate) fn inherited(socket: std::net::TcpListener) -> Result<Self, ListenError> {
-        let address = socket.local_addr();
-        let taken = socket
-            .set_nonblocking(true)
-            .and_then(|()| TcpListener::from_std(socket));
-        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let socket =
-            taken.map_err(|error| ListenError { address: address.unwrap_or(unknown), error })?;
-        Ok(Self { socket, is_shared: true })
-    }
-
-    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-}
-
-/// Opens a socket that other processes of this user may open, too.
-#[cfg(unix)]
-fn shared(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-#[cfg(not(unix))]
-fn shared(_: SocketAddr) -> io::Result<TcpListener> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system lets nobody share a port"))
-}
-
-/// As many as the standard library lets wait to be accepted.
-#[cfg(unix)]
-const BACKLOG: u32 = 1024;
 
 /// How long connections that wait for a request stay open after another process has taken
 /// over: whoever asks once more is answered, and told to connect anew.

@@ -21,6 +21,7 @@ mod admin;
 mod alarm;
 mod answer;
 mod body;
+mod door;
 mod entrance;
 mod figures;
 mod forward_auth;
@@ -59,12 +60,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::access_log::AccessLog;
 use self::admin::Admin;
+use self::door::Door;
 use self::entrance::Entrance;
 use self::figures::Figures;
 use self::health::Health;
-use self::listen::{Door, Listener, Terms};
+use self::listen::Listener;
 use self::public::{Lasting, Public};
-use self::reload::{Current, Renewal};
+use self::reload::{Current, Renewal, Renewing};
 use self::routes::Routes;
 use self::shed::Slots;
 use self::tls::Tls;
@@ -381,74 +383,4 @@ impl House {
 /// How connections of administrators are treated.
 fn of_admin(limits: &settings::Limits) -> settings::Limits {
     settings::Limits { drain: limits.drain.min(ADMIN_DRAIN), ..limits.clone() }
-}
-
-/// The settings of TLS that are in force, and what was made of them.
-type TlsNow = (Option<settings::Tls>, Option<Tls>);
-
-/// Takes other settings, one after the other.
-struct Renewing<'a> {
-    house: &'a House,
-    people: (Current<Public>, Terms),
-    admins: Option<(Current<Admin>, Terms)>,
-    tls: TlsNow,
-    admin_tls: TlsNow,
-}
-
-impl Renewing<'_> {
-    /// Takes what comes, and certificates whose files have changed, as long as it is
-    /// polled.
-    async fn follow(mut self, mut renewals: mpsc::UnboundedReceiver<Renewal>) {
-        loop {
-            let files = follow_files(self.tls.1.clone(), self.admin_tls.1.clone());
-            let renewal = tokio::select! {
-                renewal = renewals.recv() => renewal,
-                () = files => None,
-            };
-            match renewal {
-                Some(renewal) => self.take(renewal),
-                // Nobody has any more.
-                None => return std::future::pending().await,
-            }
-        }
-    }
-
-    fn take(&mut self, renewal: Renewal) {
-        let Renewal { gate, settings, routes, rooms, tls, admin_tls, access_log } = renewal;
-        self.house.access_log.store(Arc::new(access_log));
-        renew_tls(&mut self.tls, &settings.tls, tls);
-        renew_tls(&mut self.admin_tls, &settings.admin_tls, admin_tls);
-        let shown = [self.tls.1.clone(), self.admin_tls.1.clone()];
-        self.house.figures.listeners_show(shown);
-        self.house.health.goes_to(settings.upstream.clone());
-        self.house.slots.go_by(&settings.limits);
-        let (people, terms) = &self.people;
-        terms.renew(&settings.limits, self.house.of_people(&settings, self.tls.1.clone()));
-        people.replace(self.house.public(&gate, &settings, routes, &rooms));
-        let next = self.house.admin(&settings, &rooms);
-        if let Some(((now, terms), next)) = self.admins.as_ref().zip(next) {
-            let entrance = self
-                .house
-                .of_administrators(&settings, self.admin_tls.1.clone());
-            terms.renew(&of_admin(&settings.limits), entrance);
-            now.replace(next);
-        }
-    }
-}
-
-/// What clients were given to come back with is good as long as the certificates are the
-/// same.
-fn renew_tls(now: &mut TlsNow, settings: &Option<settings::Tls>, opened: Option<Tls>) {
-    if now.0 != *settings {
-        *now = (settings.clone(), opened);
-    }
-}
-
-/// Takes certificates whose files have changed, as long as it is polled.
-async fn follow_files(public: Option<Tls>, admin: Option<Tls>) {
-    let follow = async |tls: Option<Tls>| match tls {
-        Some(tls) => tls.follow_files().await,
-        None => std::future::pending().await,
-    };
-    tokio::join!(follow(public), follow(admin));
 }

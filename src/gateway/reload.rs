@@ -15,14 +15,16 @@ use tokio::sync::mpsc;
 
 use crate::admin::Admin;
 use crate::engine::Portcullis;
-use crate::gateway::BindError;
 use crate::gateway::access_log::AccessLog;
+use crate::gateway::admin::Admin as AdminRoom;
 use crate::gateway::body::Body;
-use crate::gateway::listen::Answer;
+use crate::gateway::listen::{Answer, Terms};
+use crate::gateway::public::Public;
 use crate::gateway::routes::Routes;
 use crate::gateway::screen::Peer;
-use crate::gateway::settings::Settings;
+use crate::gateway::settings::{Settings, Tls as TlsSettings};
 use crate::gateway::tls::Tls;
+use crate::gateway::{BindError, House, of_admin};
 use crate::guard::RefusalPages;
 
 /// What a gateway serves of its own, beside what it passes on.
@@ -161,4 +163,72 @@ impl<A: Answer> Answer for Current<A> {
         let now = self.0.load_full();
         now.answer(peer, request).await
     }
+}
+
+/// The settings of TLS that are in force, and what was made of them.
+pub(super) type TlsNow = (Option<TlsSettings>, Option<Tls>);
+
+/// Takes other settings, one after the other.
+pub(super) struct Renewing<'a> {
+    pub(super) house: &'a House,
+    pub(super) people: (Current<Public>, Terms),
+    pub(super) admins: Option<(Current<AdminRoom>, Terms)>,
+    pub(super) tls: TlsNow,
+    pub(super) admin_tls: TlsNow,
+}
+
+impl Renewing<'_> {
+    /// Takes what comes, and certificates whose files have changed, as long as it is
+    /// polled.
+    pub(super) async fn follow(mut self, mut renewals: mpsc::UnboundedReceiver<Renewal>) {
+        loop {
+            let files = follow_files(self.tls.1.clone(), self.admin_tls.1.clone());
+            let renewal = tokio::select! {
+                renewal = renewals.recv() => renewal,
+                () = files => None,
+            };
+            match renewal {
+                Some(renewal) => self.take(renewal),
+                // Nobody has any more.
+                None => return std::future::pending().await,
+            }
+        }
+    }
+
+    fn take(&mut self, renewal: Renewal) {
+        let Renewal { gate, settings, routes, rooms, tls, admin_tls, access_log } = renewal;
+        self.house.access_log.store(Arc::new(access_log));
+        renew_tls(&mut self.tls, &settings.tls, tls);
+        renew_tls(&mut self.admin_tls, &settings.admin_tls, admin_tls);
+        let shown = [self.tls.1.clone(), self.admin_tls.1.clone()];
+        self.house.figures.listeners_show(shown);
+        self.house.health.goes_to(settings.upstream.clone());
+        self.house.slots.go_by(&settings.limits);
+        let (people, terms) = &self.people;
+        terms.renew(&settings.limits, self.house.of_people(&settings, self.tls.1.clone()));
+        people.replace(self.house.public(&gate, &settings, routes, &rooms));
+        let next = self.house.admin(&settings, &rooms);
+        if let Some(((now, terms), next)) = self.admins.as_ref().zip(next) {
+            let tls = self.admin_tls.1.clone();
+            terms.renew(&of_admin(&settings.limits), self.house.of_administrators(&settings, tls));
+            now.replace(next);
+        }
+    }
+}
+
+/// What clients were given to come back with is good as long as the certificates are the
+/// same.
+fn renew_tls(now: &mut TlsNow, settings: &Option<TlsSettings>, opened: Option<Tls>) {
+    if now.0 != *settings {
+        *now = (settings.clone(), opened);
+    }
+}
+
+/// Takes certificates whose files have changed, as long as it is polled.
+async fn follow_files(public: Option<Tls>, admin: Option<Tls>) {
+    let follow = async |tls: Option<Tls>| match tls {
+        Some(tls) => tls.follow_files().await,
+        None => std::future::pending().await,
+    };
+    tokio::join!(follow(public), follow(admin));
 }

@@ -20,10 +20,7 @@ pub(super) fn sockets() -> io::Result<Sockets> {
         Some(place) => given.take_tcp_listener(place),
         None => Ok(None),
     };
-    let mut sockets = Sockets::default();
-    sockets.public = take(public)?;
-    sockets.admin = take(admin)?;
-    Ok(sockets)
+    Ok(Sockets { public: take(public)?, admin: take(admin)? })
 }
 
 /// Which of so many sockets is for people, and which for administrators.

@@ -267,7 +267,7 @@ mod tests {
         #[test]
         fn nobody_writes_lines_of_their_own(path in any::<String>(), account in ".{1,40}") {
             let account: Option<AccountKey> = format!("t:{account}").parse().ok();
-            let line = Line { path: path.clone(), account: account.clone(), ..full() };
+            let line = Line { path: path.clone(), account, ..full() };
             let text = written(&line, AccessFormat::Text);
             let body = text.strip_suffix('\n').expect("an end");
             prop_assert!(body.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", body);

@@ -32,7 +32,13 @@ export const KEYS = {
   async type(page, name, text) {
     await tabTo(page, name);
     await page.keyboard.press("Control+A");
-    await page.keyboard.type(text);
+    if (text === "") await page.keyboard.press("Delete");
+    else await page.keyboard.type(text);
+  },
+  // What begins like this is chosen in a list by typing it.
+  async choose(page, name, option) {
+    await tabTo(page, name);
+    await page.keyboard.type(option);
   },
 };
 
@@ -48,7 +54,12 @@ export const POINTER = {
     await ((await summary.count()) > 0 ? summary : button).first().click();
   },
   tick: (page, name) => page.getByLabel(padded(name)).check(),
-  type: (page, name, text) => page.getByLabel(padded(name)).fill(text),
+  type: (page, name, text) => page.getByLabel(padded(name)).first().fill(text),
+  async choose(page, name, option) {
+    const list = page.getByLabel(padded(name)).first();
+    const all = await list.locator("option").allInnerTexts();
+    await list.selectOption({ label: all.find((one) => one.startsWith(option)) });
+  },
 };
 
 /** A browser for one of them. */

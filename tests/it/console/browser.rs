@@ -3,6 +3,7 @@
 
 mod acts;
 mod pictures;
+mod things;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -224,6 +224,7 @@ fn cant_start(error: &BindError) -> String {
         BindError::Listen(_) => "name another address, with --listen or --admin-listen or",
         BindError::Tls(_) => "name files that this user may read",
         BindError::Routes(_) => "say it otherwise",
+        BindError::Assertion(_) => "mend the directory, or switch `assertion.send` off",
     };
     format!("{error}: {mend} in the configuration")
 }

@@ -15,7 +15,7 @@ use super::read::Places;
 use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
-use super::{Config, GateSettings, LogSettings, StoreSettings, jwt, routes};
+use super::{Config, GateSettings, LogSettings, StoreSettings, assertion, jwt, routes};
 use crate::admin::Pins;
 use crate::admin::settings::{
     ACCOUNT_DELETION, ACCOUNT_DISABLING, ACCOUNT_LOGINS_REUSED, AUDIT_RETENTION, BRANDING_ACCENT,
@@ -315,6 +315,7 @@ impl Checked {
             .iter()
             .map(|(route, _)| route.clone())
             .collect();
+        gateway.assertion = assertion::settings(&self.written);
         gateway.upstreams = self.upstreams(&gateway.upstream);
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let Self { written, path, .. } = self;
@@ -442,6 +443,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.upstream.body_idle_timeout = upstream.body_idle_timeout.0;
     settings.upstream.idle_timeout = upstream.idle_timeout.0;
     settings.upstream.identity = identity_headers(identity);
+    settings.upstream.audience = upstream.audience.clone();
     settings.client_address.trusted_proxies =
         TrustedProxies::new(clients.trusted_proxies.iter().copied());
     settings.client_address.header = clients.address_header.0.clone();

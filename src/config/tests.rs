@@ -2,6 +2,7 @@
 
 mod jwt;
 mod properties;
+mod routes;
 
 use super::file::Written;
 use super::*;

@@ -19,6 +19,7 @@
 mod admin;
 mod alarm;
 mod answer;
+pub(crate) mod assertion;
 mod body;
 mod figures;
 mod forward_auth;
@@ -48,6 +49,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use self::admin::Admin;
+use self::assertion::Assertions;
 use self::figures::Figures;
 use self::health::Health;
 use self::listen::Listener;
@@ -58,10 +60,12 @@ use self::tunnel::Tunnels;
 use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
+pub use self::assertion::AssertionError;
 pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
 pub use self::tls::{TlsError, UnusableFile};
+pub(crate) use self::upstreams::MOST_SERVERS;
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -72,6 +76,7 @@ pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
     routes: Arc<Routes>,
+    assertions: Option<Assertions>,
     pages: Router,
     refusal_pages: Option<Arc<dyn RefusalPages>>,
     public: TcpListener,
@@ -95,6 +100,9 @@ pub enum BindError {
     /// The routes contradict each other.
     #[error(transparent)]
     Routes(#[from] RoutesError),
+    /// Nothing can be signed for upstreams.
+    #[error(transparent)]
+    Assertion(#[from] AssertionError),
 }
 
 /// Why a gateway can't listen.
@@ -119,13 +127,18 @@ impl Gateway {
     /// # Errors
     ///
     /// If one can't be listened on, because another program does already, a
-    /// certificate can't be used, or the routes contradict each other.
+    /// certificate can't be used, the routes contradict each other, or nothing can be
+    /// signed for upstreams.
     pub async fn bind(
         gate: Portcullis,
         settings: Settings,
         pages: Router,
     ) -> Result<Self, BindError> {
         let routes = Arc::new(settings.routes()?);
+        let assertions = match settings.assertion.clone() {
+            Some(assertion) => Some(Box::pin(Assertions::open(&gate, assertion)).await?),
+            None => None,
+        };
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
         let public = listen::bind(settings.public).await?;
@@ -138,6 +151,7 @@ impl Gateway {
             gate,
             settings,
             routes,
+            assertions,
             pages,
             refusal_pages,
             public,
@@ -218,7 +232,8 @@ impl Gateway {
         let limits = &self.settings.limits;
         let listener = Listener::new(self.public, limits, figures.public_connections(), self.tls);
         let pages = (self.pages, self.refusal_pages);
-        let proxy = (self.routes, tunnels, figures.clone());
+        let keys = Box::pin(follow_keys(self.assertions.clone()));
+        let proxy = (self.routes, self.assertions, tunnels, figures.clone());
         let public = Public::new(&self.gate, &self.settings, pages, proxy);
         let stop = async {
             stop.await;
@@ -235,6 +250,7 @@ impl Gateway {
         tokio::select! {
             _ = async { tokio::join!(public, admin) } => {}
             () = certificates => {}
+            () = keys => {}
         }
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
@@ -265,6 +281,14 @@ async fn administer(
     };
     // Whatever goes on there may be asked for again.
     let _ = listener.serve(admin, stop).await;
+}
+
+/// Takes new keys that assertions are signed with, as long as it is polled.
+async fn follow_keys(assertions: Option<Assertions>) {
+    if let Some(assertions) = assertions {
+        assertions.follow().await;
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Takes certificates whose files have changed, as long as it is polled.

@@ -16,8 +16,9 @@ use tower_service::Service;
 use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
+use crate::gateway::assertion::Assertions;
 use crate::gateway::body::{Body, RequestBody};
-use crate::gateway::figures::{Figures, Outcome};
+use crate::gateway::figures::{Figures, Outcome, RouteFigures};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
@@ -39,8 +40,10 @@ struct Shared {
     screen: Screen,
     pages: Router,
     routes: Arc<Routes>,
+    assertions: Option<Assertions>,
     /// For the requests of each rule.
     guarded: Vec<Guarded>,
+    counts: Vec<Arc<RouteFigures>>,
     /// For other proxies.
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
@@ -57,11 +60,12 @@ impl Public {
         gate: &Portcullis,
         settings: &Settings,
         (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
-        (routes, tunnels, figures): (Arc<Routes>, Tunnels, Figures),
+        (routes, assertions, tunnels, figures): (Arc<Routes>, Option<Assertions>, Tunnels, Figures),
     ) -> Self {
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxies = Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone()));
+        let beside = (assertions.clone(), tunnels, figures.clone());
+        let proxies = Proxy::all(gate, settings, &routes, untrusted, beside);
         let layer = GuardLayer::new(gate.clone())
             .sign_in_at(&format!("{RESERVED}/sign-in"))
             .text_into(Body::from as fn(String) -> Body);
@@ -69,7 +73,7 @@ impl Public {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
         };
-        let forward_auth = ForwardAuth::new(&layer, settings, gate, &routes);
+        let forward_auth = ForwardAuth::new(&layer, settings, gate, (&routes, &assertions));
         let rules = routes.rules().iter().zip(proxies);
         let guarded = rules.map(|(rule, proxy)| guard_by(&layer, rule.access).layer(proxy));
         let guarded = guarded.collect();
@@ -78,7 +82,13 @@ impl Public {
             forward_auth,
             pages,
             guarded,
+            counts: routes
+                .rules()
+                .iter()
+                .map(|rule| figures.route(rule.label))
+                .collect(),
             routes,
+            assertions,
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
             hsts: settings.tls.as_ref().and_then(hsts),
@@ -125,6 +135,11 @@ impl Shared {
         };
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
+            if let Some(assertions) = &self.assertions
+                && Assertions::is_at(head.uri.path())
+            {
+                return Ok((Outcome::Page, assertions.keys(&head.method)));
+            }
             let kind = ClientKind::of(&head);
             if matches!(head.uri.path().strip_prefix(RESERVED), Some("" | "/")) {
                 return Ok((Outcome::Page, see_account()));
@@ -140,6 +155,9 @@ impl Shared {
                 return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
             }
         };
+        if self.counts.len() > 1 {
+            self.counts[rule].asked();
+        }
         let mut guarded = self.guarded[rule].clone();
         let response = guarded.call(Request::from_parts(head, body)).await?;
         let outcome = Outcome::of(self.routes.rules()[rule].access, response.extensions());

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::engine::figures::Level;
 use crate::engine::{CurrentAccount, Portcullis};
+use crate::gateway::upstreams::Place as Busy;
 use crate::guard::ClientKind;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -75,6 +76,7 @@ impl Tunnels {
         client: Handshake,
         upstream: OnUpgrade,
         watched: Option<(Portcullis, CurrentAccount)>,
+        busy: Option<Busy>,
     ) {
         let (half_open, mut closing) = (self.half_open, self.closing.clone());
         let open = self.open.raise();
@@ -85,7 +87,7 @@ impl Tunnels {
                 () = refused(watched) => {}
                 _ = closing.wait_for(|closing| *closing) => {}
             }
-            drop((place, open));
+            drop((place, open, busy));
         });
     }
 }

@@ -127,6 +127,7 @@ impl Untrusted {
             .flatten()
             .chain(&settings.strip_headers)
             .chain([&settings.client_address.header])
+            .chain(settings.assertion.iter().map(|assertion| &assertion.header))
             .map(|name| folded(name.as_str()).collect());
         Self { further: further.collect() }
     }

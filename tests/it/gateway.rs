@@ -1,5 +1,6 @@
 //! The gateway over real sockets, before a real upstream.
 
+mod assertion;
 mod clients;
 mod demo;
 mod drain;
@@ -18,6 +19,7 @@ mod routes;
 mod sockets;
 mod tls;
 mod tunnels;
+mod upstream_pools;
 mod upstreams;
 
 use std::net::SocketAddr;

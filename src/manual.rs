@@ -1,5 +1,6 @@
 //! The manual: what the words mean, what is promised, and what that rests on.
 //!
+//! - [`assertion`]: saying to applications who is signed in, signed.
 //! - [`audit`]: who did what to whom, and how to know that nobody changed it.
 //! - [`concepts`]: accounts, locks, sessions, attempts, and the promises.
 //! - [`administration`]: everything that administrators do, over HTTP.
@@ -11,6 +12,7 @@
 //! - [`gateway`]: what the gateway passes on, takes off, puts on and refuses.
 //! - [`oauth`]: tokens, what they are for, and applications that get them by themselves.
 //! - [`openproject`]: how programs administer people over HTTP, as OpenProject's clients do.
+//! - [`routes`]: who passes where, and several applications behind one gateway.
 //! - [`scim`]: how identity providers do, by SCIM 2.0, also as WSO2 Identity Server has it.
 //! - `pages`, with the feature of that name: where people sign in and look after their account.
 //! - [`load_testing`]: how fast a guarded service is, and how soon a lock bites.
@@ -27,6 +29,9 @@
 
 #[doc = include_str!("manual/administration.md")]
 pub mod administration {}
+
+#[doc = include_str!("manual/assertion.md")]
+pub mod assertion {}
 
 #[doc = include_str!("manual/audit.md")]
 pub mod audit {}
@@ -75,6 +80,9 @@ pub mod oauth {}
 
 #[doc = include_str!("manual/openproject.md")]
 pub mod openproject {}
+
+#[doc = include_str!("manual/routes.md")]
+pub mod routes {}
 
 #[cfg(feature = "pages")]
 #[doc = include_str!("manual/pages.md")]

@@ -66,7 +66,11 @@ impl TestGate {
 
     /// A gate with these words added to its description.
     pub async fn with(describe: impl FnOnce(Builder) -> Builder) -> Self {
-        let clock = Clock::manual(START);
+        Self::on(Clock::manual(START), describe).await
+    }
+
+    /// The same by another clock: [`Clock::system`], where others go by it, too.
+    pub async fn on(clock: Clock, describe: impl FnOnce(Builder) -> Builder) -> Self {
         let directory: Arc<dyn Directory> = Arc::new(SingleProcessDirectory::new(clock.clone()));
         // Moving the clock by hand must not look like a directory that is lost.
         let builder = Portcullis::builder()

@@ -15,6 +15,7 @@ mod actor;
 mod add;
 mod address;
 mod application;
+pub mod assertion_keys;
 mod assignable;
 mod audit;
 mod authenticate;

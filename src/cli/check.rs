@@ -11,6 +11,8 @@ use crate::cli::output::{Output, Page, cell};
 use crate::cli::store::{self, Named};
 use crate::config::{self, Config, ConfigErrors, Environment, Place};
 use crate::domain::length::spell_length;
+use crate::domain::permission::Permission;
+use crate::gateway::routes::Route;
 use crate::gateway::{Origin, Settings};
 
 /// How long the application may take to take a connection.
@@ -98,6 +100,7 @@ fn view(config: &Config, warnings: &[String]) -> Value {
         "session_lifetime_seconds": gate.session_lifetime.as_secs(),
         "session_idle_seconds": gate.session_idle.as_secs(),
         "open_paths": gateway.open_paths,
+        "routes": gateway.routes.iter().map(route_view).collect::<Vec<_>>(),
         "pinned": pins,
         "log": log.level,
     })
@@ -123,6 +126,12 @@ fn page(config: &Config, warnings: &[String]) -> Page {
         ("Log", log.level.clone()),
     ];
     rows.extend(gateway.open_paths.iter().map(|path| ("Open", path.clone())));
+    rows.extend(
+        gateway
+            .routes
+            .iter()
+            .map(|route| ("Route", described(route))),
+    );
     let pin = |(name, value, by)| ("Pinned", format!("{name} = {value}, by {by}"));
     rows.extend(pinned.iter().map(pin));
     let rows = rows.iter().map(|(name, value)| [cell(name), cell(value)]);
@@ -130,6 +139,35 @@ fn page(config: &Config, warnings: &[String]) -> Page {
     let warn = |page: Page, words: &String| page.line(&format!("warning: {words}"));
     let page = warnings.iter().fold(page, warn);
     page.line("The configuration is right.")
+}
+
+/// A route, for programs: the field names won't change.
+fn route_view(route: &Route) -> Value {
+    let methods: Vec<_> = route.methods.iter().map(http::Method::as_str).collect();
+    json!({
+        "host": route.host.to_string(),
+        "path": route.path.to_string(),
+        "methods": methods,
+        "access": route.access.as_str(),
+        "permission": route.require.permission.map(Permission::as_str),
+        "groups": route.require.groups,
+        "upstream": route.upstream,
+    })
+}
+
+/// The same for people.
+fn described(route: &Route) -> String {
+    let mut words = format!("{route} is {}", route.access.as_str());
+    if let Some(permission) = route.require.permission {
+        words.push_str(&format!(", takes {}", permission.as_str()));
+    }
+    if !route.require.groups.is_empty() {
+        words.push_str(&format!(", takes a group of {}", route.require.groups.join(", ")));
+    }
+    if let Some(upstream) = &route.upstream {
+        words.push_str(&format!(", goes to {upstream}"));
+    }
+    words
 }
 
 /// Which listeners speak TLS themselves.

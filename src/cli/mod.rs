@@ -5,6 +5,7 @@
 
 mod address;
 mod application;
+mod assertion;
 mod audit;
 mod bench;
 mod check;
@@ -112,6 +113,9 @@ enum Command {
     /// Make and change groups of people, and say what their members may do
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Show and replace the keys that gateways sign assertions with
+    #[command(subcommand)]
+    Assertion(assertion::AssertionCommand),
     /// Show which services are told what happens, and send what did not arrive again
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -183,7 +187,7 @@ impl Cli {
     async fn run(self, named: &Named) -> Result<(), Failure> {
         let output = Output::new(self.json);
         match self.command {
-            Command::Demo(demo) => demo.run(output).await,
+            Command::Demo(demo) => Box::pin(demo.run(output)).await,
             Command::Serve(serve) => Box::pin(serve.run(named, output)).await,
             Command::Check(check) => check.run(named, output).await,
             // Making the first account makes the directory; nothing else does.
@@ -201,6 +205,7 @@ impl Cli {
             Command::Token(command) => command.run(&named.desk(output).await?).await,
             Command::Application(command) => command.run(&named.desk(output).await?).await,
             Command::Group(command) => command.run(&named.desk(output).await?).await,
+            Command::Assertion(command) => command.run(named, output).await,
             Command::Webhook(command) => command.run(named, output).await,
             Command::Settings(command) => command.run(&named.desk(output).await?).await,
             Command::Policy(policy) => policy.run(named, output).await,
@@ -225,6 +230,7 @@ impl Command {
             Self::Jwt(_) => Some("jwt"),
             Self::Bench(_) => Some("bench"),
             Self::Webhook(_) => Some("webhook"),
+            Self::Assertion(_) => Some("assertion"),
             Self::User(_)
             | Self::Run(_)
             | Self::Inactivity(_)

@@ -281,6 +281,7 @@ fn cant_start(error: &BindError) -> String {
         BindError::Tls(_) => "name files that this user may read",
         BindError::Routes(_) => "say it otherwise",
         BindError::AccessLog(_) => "name a file that this user may write",
+        BindError::Assertion(_) => "mend the directory, or switch `assertion.send` off",
     };
     format!("{error}: {mend} in the configuration")
 }

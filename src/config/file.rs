@@ -176,6 +176,8 @@ sections! {
         host: HostTold = HostTold::Client, r#""upstream""#;
         /// Whether it is spoken to in HTTP/2 from the first byte.
         http2: bool = false, "true";
+        /// What assertions call it: the text of `aud`. Left out: its `url`.
+        audience: Option<String> = None, r#""https://app.example""#;
     }
 
     /// The headers that tell the application who is signed in; "off" leaves one out.
@@ -399,6 +401,21 @@ sections! {
     open: Open = ["open"] {
         /// Paths that need no session, each with all below it.
         paths: Vec<OpenPath> = Vec::new(), r#"["/assets", "/healthz"]"#;
+    }
+
+    /// What is signed for the applications: a short-lived JSON web token that says who is signed
+    /// in. Its keys are at /.portcullis/jwks.json. See the manual's page on assertions.
+    assertion: Assertion = ["assertion"] {
+        /// Whether it is sent.
+        send: bool = false, "true";
+        /// The header that it is in.
+        header: Header = Header(HeaderName::from_static("x-portcullis-assertion")), r#""x-user-token""#;
+        /// Who signs: the text of `iss`. Left out: `public.url`, else "portcullis".
+        issuer: Option<String> = None, r#""https://gate.example""#;
+        /// How long one holds.
+        lifetime: Length<10, 60> = Length::secs(60), r#""30s""#;
+        /// How long a key signs before another takes its place.
+        rotate_every: Length<DAY, { 365 * DAY }> = Length::secs(30 * DAY), r#""7d""#;
     }
 
     /// Headers of clients.

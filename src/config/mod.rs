@@ -3,6 +3,7 @@
 //! [`load`] reads a file and the environment, and says everything that is wrong
 //! with them at once. What they say is settled into a [`Config`].
 
+mod assertion;
 mod bootstrap;
 mod entry;
 mod environment;

@@ -29,6 +29,7 @@ impl Config {
         kept.keep("public.listen", &mut self.gateway.public, &gateway.public);
         kept.keep("public.reuse_port", &mut self.gateway.reuse_port, &gateway.reuse_port);
         kept.keep("admin.listen", &mut self.gateway.admin, &gateway.admin);
+        kept.keep("assertion", &mut self.gateway.assertion, &gateway.assertion);
         kept.keep_gate(&mut self.gate, gate);
         self.gate.https = gate.https;
         let StoreSettings { directory } = store;

@@ -16,8 +16,8 @@ use super::tls;
 use super::value::{LicenceLimit, Text};
 use super::webhooks::WebhookSettings;
 use super::{
-    Config, GateSettings, LogSettings, RedisConfig, StoreSettings, jwt, redis, routes, sign_in,
-    sources,
+    Config, GateSettings, LogSettings, RedisConfig, StoreSettings, assertion, jwt, redis, routes,
+    sign_in, sources,
 };
 use crate::admin::Pins;
 use crate::admin::settings::{
@@ -321,6 +321,7 @@ impl Checked {
             .iter()
             .map(|(route, _)| route.clone())
             .collect();
+        gateway.assertion = assertion::settings(&self.written);
         gateway.upstreams = self.upstreams(&gateway.upstream);
         gateway.admin_tls = tls::admin(&self.written, &|key, path| self.placed(key, path));
         let source = sources::settings(&self.written, &|key, path| self.placed(key, path));
@@ -462,6 +463,7 @@ fn gateway(written: &Written, origin: Origin) -> Settings {
     settings.upstream.body_idle_timeout = upstream.body_idle_timeout.0;
     settings.upstream.idle_timeout = upstream.idle_timeout.0;
     settings.upstream.identity = identity_headers(identity);
+    settings.upstream.audience = upstream.audience.clone();
     settings.client_address.trusted_proxies =
         TrustedProxies::new(clients.trusted_proxies.iter().copied());
     settings.client_address.proxy_protocol =

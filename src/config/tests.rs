@@ -3,6 +3,7 @@
 mod jwt;
 mod properties;
 mod redis;
+mod routes;
 mod sign_in;
 
 use super::file::Written;

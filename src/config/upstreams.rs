@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use http::Uri;
 use toml::de::DeValue;
 
 use super::entry::Entry;
 use super::kind::HostTold;
 use super::problem::{Place, Problem};
-use super::value::Length;
+use super::value::{Count, Length};
+use crate::gateway::MOST_SERVERS;
 use crate::gateway::Origin;
-use crate::gateway::settings::UpstreamPool;
+use crate::gateway::settings::{HealthCheck, UpstreamPool};
 
 /// What the section is called.
 pub(super) const SECTION: &str = "upstreams";
@@ -19,8 +21,18 @@ pub(super) const REFERENCE: &str = r#"
 # Further applications, which routes go to by name: one [upstreams.NAME] for each. What is
 # left out is as the defaults of [upstream] say. The headers that tell who is signed in are
 # those of [upstream.identity].
+# With several `urls`, a request goes to the server with the fewest under way; one that can't
+# be connected to is left alone for `left_alone_for`. With a `check_path`, one that fails
+# `check_fall` checks in a row gets no requests until it has passed `check_rise` of them.
 # [upstreams.wiki]
-# url = "http://127.0.0.1:3001"
+# urls = ["http://10.0.0.5:3001", "http://10.0.0.6:3001"]
+# audience = "wiki"
+# left_alone_for = "5s"
+# check_path = "/healthz"
+# check_every = "5s"
+# check_timeout = "2s"
+# check_fall = 3
+# check_rise = 2
 # connect_timeout = "5s"
 # response_timeout = "60s"
 # body_idle_timeout = "5m"
@@ -29,8 +41,16 @@ pub(super) const REFERENCE: &str = r#"
 # http2 = false
 "#;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 15] = [
     "url",
+    "urls",
+    "audience",
+    "left_alone_for",
+    "check_path",
+    "check_every",
+    "check_timeout",
+    "check_fall",
+    "check_rise",
     "connect_timeout",
     "response_timeout",
     "body_idle_timeout",
@@ -77,23 +97,26 @@ fn is_name(text: &str) -> bool {
 }
 
 fn pool(name: &str, entry: &mut Entry<'_>) -> Option<UpstreamPool> {
-    let url: Option<Origin> = entry.required("url");
+    let origins = origins(name, entry);
+    let audience: Option<String> = entry.take("audience");
+    let left_alone_for: Option<Length<0, 3600>> = entry.take("left_alone_for");
+    let check = check(name, entry);
     let connect_timeout: Option<Length<1, 300>> = entry.take("connect_timeout");
     let response_timeout: Option<Length<1, DAY>> = entry.take("response_timeout");
     let body_idle_timeout: Option<Length<1, DAY>> = entry.take("body_idle_timeout");
     let idle_timeout: Option<Length<1, DAY>> = entry.take("idle_timeout");
     let host: Option<HostTold> = entry.take("host");
     let http2: Option<bool> = entry.take("http2");
-    if url.as_ref().is_some_and(Origin::is_https) {
-        entry.wrong(
-            format!("the gateway speaks plain http to the upstream {name}, and its url says https"),
-            "name its http address",
-        );
-    }
     if !entry.problems.is_empty() {
         return None;
     }
-    let mut pool = UpstreamPool::new(name.to_owned(), url?, []);
+    let mut origins = origins.into_iter();
+    let mut pool = UpstreamPool::new(name.to_owned(), origins.next()?, origins);
+    pool.check = check;
+    if let Some(length) = left_alone_for {
+        pool.left_alone_for = length.0;
+    }
+    pool.settings.audience = audience;
     let settings = &mut pool.settings;
     let set = |to: &mut std::time::Duration, from: Option<std::time::Duration>| {
         *to = from.unwrap_or(*to);
@@ -105,4 +128,63 @@ fn pool(name: &str, entry: &mut Entry<'_>) -> Option<UpstreamPool> {
     settings.own_host = host == Some(HostTold::Upstream);
     settings.http2 = http2.unwrap_or_default();
     Some(pool)
+}
+
+/// Where its servers listen: `url`, or `urls`.
+fn origins(name: &str, entry: &mut Entry<'_>) -> Vec<Origin> {
+    let origins = match (entry.has("url"), entry.has("urls")) {
+        (false, true) => entry.take::<Vec<Origin>>("urls").unwrap_or_default(),
+        (true, true) => {
+            let what = format!("the upstream {name} has `url` and `urls`");
+            entry.wrong(what, "leave one of them out");
+            return Vec::new();
+        }
+        _ => entry.required::<Origin>("url").into_iter().collect(),
+    };
+    if entry.has("urls") && !(1..=MOST_SERVERS).contains(&origins.len()) {
+        let what = format!("the upstream {name} has {} servers", origins.len());
+        entry.wrong(what, format!("list from 1 to {MOST_SERVERS}"));
+    }
+    if origins.iter().any(Origin::is_https) {
+        entry.wrong(
+            format!("the gateway speaks plain http to the upstream {name}, and its url says https"),
+            "name its http address",
+        );
+    }
+    let same = |at: usize| origins[..at].contains(&origins[at]);
+    if (0..origins.len()).any(same) {
+        entry.wrong(format!("the upstream {name} has one server twice"), "list each of them once");
+    }
+    origins
+}
+
+fn check(name: &str, entry: &mut Entry<'_>) -> Option<HealthCheck> {
+    let path: Option<String> = entry.take("check_path");
+    let every: Option<Length<1, 3600>> = entry.take("check_every");
+    let timeout: Option<Length<1, 300>> = entry.take("check_timeout");
+    let fall: Option<Count<1, 100>> = entry.take("check_fall");
+    let rise: Option<Count<1, 100>> = entry.take("check_rise");
+    let Some(path) = path else {
+        let others = ["check_every", "check_timeout", "check_fall", "check_rise"];
+        if let Some(key) = others.into_iter().find(|key| entry.has(key)) {
+            let what = format!("the upstream {name} has `{key}`, and is not checked");
+            entry.wrong(what, "write check_path = \"/healthz\", or what it answers at");
+        }
+        return None;
+    };
+    let uri = path
+        .parse()
+        .ok()
+        .filter(|uri: &Uri| path.starts_with('/') && uri.host().is_none());
+    let Some(uri) = uri else {
+        let what = format!("`upstreams.{name}.check_path` is no path");
+        entry.wrong(what, "begin it with a slash, as in \"/healthz\"");
+        return None;
+    };
+    let mut check = HealthCheck::new(uri);
+    check.every = every.map_or(check.every, |length| length.0);
+    check.timeout = timeout.map_or(check.timeout, |length| length.0);
+    check.fall = fall.map_or(check.fall, |count| u32::try_from(count.0).unwrap_or(u32::MAX));
+    check.rise = rise.map_or(check.rise, |count| u32::try_from(count.0).unwrap_or(u32::MAX));
+    Some(check)
 }

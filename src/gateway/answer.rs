@@ -199,6 +199,18 @@ impl Refusal {
 }
 
 fn upstream_words(address: &str, error: &UpstreamError) -> Words {
+    if let UpstreamError::NoneUp(servers) = error {
+        return Words {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            kind: "upstream-down",
+            title: "The application is not there at the moment",
+            detail: format!(
+                "Nothing is wrong with your account. Please try again in a moment. For whoever \
+                 runs this: of the upstream's {servers} servers, {address} among them, none \
+                 takes connections or passes its checks."
+            ),
+        };
+    }
     let slow =
         matches!(error, UpstreamError::ConnectTimeout(_) | UpstreamError::ResponseTimeout(_));
     let setting = match error {

@@ -5,8 +5,8 @@
 //! counters.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use http::{Extensions, StatusCode};
@@ -86,6 +86,85 @@ struct Shared {
     access_log_dropped: AtomicU64,
     /// Whether the last connection to the upstream could not be made.
     unreachable: AtomicBool,
+    /// One for each server of each upstream, the usual one first.
+    servers: Mutex<Vec<Arc<ServerFigures>>>,
+    /// One for each route, where there are any.
+    routes: Mutex<Vec<Arc<RouteFigures>>>,
+}
+
+/// What is counted of one server.
+#[derive(Debug)]
+pub(crate) struct ServerFigures {
+    label: &'static str,
+    picks: Spread,
+    passed_by: AtomicU64,
+    down: AtomicBool,
+}
+
+/// What is counted of one route.
+#[derive(Debug)]
+pub(crate) struct RouteFigures {
+    label: &'static str,
+    requests: Spread,
+}
+
+/// A count that each request may add to, kept once for each group of threads.
+#[derive(Debug, Default)]
+struct Spread([OnItsOwn; GROUPS]);
+
+/// On a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct OnItsOwn(AtomicU64);
+
+impl Spread {
+    fn add_one(&self) {
+        self.0[group()].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sum(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|count| count.0.load(Ordering::Relaxed))
+            .sum()
+    }
+}
+
+/// The group of this thread.
+fn group() -> usize {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static GROUP: usize = THREADS.fetch_add(1, Ordering::Relaxed) % GROUPS;
+    }
+    GROUP.with(|group| *group)
+}
+
+impl ServerFigures {
+    pub(crate) const fn label(&self) -> &'static str {
+        self.label
+    }
+
+    /// A request goes to it.
+    pub(crate) fn picked(&self) {
+        self.picks.add_one();
+    }
+
+    /// That request went to another.
+    pub(crate) fn passed_by(&self) {
+        self.passed_by.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its checks say this of it.
+    pub(crate) fn is_up(&self, up: bool) {
+        self.down.store(!up, Ordering::Relaxed);
+    }
+}
+
+impl RouteFigures {
+    /// A request has this route.
+    pub(crate) fn asked(&self) {
+        self.requests.add_one();
+    }
 }
 
 /// What each request adds to; on cache lines of its own.
@@ -153,17 +232,19 @@ impl Figures {
         self.0.handshakes.add(trouble);
     }
 
-    /// The upstream answered.
-    pub(crate) fn upstream_answered(&self, status: StatusCode) {
+    /// An upstream answered: the usual one, or another.
+    pub(crate) fn upstream_answered(&self, status: StatusCode, usual: bool) {
         self.hot().responses.add(Class::of(status));
-        self.upstream_reached();
+        if usual {
+            self.upstream_reached();
+        }
     }
 
-    /// The upstream gave no whole answer.
-    pub(crate) fn upstream_failed(&self, error: &UpstreamError) {
+    /// An upstream gave no whole answer: the usual one, or another.
+    pub(crate) fn upstream_failed(&self, error: &UpstreamError, usual: bool) {
         let trouble = UpstreamTrouble::of(error);
         self.0.troubles.add(trouble);
-        if matches!(trouble, UpstreamTrouble::Connect | UpstreamTrouble::ConnectTimeout) {
+        if usual && matches!(trouble, UpstreamTrouble::Connect | UpstreamTrouble::ConnectTimeout) {
             self.0.unreachable.store(true, Ordering::Relaxed);
         }
     }
@@ -192,12 +273,52 @@ impl Figures {
         self.0.access_log_dropped.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn hot(&self) -> &Hot {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        thread_local! {
-            static GROUP: usize = THREADS.fetch_add(1, Ordering::Relaxed) % GROUPS;
+    /// Where a server's figures are kept from now on.
+    pub(crate) fn server(&self, label: String) -> Arc<ServerFigures> {
+        let mut servers = locked(&self.0.servers);
+        // Other settings name most of them again.
+        if let Some(known) = servers.iter().find(|known| known.label == label) {
+            return Arc::clone(known);
         }
-        &self.0.hot[GROUP.with(|group| *group)]
+        // Servers are few, and live as long as the program does.
+        let label = Box::leak(label.into_boxed_str());
+        let (passed_by, down) = (AtomicU64::new(0), AtomicBool::new(false));
+        let server = ServerFigures { label, picks: Spread::default(), passed_by, down };
+        let server = Arc::new(server);
+        servers.push(Arc::clone(&server));
+        server
+    }
+
+    /// Where a route's figures are kept from now on.
+    pub(crate) fn route(&self, label: &'static str) -> Arc<RouteFigures> {
+        let mut routes = locked(&self.0.routes);
+        if let Some(known) = routes.iter().find(|known| known.label == label) {
+            return Arc::clone(known);
+        }
+        let route = Arc::new(RouteFigures { label, requests: Spread::default() });
+        routes.push(Arc::clone(&route));
+        route
+    }
+
+    fn report_routes(&self, page: &mut Page) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let servers = locked(&self.0.servers);
+        page.counts(Metric::UpstreamPicks, servers.iter().map(|one| (one.label, one.picks.sum())));
+        let passed_by = servers.iter().map(|one| (one.label, of(&one.passed_by)));
+        page.counts(Metric::UpstreamPassedBy, passed_by);
+        for server in servers.iter() {
+            let up = !server.down.load(Ordering::Relaxed);
+            page.labelled(Metric::UpstreamUp, server.label, u64::from(up));
+        }
+        let routes = locked(&self.0.routes);
+        page.counts(
+            Metric::RouteRequests,
+            routes.iter().map(|one| (one.label, one.requests.sum())),
+        );
+    }
+
+    fn hot(&self) -> &Hot {
+        &self.0.hot[group()]
     }
 
     /// Writes them all.
@@ -222,7 +343,12 @@ impl Figures {
         page.labelled(Metric::UpstreamConnections, "idle", idle.load(Ordering::Relaxed));
         let dropped = self.0.access_log_dropped.load(Ordering::Relaxed);
         page.counter(Metric::AccessLogDropped, dropped);
+        self.report_routes(page);
     }
+}
+
+fn locked<T>(list: &Mutex<T>) -> MutexGuard<'_, T> {
+    list.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What all groups counted together.
@@ -287,7 +413,7 @@ impl Class {
 impl UpstreamTrouble {
     const fn of(error: &UpstreamError) -> Self {
         match error {
-            UpstreamError::Connect(_) => Self::Connect,
+            UpstreamError::Connect(_) | UpstreamError::NoneUp(_) => Self::Connect,
             UpstreamError::ConnectTimeout(_) => Self::ConnectTimeout,
             UpstreamError::ResponseTimeout(_) => Self::ResponseTimeout,
             UpstreamError::Ambiguous | UpstreamError::Http(_) => Self::Broken,
@@ -328,11 +454,13 @@ mod tests {
     fn only_who_can_not_connect_finds_the_upstream_unreachable() {
         let figures = Figures::default();
         let patience = std::time::Duration::ZERO;
-        figures.upstream_failed(&UpstreamError::ResponseTimeout(patience));
+        figures.upstream_failed(&UpstreamError::ResponseTimeout(patience), true);
+        figures.upstream_failed(&UpstreamError::ConnectTimeout(patience), false);
         assert!(!figures.upstream_is_unreachable());
-        figures.upstream_failed(&UpstreamError::ConnectTimeout(patience));
-        assert!(figures.upstream_is_unreachable());
-        figures.upstream_answered(StatusCode::INTERNAL_SERVER_ERROR);
+        figures.upstream_failed(&UpstreamError::ConnectTimeout(patience), true);
+        figures.upstream_answered(StatusCode::OK, false);
+        assert!(figures.upstream_is_unreachable(), "another one says nothing of it");
+        figures.upstream_answered(StatusCode::INTERNAL_SERVER_ERROR, true);
         assert!(!figures.upstream_is_unreachable(), "it answers, whatever it says");
     }
 }

@@ -20,6 +20,7 @@ mod access_log;
 mod admin;
 mod alarm;
 mod answer;
+pub(crate) mod assertion;
 mod body;
 mod door;
 mod entrance;
@@ -60,6 +61,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::access_log::AccessLog;
 use self::admin::Admin;
+use self::assertion::Assertions;
 use self::door::Door;
 use self::entrance::Entrance;
 use self::figures::Figures;
@@ -75,11 +77,13 @@ use crate::engine::Portcullis;
 use crate::guard::RefusalPages;
 
 pub use self::access_log::AccessLogError;
+pub use self::assertion::AssertionError;
 pub use self::reload::{Prepared, Reload, Rooms};
 pub use self::routes::RoutesError;
 pub(crate) use self::screen::is_https;
 pub use self::settings::{Origin, Settings};
 pub use self::tls::{Ending, TlsError, UnusableFile};
+pub(crate) use self::upstreams::MOST_SERVERS;
 
 /// The path below which everything is the gateway's own.
 pub const RESERVED: &str = "/.portcullis";
@@ -90,6 +94,7 @@ pub struct Gateway {
     gate: Portcullis,
     settings: Settings,
     routes: Arc<Routes>,
+    assertions: Option<Assertions>,
     rooms: Rooms,
     public: Door,
     tls: Option<Tls>,
@@ -116,6 +121,9 @@ pub enum BindError {
     /// The access log can't be written.
     #[error(transparent)]
     AccessLog(#[from] AccessLogError),
+    /// Nothing can be signed for upstreams.
+    #[error(transparent)]
+    Assertion(#[from] AssertionError),
 }
 
 /// Why a gateway can't listen.
@@ -151,7 +159,8 @@ impl Gateway {
     /// # Errors
     ///
     /// If one can't be listened on, because another program does already, a
-    /// certificate can't be used, or the routes contradict each other.
+    /// certificate can't be used, the routes contradict each other, or nothing can be
+    /// signed for upstreams.
     pub async fn bind(
         gate: Portcullis,
         settings: Settings,
@@ -172,6 +181,10 @@ impl Gateway {
         pages: Router,
     ) -> Result<Self, BindError> {
         let routes = Arc::new(settings.routes()?);
+        let assertions = match settings.assertion.clone() {
+            Some(assertion) => Some(Box::pin(Assertions::open(&gate, assertion)).await?),
+            None => None,
+        };
         let tls = settings.tls.as_ref().map(Tls::open).transpose()?;
         let admin_tls = settings.admin_tls.as_ref().map(Tls::open).transpose()?;
         let access_log = AccessLog::open(&settings.access_log)?;
@@ -190,6 +203,7 @@ impl Gateway {
             gate,
             settings,
             routes,
+            assertions,
             rooms,
             public,
             tls,
@@ -276,7 +290,8 @@ impl Gateway {
         let own = self.admin.as_ref().and_then(|door| door.address().ok());
         let own = own.or(self.settings.admin);
         let access_log = ArcSwap::from_pointee(self.access_log);
-        let house = House { tunnels, figures, health, own, access_log, slots };
+        let assertions = self.assertions;
+        let house = House { tunnels, figures, health, own, assertions, access_log, slots };
         let limits = &self.settings.limits;
         let listener = Listener::new(
             self.public,
@@ -284,6 +299,7 @@ impl Gateway {
             house.figures.public_connections(),
             house.of_people(&self.settings, self.tls.clone()),
         );
+        let keys = Box::pin(follow_keys(house.assertions.clone()));
         let people =
             Current::new(house.public(&self.gate, &self.settings, self.routes, &self.rooms));
         let (stop_admin, admin) = match self.admin.zip(house.admin(&self.settings, &self.rooms)) {
@@ -326,6 +342,7 @@ impl Gateway {
         tokio::select! {
             _ = async { tokio::join!(public, administer) } => {}
             () = renew.follow(self.renewals) => {}
+            () = keys => {}
         }
         // The last attempts are told of, too. Where the store does not answer, the log
         // says so.
@@ -341,6 +358,7 @@ struct House {
     health: Health,
     /// Where administrators come in.
     own: Option<SocketAddr>,
+    assertions: Option<Assertions>,
     access_log: ArcSwap<AccessLog>,
     slots: Slots,
 }
@@ -357,7 +375,8 @@ impl House {
         let tunnels = self.tunnels.lasting(settings.limits.body_idle_timeout);
         let (figures, slots) = (self.figures.clone(), self.slots.clone());
         let access_log = AccessLog::clone(&self.access_log.load());
-        let lasting = Lasting { tunnels, figures, access_log, slots };
+        let assertions = self.assertions.clone();
+        let lasting = Lasting { assertions, tunnels, figures, access_log, slots };
         Public::new(gate, settings, pages, (routes, lasting))
     }
 
@@ -383,4 +402,12 @@ impl House {
 /// How connections of administrators are treated.
 fn of_admin(limits: &settings::Limits) -> settings::Limits {
     settings::Limits { drain: limits.drain.min(ADMIN_DRAIN), ..limits.clone() }
+}
+
+/// Takes new keys that assertions are signed with, as long as it is polled.
+async fn follow_keys(assertions: Option<Assertions>) {
+    if let Some(assertions) = assertions {
+        assertions.follow().await;
+    }
+    std::future::pending::<()>().await;
 }

@@ -22,10 +22,11 @@ use crate::domain::client::ClientAddr;
 use crate::domain::denial::Denial;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::answer::Refusal;
+use crate::gateway::assertion::{Assertions, Audience};
 use crate::gateway::body::{Body, BodyError, RequestBody};
 use crate::gateway::figures::Figures;
 use crate::gateway::headers;
-use crate::gateway::routes::{Routes, Rule};
+use crate::gateway::routes::{Access, Refused, Routes, Rule};
 use crate::gateway::settings::{Limits, Settings};
 use crate::gateway::shed::Slots;
 use crate::gateway::tunnel::{self, Handshake, Tunnels};
@@ -49,6 +50,7 @@ struct ByRule {
     rule: Arc<Rule>,
     servers: Servers,
     body_bytes: Option<u64>,
+    assertions: Option<(Assertions, Audience)>,
 }
 
 /// What holds for all requests.
@@ -85,7 +87,7 @@ impl Proxy {
         settings: &Settings,
         routes: &Routes,
         untrusted: Arc<Untrusted>,
-        (tunnels, figures, slots): (Tunnels, Figures, Slots),
+        (assertions, tunnels, figures, slots): (Option<Assertions>, Tunnels, Figures, Slots),
     ) -> Vec<Self> {
         let shared = Arc::new(Shared {
             by_method: routes.go_by_method(),
@@ -108,6 +110,9 @@ impl Proxy {
                 shared: Arc::clone(&shared),
                 servers: servers.clone(),
                 body_bytes: rule.body_bytes.or(settings.limits.body_bytes),
+                assertions: assertions
+                    .clone()
+                    .map(|all| (all, settings.audience_of(rule))),
                 rule: Arc::clone(rule),
             }))
         };
@@ -128,6 +133,10 @@ impl Proxy {
                 return Ok(refused.answer(&shared.denials, &head));
             }
         }
+        let assertion = match by_rule.assertion(me.as_ref()).await {
+            Ok(assertion) => assertion,
+            Err(refused) => return Ok(refused.answer(&shared.denials, &head)),
+        };
         let client = tunnel::handshake(&mut head, kind);
         if let Some(refusal) = by_rule.refused(&body, client.as_ref()) {
             return Ok(refusal.answer(kind));
@@ -146,23 +155,40 @@ impl Proxy {
         let asked = Asked::of(&head, kind);
         let body = by_rule.body(body);
         by_rule.prepare(&mut head, me.as_ref(), client.is_some());
+        if let (Some(value), Some((assertions, _))) = (assertion, &by_rule.assertions) {
+            assertions.put(&mut head.headers, value);
+        }
         write_framing(&mut head, &body);
         let waiting = Waiting::of(me.as_ref().map(|me| (&shared.gate, me)));
         let mut waiting = waiting.patient_for(by_rule.rule.response_timeout);
         let request = Request::from_parts(head, body);
         let sent = under_way::timed(by_rule.servers.send(request, &mut waiting)).await;
         drop((waiting, slot));
+        let usual = by_rule.rule.upstream.is_none();
         Ok(match sent {
             Ok((response, served)) => shared
-                .answer(response, me, client)
-                .unwrap_or_else(|error| shared.refusal(served.failed(error)).answer(kind)),
-            Err(Unserved::Failed(failed)) => shared.refusal(failed).answer(kind),
+                .answer(response, me, client, usual)
+                .unwrap_or_else(|error| shared.refusal(served.failed(error), usual).answer(kind)),
+            Err(Unserved::Failed(failed)) => shared.refusal(failed, usual).answer(kind),
             Err(Unserved::Ended(denial)) => shared.ended(&denial, asked),
         })
     }
 }
 
 impl ByRule {
+    /// What is signed for the upstream of whoever asks, if anything is.
+    async fn assertion(&self, me: Option<&CurrentAccount>) -> Result<Option<HeaderValue>, Refused> {
+        let (Some((assertions, audience)), Some(me)) = (&self.assertions, me) else {
+            return Ok(None);
+        };
+        match assertions.of(me, audience).await {
+            Ok(assertion) => Ok(Some(assertion)),
+            // The upstream has the last word on who comes without one.
+            Err(_) if self.rule.access != Access::Protect => Ok(None),
+            Err(reason) => Err(Refused::unknown(reason, &self.shared.gate, me)),
+        }
+    }
+
     /// Why a request can't be passed on, if it can't.
     fn refused(&self, body: &Incoming, client: Option<&Handshake>) -> Option<Refusal> {
         if self.is_too_large(body) {
@@ -230,8 +256,9 @@ impl Shared {
         mut response: Response<UpstreamBody>,
         me: Option<CurrentAccount>,
         client: Option<Handshake>,
+        usual: bool,
     ) -> Result<Response<Body>, UpstreamError> {
-        self.figures.upstream_answered(response.status());
+        self.figures.upstream_answered(response.status(), usual);
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             return self.switch(response, me, client);
         }
@@ -258,14 +285,15 @@ impl Shared {
         else {
             return Err(UpstreamError::UnaskedUpgrade);
         };
+        let busy = response.body_mut().take_place();
         clean(response.headers_mut());
         tunnel::ask_for_upgrade(response.headers_mut());
         self.tunnels
-            .open(client, upstream, me.map(|me| (self.gate.clone(), me)));
+            .open(client, upstream, me.map(|me| (self.gate.clone(), me)), busy);
         Ok(response.map(|_| Body::empty()))
     }
 
-    fn refusal(&self, failed: Failed) -> Refusal {
+    fn refusal(&self, failed: Failed, usual: bool) -> Refusal {
         let Failed { origin, error } = failed;
         if let UpstreamError::Http(http) = &error
             && let Some(of_client) = body_error(http)
@@ -278,7 +306,7 @@ impl Shared {
             };
         }
         tracing::warn!(error = %error, "upstream unavailable");
-        self.figures.upstream_failed(&error);
+        self.figures.upstream_failed(&error, usual);
         Refusal::Upstream { address: origin.to_string(), error }
     }
 }

@@ -17,8 +17,9 @@ use crate::engine::Portcullis;
 use crate::gateway::RESERVED;
 use crate::gateway::access_log::{AccessLog, Entry};
 use crate::gateway::answer::Refusal;
+use crate::gateway::assertion::Assertions;
 use crate::gateway::body::{Body, RequestBody};
-use crate::gateway::figures::{Figures, Outcome};
+use crate::gateway::figures::{Figures, Outcome, RouteFigures};
 use crate::gateway::forward_auth::ForwardAuth;
 use crate::gateway::listen::Answer;
 use crate::gateway::proxy::Proxy;
@@ -46,8 +47,10 @@ struct Shared {
     /// What stands in the place of our own page, where sign-in is elsewhere.
     sign_in: SignInPage,
     routes: Arc<Routes>,
+    assertions: Option<Assertions>,
     /// For the requests of each rule.
     guarded: Vec<Guarded>,
+    counts: Vec<Arc<RouteFigures>>,
     /// For other proxies.
     forward_auth: ForwardAuth,
     body_idle_timeout: Duration,
@@ -61,6 +64,7 @@ struct Shared {
 /// What goes on when the settings change.
 #[derive(Clone, Debug)]
 pub(crate) struct Lasting {
+    pub(crate) assertions: Option<Assertions>,
     pub(crate) tunnels: Tunnels,
     pub(crate) figures: Figures,
     pub(crate) access_log: AccessLog,
@@ -77,11 +81,11 @@ impl Public {
         (pages, refusal_pages): (Router, Option<Arc<dyn RefusalPages>>),
         (routes, lasting): (Arc<Routes>, Lasting),
     ) -> Self {
-        let Lasting { tunnels, figures, access_log, slots } = lasting;
+        let Lasting { assertions, tunnels, figures, access_log, slots } = lasting;
         let screen = Screen::new(settings);
         let untrusted = Arc::clone(&screen.untrusted);
-        let proxies =
-            Proxy::all(gate, settings, &routes, untrusted, (tunnels, figures.clone(), slots));
+        let beside = (assertions.clone(), tunnels, figures.clone(), slots);
+        let proxies = Proxy::all(gate, settings, &routes, untrusted, beside);
         let layer = GuardLayer::new(gate.clone())
             .sign_in(settings.sign_in.address())
             .text_into(Body::from as fn(String) -> Body);
@@ -90,7 +94,8 @@ impl Public {
             Some(pages) => layer.refusal_pages(pages),
             None => layer,
         };
-        let forward_auth = ForwardAuth::new(&layer, settings, gate, (&routes, &screen.untrusted));
+        let asked = (&routes, &assertions);
+        let forward_auth = ForwardAuth::new(&layer, settings, gate, asked, &screen.untrusted);
         let rules = routes.rules().iter().zip(proxies);
         let guarded = rules.map(|(rule, proxy)| guard_by(&layer, rule.access).layer(proxy));
         let guarded = guarded.collect();
@@ -100,7 +105,13 @@ impl Public {
             forward_auth,
             pages,
             guarded,
+            counts: routes
+                .rules()
+                .iter()
+                .map(|rule| figures.route(rule.label))
+                .collect(),
             routes,
+            assertions,
             body_idle_timeout: settings.limits.body_idle_timeout,
             figures,
             registrar: Registrar::new(&settings.requests),
@@ -180,6 +191,11 @@ impl Shared {
         under_way::comes_from(client);
         if is_below(head.uri.path(), RESERVED) {
             head.extensions.insert(client);
+            if let Some(assertions) = &self.assertions
+                && Assertions::is_at(head.uri.path())
+            {
+                return Ok((Outcome::Page, assertions.keys(&head.method)));
+            }
             let kind = ClientKind::of(&head);
             if matches!(head.uri.path().strip_prefix(RESERVED), Some("" | "/")) {
                 return Ok((Outcome::Page, see_account()));
@@ -199,6 +215,9 @@ impl Shared {
                 return Ok((Outcome::Malformed, refusal.answer(ClientKind::of(&head))));
             }
         };
+        if self.counts.len() > 1 {
+            self.counts[rule].asked();
+        }
         let mut guarded = self.guarded[rule].clone();
         let response = guarded.call(Request::from_parts(head, body)).await?;
         let outcome = Outcome::of(self.routes.rules()[rule].access, response.extensions());

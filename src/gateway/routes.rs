@@ -17,12 +17,13 @@ use http::Method;
 
 use crate::domain::permission::Permission;
 use crate::gateway::RESERVED;
+use crate::gateway::assertion::Audience;
 use crate::gateway::screen::is_host;
-use crate::gateway::settings::Settings;
+use crate::gateway::settings::{Settings, UpstreamPool};
 
 pub use self::check::RoutesError;
 pub(crate) use self::check::check_all;
-pub(crate) use self::required::Forbidden;
+pub(crate) use self::required::{Forbidden, Refused};
 pub(crate) use self::table::{Asked, Routes, Rule, with_open_paths};
 
 /// A rule for some of the requests.
@@ -247,6 +248,20 @@ impl fmt::Display for RoutePath {
 }
 
 impl Settings {
+    /// What assertions call the upstream of a rule.
+    pub(crate) fn audience_of(&self, rule: &Rule) -> Audience {
+        let pools: Vec<_> = self.pools().collect();
+        let named = |pool: &UpstreamPool| Some(&pool.name) == rule.upstream.as_ref();
+        let number = pools.iter().position(named).unwrap_or_default();
+        let pool = &pools[number];
+        let usual = || match pool.name.is_empty() {
+            true => pool.settings.origin.to_string(),
+            false => pool.name.clone(),
+        };
+        let name = pool.settings.audience.clone().unwrap_or_else(usual);
+        Audience { number, name: name.into() }
+    }
+
     /// The table of all routes.
     pub(crate) fn routes(&self) -> Result<Routes, RoutesError> {
         let upstreams: Vec<&str> = self

@@ -1,5 +1,7 @@
 //! What a gateway does, settled: a configuration resolves into this.
 
+mod pool;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use http::header::HeaderName;
 use http::uri::{Authority, Scheme, Uri};
 
+pub use self::pool::{HealthCheck, UpstreamPool};
 use crate::domain::client::TrustedProxies;
 use crate::gateway::routes::Route;
 pub use crate::gateway::sign_in::SignIn;
@@ -58,6 +61,8 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// Further applications, which routes go to by name.
     pub upstreams: Vec<UpstreamPool>,
+    /// How upstreams are told who is signed in by what is signed; `None`: they are not.
+    pub assertion: Option<Assertion>,
     /// Further headers that clients must not send, because the upstream trusts
     /// them.
     pub strip_headers: Vec<HeaderName>,
@@ -197,27 +202,8 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// How it learns who is signed in.
     pub identity: IdentityHeaders,
-}
-
-/// Servers that do the same, of which a request goes to one.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct UpstreamPool {
-    /// What routes call it.
-    pub name: String,
-    /// Where they listen: at least one.
-    pub origins: Vec<Origin>,
-    /// How each of them is spoken to; its own origin is the first.
-    pub settings: Upstream,
-}
-
-impl UpstreamPool {
-    /// A pool of these servers, with the defaults.
-    pub fn new(name: String, first: Origin, others: impl IntoIterator<Item = Origin>) -> Self {
-        let settings = Upstream::new(first.clone());
-        let origins = std::iter::once(first).chain(others).collect();
-        Self { name, origins, settings }
-    }
+    /// What assertions call it; `None`: its name, or its origin where it has none.
+    pub audience: Option<String>,
 }
 
 /// The names of the headers that tell the upstream who is signed in; `None`: it
@@ -235,6 +221,32 @@ pub struct IdentityHeaders {
     pub name: Option<HeaderName>,
     /// Its groups, separated by commas.
     pub groups: Option<HeaderName>,
+}
+
+/// What is signed for upstreams: a JSON web token that says who is signed in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Assertion {
+    /// The header that it is in.
+    pub header: HeaderName,
+    /// Who signs: the text of `iss`.
+    pub issuer: String,
+    /// How long one holds, a minute at most.
+    pub lifetime: Duration,
+    /// How long a key signs before another takes its place.
+    pub rotate_every: Duration,
+}
+
+impl Assertion {
+    /// Signed as this, with the defaults.
+    pub const fn new(issuer: String) -> Self {
+        Self {
+            header: HeaderName::from_static("x-portcullis-assertion"),
+            issuer,
+            lifetime: Duration::from_secs(60),
+            rotate_every: Duration::from_secs(30 * 24 * 3600),
+        }
+    }
 }
 
 /// How a client's address is told.
@@ -376,6 +388,7 @@ impl Settings {
             open_paths: Vec::new(),
             routes: Vec::new(),
             upstreams: Vec::new(),
+            assertion: None,
             strip_headers: Vec::new(),
             sign_in: SignIn::default(),
             requests: Requests::default(),
@@ -387,7 +400,7 @@ impl Settings {
     pub(crate) fn pools(&self) -> impl Iterator<Item = UpstreamPool> {
         let settings = self.upstream.clone();
         let origins = vec![settings.origin.clone()];
-        let usual = UpstreamPool { name: String::new(), origins, settings };
+        let usual = UpstreamPool::of(String::new(), origins, settings);
         std::iter::once(usual).chain(self.upstreams.iter().cloned())
     }
 
@@ -409,6 +422,7 @@ impl Upstream {
             body_idle_timeout: Duration::from_secs(300),
             idle_timeout: Duration::from_secs(30),
             identity: IdentityHeaders::default(),
+            audience: None,
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::engine::figures::Level;
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::under_way;
+use crate::gateway::upstreams::Place as Busy;
 use crate::guard::ClientKind;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -81,6 +82,7 @@ impl Tunnels {
         client: Handshake,
         upstream: OnUpgrade,
         watched: Option<(Portcullis, CurrentAccount)>,
+        busy: Option<Busy>,
     ) {
         let (half_open, mut closing) = (self.half_open, self.closing.clone());
         let open = self.open.raise();
@@ -91,7 +93,7 @@ impl Tunnels {
                 () = refused(watched) => {}
                 _ = closing.wait_for(|closing| *closing) => {}
             }
-            drop((place, open));
+            drop((place, open, busy));
         }));
     }
 }

@@ -131,6 +131,7 @@ impl Untrusted {
             .chain([&settings.client_address.header])
             .chain(&settings.requests.id_header)
             .chain(&traces)
+            .chain(settings.assertion.iter().map(|assertion| &assertion.header))
             .map(|name| folded(name.as_str()).collect());
         Self { further: further.collect() }
     }

@@ -71,9 +71,19 @@ pub(crate) enum UpstreamError {
     /// The connection broke, or what came is no HTTP.
     #[error("no whole answer: {0}")]
     Http(#[source] hyper::Error),
+    /// No server of an upstream can be connected to, of so many.
+    #[error("none of {0} servers is up")]
+    NoneUp(usize),
     /// It switched to a protocol that nobody asked for.
     #[error("an upgrade that nobody asked for")]
     UnaskedUpgrade,
+}
+
+impl UpstreamError {
+    /// Whether there was no connection, and so nothing was sent.
+    pub(crate) const fn is_of_connecting(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::ConnectTimeout(_))
+    }
 }
 
 impl Upstream {

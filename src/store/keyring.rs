@@ -28,6 +28,7 @@ pub struct Keyring {
     devices: [u8; 32],
     addresses: [u8; 32],
     guesses: [u8; 32],
+    assertions: [u8; 32],
 }
 
 impl Keyring {
@@ -41,6 +42,7 @@ impl Keyring {
             devices: derive(secret, b"portcullis devices"),
             addresses: derive(secret, b"portcullis addresses"),
             guesses: derive(secret, b"portcullis guesses"),
+            assertions: derive(secret, b"portcullis assertions"),
         }
     }
 
@@ -109,6 +111,16 @@ impl Keyring {
         };
         let source = part(b"source", b"");
         Guess { source: (source >> 32) as u32, print: part(b"password", password.as_bytes()) }
+    }
+
+    /// The `n`-th number that a key for assertions may be made of, from what the
+    /// directory keeps of it.
+    #[cfg_attr(not(feature = "gateway"), allow(dead_code, reason = "the gateway signs"))]
+    pub(crate) fn assertion_number(&self, seed: &[u8], n: u8) -> [u8; 32] {
+        let mut mac = keyed(&self.assertions);
+        mac.update(&[n]);
+        mac.update(seed);
+        mac.finalize().into_bytes().into()
     }
 
     /// What signs a device's cookie: good for this account, device and secret.

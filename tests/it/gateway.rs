@@ -2,6 +2,7 @@
 
 mod access_log;
 mod advisories;
+mod assertion;
 mod clients;
 mod demo;
 mod drain;
@@ -29,6 +30,7 @@ mod sockets;
 mod tls;
 mod tracing;
 mod tunnels;
+mod upstream_pools;
 mod upstreams;
 
 use std::net::SocketAddr;

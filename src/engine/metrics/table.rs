@@ -92,6 +92,14 @@ metrics! {
         "Requests that may wait for the application to begin its answer at once.",
     Shed = Counter "portcullis_shed" ["reason"]:
         "Requests that were sent away because too many waited for the application.",
+    UpstreamPicks = Counter "portcullis_upstream_picks" ["server"]:
+        "Requests that a server of an upstream was picked for.",
+    UpstreamPassedBy = Counter "portcullis_upstream_passed_by" ["server"]:
+        "Requests that went to another server because there was no connection to this one.",
+    UpstreamUp = Gauge "portcullis_upstream_up" ["server"]:
+        "Whether a server passes its checks: 1, or 0. Always 1 where it has none.",
+    RouteRequests = Counter "portcullis_route_requests" ["route"]:
+        "Requests by their route, and none; counted where there are routes.",
     // Of the gate.
     Denials = Counter "portcullis_denials" ["reason"]:
         "Requests that the guard refused.",

@@ -16,7 +16,7 @@ fn note() -> Note {
 /// Waits for the feed, which tells of groups.
 async fn becomes(gate: &Portcullis, me: &CurrentAccount, wanted: impl Fn(&Rights) -> bool) {
     let soon = tokio::time::timeout(Duration::from_secs(20), async {
-        while !wanted(&*gate.rights_of(me).await.expect("a directory in memory")) {
+        while !wanted(&gate.rights_of(me).await.expect("a directory in memory")) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
@@ -51,7 +51,7 @@ async fn rights_follow_the_account_and_its_groups() {
     assert_eq!(now.groups(), ["Straße"]);
 
     test.edit(&alice, |alice| {
-        alice.details.permissions = [Permission::ManageUsers].into_iter().collect()
+        alice.details.permissions = [Permission::ManageUsers].into_iter().collect();
     })
     .await;
     // One's own account is as it is at once.

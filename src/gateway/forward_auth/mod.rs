@@ -32,12 +32,13 @@ use crate::domain::denial::{Denial, DenialReason};
 use crate::engine::{CurrentAccount, Portcullis};
 use crate::gateway::RESERVED;
 use crate::gateway::answer::Refusal;
+use crate::gateway::assertion::{Assertions, Audience};
 use crate::gateway::body::Body;
 use crate::gateway::figures::Outcome;
 use crate::gateway::headers::put_identity;
 use crate::gateway::proxy::denials;
 use crate::gateway::public::guard_by;
-use crate::gateway::routes::{Access, Routes, Rule};
+use crate::gateway::routes::{Access, Refused, Routes, Rule};
 use crate::gateway::screen::{Peer, Screen, is_below};
 use crate::gateway::settings::{IdentityHeaders, Settings};
 use crate::gateway::untrusted::Untrusted;
@@ -96,12 +97,17 @@ impl ForwardAuth {
         layer: &GuardLayer<Denials>,
         settings: &Settings,
         gate: &Portcullis,
-        (routes, untrusted): (&Arc<Routes>, &Arc<Untrusted>),
+        (routes, assertions): (&Arc<Routes>, &Option<Assertions>),
+        untrusted: &Arc<Untrusted>,
     ) -> Self {
         let allow = |rule: &Arc<Rule>| {
             let (gate, rule) = (gate.clone(), Arc::clone(rule));
             let denials = denials(&gate, settings);
-            Allow { gate, rule, denials, identity: settings.upstream.identity.clone() }
+            let assertions = assertions
+                .clone()
+                .map(|all| (all, settings.audience_of(&rule)));
+            let identity = settings.upstream.identity.clone();
+            Allow { gate, rule, denials, identity, assertions }
         };
         let allows: Vec<_> = routes.rules().iter().map(allow).collect();
         let by_rule = |layer: &GuardLayer<Denials>| {
@@ -267,24 +273,27 @@ struct Allow {
     rule: Arc<Rule>,
     denials: Denials,
     identity: IdentityHeaders,
+    assertions: Option<(Assertions, Audience)>,
 }
 
 impl Allow {
     async fn judge(self, request: Request<()>) -> Response<Body> {
         let head = request.into_parts().0;
         let me = head.extensions.get::<CurrentAccount>();
-        let Some(require) = &self.rule.require else { return self.allowed(me) };
-        let kind = ClientKind::of(&head);
-        match require
-            .refusal(&self.gate, &self.rule, (&head, kind), me)
-            .await
-        {
-            Some(refused) => refused.answer(&self.denials, &head),
-            None => self.allowed(me),
+        if let Some(require) = &self.rule.require {
+            let kind = ClientKind::of(&head);
+            let refused = require.refusal(&self.gate, &self.rule, (&head, kind), me);
+            if let Some(refused) = refused.await {
+                return refused.answer(&self.denials, &head);
+            }
+        }
+        match self.allowed(me).await {
+            Ok(response) => response,
+            Err(refused) => refused.answer(&self.denials, &head),
         }
     }
 
-    fn allowed(&self, me: Option<&CurrentAccount>) -> Response<Body> {
+    async fn allowed(&self, me: Option<&CurrentAccount>) -> Result<Response<Body>, Refused> {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -292,7 +301,17 @@ impl Allow {
         if let Some(me) = me {
             put_identity(headers, &self.identity, me);
         }
-        response
+        if let Some((assertions, audience)) = &self.assertions {
+            match me {
+                Some(me) => {
+                    let assertion = assertions.of(me, audience).await;
+                    let refused = |reason| Refused::unknown(reason, &self.gate, me);
+                    assertions.put(headers, assertion.map_err(refused)?);
+                }
+                None => assertions.put_none(headers),
+            }
+        }
+        Ok(response)
     }
 }
 

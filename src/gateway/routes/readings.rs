@@ -24,8 +24,11 @@ pub(super) struct TooMany;
 /// As many as nobody needs who means no harm.
 const MOST: usize = 64;
 
+/// One thing that a server does to a path.
+type Step = fn(&[u8]) -> Option<Reading>;
+
 /// What servers do to paths. Each gives `None` where it changes nothing.
-const STEPS: [fn(&[u8]) -> Option<Reading>; 9] = [
+const STEPS: [Step; 9] = [
     decoded,
     overlong,
     in_small_letters,

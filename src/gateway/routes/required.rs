@@ -38,18 +38,16 @@ impl Require {
         let Some(me) = me else {
             // A browser asks as nobody before it asks in somebody's name.
             let is_question = kind == ClientKind::Preflight;
-            return (!is_question).then(|| Refused::Forbidden(forbidden(head, kind, false)));
+            return (!is_question)
+                .then(|| Refused::Forbidden(Box::new(forbidden(head, kind, false))));
         };
         match self.is_met_by(gate, me).await {
             Ok(true) => None,
             Ok(false) => {
                 tracing::info!(route = rule.label, account.id = %me.key(), "request forbidden");
-                Some(Refused::Forbidden(forbidden(head, kind, me.is_by_token())))
+                Some(Refused::Forbidden(Box::new(forbidden(head, kind, me.is_by_token()))))
             }
-            Err(reason) => {
-                let denial = Denial::new(reason, gate.clock().wall()).of(me.key().clone());
-                Some(Refused::Unknown(denial.by_token(me.is_by_token())))
-            }
+            Err(reason) => Some(Refused::unknown(reason, gate, me)),
         }
     }
 
@@ -73,12 +71,18 @@ impl Require {
 
 /// Why somebody may not pass who is signed in.
 pub(crate) enum Refused {
-    Forbidden(Response<Body>),
+    Forbidden(Box<Response<Body>>),
     /// Nobody can say.
     Unknown(Denial),
 }
 
 impl Refused {
+    /// Nobody can say this of whoever asks.
+    pub(crate) fn unknown(reason: DenialReason, gate: &Portcullis, me: &CurrentAccount) -> Self {
+        let denial = Denial::new(reason, gate.clock().wall()).of(me.key().clone());
+        Self::Unknown(denial.by_token(me.is_by_token()))
+    }
+
     /// What is sent.
     pub(crate) fn answer(
         self,
@@ -86,7 +90,7 @@ impl Refused {
         head: &Parts,
     ) -> Response<Body> {
         match self {
-            Self::Forbidden(response) => response,
+            Self::Forbidden(response) => *response,
             Self::Unknown(denial) => denials.refuse(&denial, head),
         }
     }

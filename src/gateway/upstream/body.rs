@@ -15,6 +15,7 @@ use super::Shared;
 use super::pool::Http1;
 use crate::gateway::body::{BodyError, Patience};
 use crate::gateway::untrusted;
+use crate::gateway::upstreams::Place;
 
 /// A connection in use, and where it goes afterwards.
 pub(super) struct Lease {
@@ -30,6 +31,7 @@ pin_project! {
         body: Incoming,
         lease: Option<Lease>,
         patience: Option<Patience>,
+        place: Option<Place>,
     }
 }
 
@@ -38,11 +40,21 @@ impl UpstreamBody {
     /// Without a lease it comes over a connection that others use meanwhile.
     pub(super) fn new(body: Incoming, patience: Option<Duration>, lease: Option<Lease>) -> Self {
         let ended = body.is_end_stream();
-        let mut body = Self { body, lease, patience: patience.map(Patience::new) };
+        let mut body = Self { body, lease, patience: patience.map(Patience::new), place: None };
         if ended {
             give_back(&mut body.lease);
         }
         body
+    }
+
+    /// The same, under way until it is dropped.
+    pub(crate) fn holding(self, place: Option<Place>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// What holds its place, for whatever it becomes.
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
+        self.place.take()
     }
 }
 

@@ -2,25 +2,33 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::HeaderMap;
-use http::Method;
+use http::{HeaderMap, Method};
 use portcullis::admin::Actor;
 use portcullis::domain::account::Account;
 use portcullis::domain::client::TrustedProxies;
+use portcullis::domain::event::{Action, Note};
 use portcullis::domain::group::GroupName;
+use portcullis::domain::lock::End;
+use portcullis::domain::login::Login;
 use portcullis::domain::permission::Permission;
+use portcullis::domain::standing::Lifecycle;
 use portcullis::gateway::routes::{Access, HostPattern, Route, RoutePath};
 use portcullis::gateway::settings::UpstreamPool;
 use portcullis::gateway::{Origin, Settings};
-use portcullis::store::NewGroup;
+use portcullis::store::memory::SingleProcessDirectory;
+use portcullis::store::{Directory, NewAccount, NewGroup};
 use portcullis::testing::TestGate;
+use portcullis::{Clock, OnStale, Portcullis};
 use serde_json::Value;
 
+use super::health::Post;
 use super::{Stand, serve};
-use crate::support::{Answer, OK, Recorder};
+use crate::engine::faulty::{Faulty, Mood};
+use crate::support::{Act, Answer, OK, RawClient, Recorder};
 
 /// An application that says which it is, and who asks it.
 async fn named(name: &'static str) -> SocketAddr {
@@ -247,8 +255,8 @@ async fn a_token_for_less_does_not_do() {
         alice.details.permissions = [Permission::ManageUsers].into_iter().collect();
     })
     .await;
-    let mut request = portcullis::admin::TokenRequest::default();
-    request.scopes = vec!["audit.view".to_owned()];
+    let scopes = vec!["audit.view".to_owned()];
+    let request = portcullis::admin::TokenRequest { scopes, ..Default::default() };
     let made = test
         .admin()
         .create_token(&Actor::System, &alice.id.into(), request)
@@ -321,8 +329,8 @@ async fn a_route_has_limits_of_its_own() {
     let mut slow = route("/slow", Access::Protect);
     slow.response_timeout = Some(Duration::from_millis(200));
     let upstream = Recorder::acting(|request| match request.line.contains("/slow") {
-        true => vec![crate::support::Act::Hang],
-        false => vec![crate::support::Act::Send(OK.to_vec())],
+        true => vec![Act::Hang],
+        false => vec![Act::Send(OK.to_vec())],
     })
     .await;
     let stand = Stand::over(upstream.address, |settings| {
@@ -342,4 +350,120 @@ async fn a_route_has_limits_of_its_own() {
     assert_eq!(send("/uploads", "eleven byte").await, 413);
     assert_eq!(send("/other", "eleven byte").await, 200);
     assert_eq!(send("/slow", "").await, 504);
+}
+
+/// Somebody in a directory, and the cookie of a session of theirs.
+async fn person(
+    directory: &SingleProcessDirectory,
+    gate: &Portcullis,
+    login: &str,
+) -> (Account, String) {
+    let new = NewAccount {
+        login: Login::new(login).expect("a login"),
+        name: String::new(),
+        email: None,
+        admin: false,
+        details: Default::default(),
+        lifecycle: Lifecycle::Active,
+        locks: Default::default(),
+        password_hash: None,
+    };
+    let note =
+        Note { actor: "test".to_owned(), action: Action::AccountCreated, reason: None, from: None };
+    let account = directory
+        .create(new, note)
+        .await
+        .expect("a store in memory");
+    let session = gate
+        .open_session(account.id, None)
+        .await
+        .expect("a session");
+    let cookie = format!("{}={}", gate.cookie_name(), session.token().expose());
+    (account, cookie)
+}
+
+#[tokio::test]
+async fn best_effort_goes_on_while_the_directory_is_lost() {
+    let inner = SingleProcessDirectory::new(Clock::system());
+    let directory = Faulty::new(inner.clone());
+    let builder = Portcullis::builder().directory(directory.clone());
+    let builder = builder.max_stale(Duration::from_millis(300), OnStale::Strict);
+    let gate = builder.build().await.expect("a gate");
+    let (_, hers) = person(&inner, &gate, "alice").await;
+    let (_, unseen) = person(&inner, &gate, "carol").await;
+    let (bob, his) = person(&inner, &gate, "bob").await;
+    let upstream = named("the application").await;
+    let news = |settings: &mut Settings| settings.routes = vec![route("/news", Access::BestEffort)];
+    let post = Post::with(gate.clone(), upstream, news, Router::new()).await;
+    let ask = async |path: &str, cookie: &str| {
+        let headers = [("accept", "application/json"), ("cookie", cookie)];
+        let answer = post.public.send("GET", path, &headers, "").await;
+        (answer.status, answer.body)
+    };
+    let fine = |who: &str| (200, format!("the application for {who}"));
+    assert_eq!((ask("/news", &hers).await, ask("/news", &his).await), (fine("alice"), fine("bob")));
+    assert_eq!(ask("/news", "").await.0, 401, "nobody passes while it can be asked");
+    let admin = portcullis::admin::Admin::new(Arc::new(inner)).with_gate(gate);
+    let bob = bob.id.into();
+    let lock = admin.lock(&Actor::System, &bob, End::Never, None);
+    lock.await.expect("somebody who can be locked");
+    directory.set(Mood::Failing);
+    soon(503, async || ask("/elsewhere", &hers).await.0).await;
+    assert_eq!(ask("/news", &hers).await, fine("alice"), "what is known is used");
+    assert_eq!(ask("/news", &unseen).await, fine("nobody"), "what is not is nobody's");
+    assert_eq!(ask("/news", &his).await.0, 403, "a known lock stays a lock");
+    assert_eq!(ask("/news", "").await.0, 401, "and who brings nothing is nobody");
+    assert_eq!(ask("/elsewhere", &unseen).await.0, 503);
+    directory.set(Mood::Well);
+    soon(200, async || ask("/elsewhere", &hers).await.0).await;
+    assert_eq!(ask("/news", &unseen).await, fine("carol"), "nothing was ended");
+}
+
+/// What is promised of whatever is under way.
+const CUT_WITHIN: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_lock_cuts_what_is_live_on_every_route() {
+    let upstream = Recorder::acting(|request| {
+        let text = match request.line.contains("/socket") {
+            true => "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+            false => "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: hello\n\n",
+        };
+        vec![Act::Send(text.as_bytes().to_vec()), Act::Hang]
+    })
+    .await;
+    for access in [Access::Protect, Access::BestEffort, Access::Public] {
+        for (path, fields) in [
+            ("/live/events", ""),
+            (
+                "/live/socket",
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            ),
+        ] {
+            let stand = Stand::over(upstream.address, |settings| {
+                settings.routes = vec![route("/live", access)];
+            })
+            .await;
+            let (alice, hers) = stand.signed_in("alice").await;
+            let (_, his) = stand.signed_in("bob").await;
+            let open = async |cookie: &str| {
+                let mut client = RawClient::to(stand.address).await;
+                let head = format!(
+                    "GET {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\n",
+                    stand.address
+                );
+                client.send(head + fields + "\r\n").await;
+                let began = client.until_silent(Duration::from_millis(200)).await;
+                assert!(began.starts_with(b"HTTP/1.1 "), "{access:?} {path}");
+                client
+            };
+            let (mut hers, mut his) = (open(&hers).await, open(&his).await);
+            stand.test.lock(&alice).await;
+            assert!(hers.rest(CUT_WITHIN).await.is_some(), "{access:?} {path} goes on");
+            let silent = his.until_silent(Duration::from_millis(200)).await;
+            assert!(silent.is_empty(), "{access:?} {path}: {}", silent.escape_ascii());
+            assert!(his.rest(Duration::from_millis(100)).await.is_none(), "bob's goes on");
+        }
+    }
 }

@@ -517,7 +517,11 @@ impl Attempt {
             Some(standing) => standing.lasting_refusal(now),
         };
         let refusal = match refusal {
-            None => match self.gate.refused_elsewhere(account, self.visitor.door()).await {
+            None => match self
+                .gate
+                .refused_elsewhere(account, self.visitor.door())
+                .await
+            {
                 Ok(refusal) => refusal,
                 Err(unanswered) => return Err(self.give_back(unanswered).await),
             },

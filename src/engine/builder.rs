@@ -380,6 +380,7 @@ impl Builder {
             keyring,
             policy,
             settings_changed: tokio::sync::watch::Sender::new(0),
+            feed_moved: tokio::sync::watch::Sender::new(0),
             settings: self.settings,
             clock,
             #[cfg(feature = "passwords")]

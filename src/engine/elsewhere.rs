@@ -109,7 +109,10 @@ impl Elsewhere {
     fn link(&self, name: &AccountKey, cell: &Arc<Cell>) {
         let mut linked = self.linked();
         let cells = linked.entry(name.clone()).or_default();
-        if !cells.iter().any(|one| std::ptr::eq(one.as_ptr(), Arc::as_ptr(cell))) {
+        if !cells
+            .iter()
+            .any(|one| std::ptr::eq(one.as_ptr(), Arc::as_ptr(cell)))
+        {
             cells.retain(|one| one.strong_count() > 0);
             cells.push(Arc::downgrade(cell));
         }
@@ -180,7 +183,11 @@ pub(super) fn graver(
     let (Some(one), Some(other)) = (here, elsewhere) else { return here.or(elsewhere) };
     let reason = match (one.0, other.0) {
         (DenialReason::Locked { end: first, .. }, DenialReason::Locked { end: second, .. }) => {
-            if second > first { other.0 } else { one.0 }
+            if second > first {
+                other.0
+            } else {
+                one.0
+            }
         }
         (first, second) if rank(second) < rank(first) => second,
         (first, _) => first,
@@ -344,7 +351,7 @@ impl Gate {
     /// again.
     fn unless_overtaken(&self, cell: &Cell, asked_at: Monotonic, followed: u64) {
         if self.followed.load(Ordering::SeqCst) != followed {
-            cell.known_no_longer_than(asked_at);
+            cell.known_no_longer_than(just_before(asked_at));
         }
     }
 
@@ -402,7 +409,7 @@ impl Gate {
     /// Something may have been left out: whoever comes is asked about first, and all others
     /// at a bounded rate.
     fn ask_again(self: &Arc<Self>) {
-        let now = self.clock.now().monotonic;
+        let now = just_before(self.clock.now().monotonic);
         let held = self.standings.held();
         for cell in &held {
             cell.known_no_longer_than(now);
@@ -444,6 +451,11 @@ fn spellings(account: &AccountKey) -> Vec<AccountKey> {
     std::iter::once(account.clone()).chain(alike).collect()
 }
 
+/// What is known until then is asked for again at that instant.
+fn just_before(at: Monotonic) -> Monotonic {
+    Monotonic::from_micros(at.as_micros().saturating_sub(1))
+}
+
 /// Up to a fifth earlier, by chance.
 fn early(every: Duration, account: &AccountKey, at: Monotonic) -> Duration {
     let chance = RandomState::new().hash_one((account, at.as_micros()));
@@ -466,13 +478,17 @@ mod tests {
             (None, None, None),
             (Some((soon, false)), None, Some((soon, false))),
             (None, Some((soon, false)), Some((soon, false))),
-            (Some((soon, false)), Some((locked(End::Never), false)), Some((locked(End::Never), false))),
-            (Some((locked(End::Never), false)), Some((soon, false)), Some((locked(End::Never), false))),
             (
-                Some((DenialReason::SessionEnded, true)),
                 Some((soon, false)),
-                Some((soon, true)),
+                Some((locked(End::Never), false)),
+                Some((locked(End::Never), false)),
             ),
+            (
+                Some((locked(End::Never), false)),
+                Some((soon, false)),
+                Some((locked(End::Never), false)),
+            ),
+            (Some((DenialReason::SessionEnded, true)), Some((soon, false)), Some((soon, true))),
             (
                 Some((soon, false)),
                 Some((DenialReason::Disabled, false)),
@@ -490,7 +506,11 @@ mod tests {
         let times: Vec<_> = (0..100)
             .map(|who| early(every, &AccountKey::integer(who), at))
             .collect();
-        assert!(times.iter().all(|time| *time <= every && *time >= every * 4 / 5));
+        assert!(
+            times
+                .iter()
+                .all(|time| *time <= every && *time >= every * 4 / 5)
+        );
         let (least, most) = (times.iter().min(), times.iter().max());
         assert!(most.expect("some").saturating_sub(*least.expect("some")) > Duration::from_secs(1));
     }

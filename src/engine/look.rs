@@ -50,9 +50,7 @@ impl Gate {
         let read = self.fill_for(&live).await;
         let now = self.clock.now();
         let says_something = live.cell.is_known_here() && !live.is_ahead();
-        if read.is_ok()
-            || (says_something && self.may_go_on_with(&live, now.monotonic, on_stale))
-        {
+        if read.is_ok() || (says_something && self.may_go_on_with(&live, now.monotonic, on_stale)) {
             return self.judge_finally(live, now, on_stale);
         }
         let known_lock = says_something
@@ -189,7 +187,11 @@ impl Gate {
         Err(Unanswered)
     }
 
-    async fn read_standing(&self, cell: &Arc<Cell>, born: Option<Generation>) -> Result<(), Unanswered> {
+    async fn read_standing(
+        &self,
+        cell: &Arc<Cell>,
+        born: Option<Generation>,
+    ) -> Result<(), Unanswered> {
         // Somebody's read may have ended between the caller's look and this one.
         if self.may_use(cell, self.clock.now().monotonic) && !cell.is_behind(born) {
             return Ok(());

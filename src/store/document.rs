@@ -72,7 +72,9 @@ impl StandingDocument {
             Some(DenialReason::Locked { by: LockKind::Lockout, end }) => {
                 (Some(LockedBy::FailedAttempts), end.instant())
             }
-            Some(DenialReason::Locked { end, .. }) => (Some(LockedBy::Administrator), end.instant()),
+            Some(DenialReason::Locked { end, .. }) => {
+                (Some(LockedBy::Administrator), end.instant())
+            }
             _ => (None, None),
         };
         Self {
@@ -249,7 +251,9 @@ mod tests {
             serde_json::from_str(r#"{"account":"7","state":"locked","else":1}"#).expect("the form");
         assert_eq!(read.standing(), Some(Standing::locked()));
         assert!(serde_json::from_str::<StandingDocument>(r#"{"account":"7"}"#).is_err());
-        assert!(serde_json::from_str::<StandingDocument>(r#"{"account":"7","state":"x"}"#).is_err());
+        assert!(
+            serde_json::from_str::<StandingDocument>(r#"{"account":"7","state":"x"}"#).is_err()
+        );
         assert_eq!(StandingDocument::of_nobody("9").standing(), None);
     }
 }

@@ -24,12 +24,7 @@ pub mod keyring;
 mod listing;
 pub mod memory;
 mod nonces;
-#[cfg(any(
-    feature = "http-client",
-    feature = "http-modules",
-    feature = "jwt",
-    feature = "remote"
-))]
+#[cfg(any(feature = "http-client", feature = "http-modules", feature = "jwt", feature = "remote"))]
 pub(crate) mod outbound;
 mod records;
 #[cfg(feature = "remote")]
@@ -87,8 +82,8 @@ pub use self::search::{
     AccountFilter, AccountOrder, AccountPage, AccountSearch, Direction, TextField, TextFit,
     TimeField,
 };
-pub use self::source::{NewsSender, SourceHealth, SourceNews, StatusSource};
 pub(crate) use self::source::{DirectorySource, ErasedSource};
+pub use self::source::{NewsSender, SourceHealth, SourceNews, StatusSource};
 pub use self::webhooks::{
     Delivery, Message, MessageFilter, NewMessage, News, SessionNews, SessionNewsKind, WebhookStore,
 };

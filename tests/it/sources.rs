@@ -1,8 +1,11 @@
 //! Other systems that have a say, asked over real sockets.
 
 mod dialects;
+mod feed;
 mod gateway;
 mod hostile;
+mod pair;
+mod program;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -171,7 +174,10 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
         inner.at_once += 1;
         inner.most_at_once = inner.most_at_once.max(inner.at_once);
         let known = inner.knows.as_deref() == Some(header(AUTHORIZATION).as_str());
-        let replies = inner.everywhere.as_ref().or_else(|| inner.replies.get(&path));
+        let replies = inner
+            .everywhere
+            .as_ref()
+            .or_else(|| inner.replies.get(&path));
         match known {
             true => replies.cloned(),
             false => Some(Reply::json(401, &json!({"error": "who are you?"}))),
@@ -180,7 +186,9 @@ async fn answer(State(inner): State<Arc<Mutex<Inner>>>, request: Request) -> Res
     let reply = reply.unwrap_or_else(|| Reply::of(404, "text/html", "<h1>Not here</h1>"));
     tokio::time::sleep(reply.after).await;
     lock(&inner).at_once -= 1;
-    let unchanged = reply.tag.is_some_and(|tag| header(http::header::IF_NONE_MATCH) == tag);
+    let unchanged = reply
+        .tag
+        .is_some_and(|tag| header(http::header::IF_NONE_MATCH) == tag);
     let mut response = Response::builder()
         .status(if unchanged { 304 } else { reply.status })
         .header("content-type", reply.kind);

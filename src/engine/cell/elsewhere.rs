@@ -71,7 +71,10 @@ impl Cell {
         known_until: Monotonic,
     ) {
         let mut details = lock(&self.details);
-        let Some(beside) = details.beside.as_mut().filter(|beside| beside.link.as_ref() == link)
+        let Some(beside) = details
+            .beside
+            .as_mut()
+            .filter(|beside| beside.link.as_ref() == link)
         else {
             return;
         };
@@ -91,7 +94,10 @@ impl Cell {
         now: Timestamp,
     ) -> bool {
         let mut details = lock(&self.details);
-        let Some(beside) = details.beside.as_mut().filter(|beside| beside.link.as_ref() == Some(link))
+        let Some(beside) = details
+            .beside
+            .as_mut()
+            .filter(|beside| beside.link.as_ref() == Some(link))
         else {
             return false;
         };
@@ -169,7 +175,11 @@ impl Beside {
             return own;
         }
         let until = if ask { NO_END } else { own.end().max(other.end()) };
-        Word(CLOSED << (END_BITS + GENERATION_BITS) | own.0 & (super::GENERATION_MASK << END_BITS) | until)
+        Word(
+            CLOSED << (END_BITS + GENERATION_BITS)
+                | own.0 & (super::GENERATION_MASK << END_BITS)
+                | until,
+        )
     }
 }
 

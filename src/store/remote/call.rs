@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use http::StatusCode;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH};
 use reqwest::{Certificate, Client, ClientBuilder, Response};
 use serde_json::Value;
 
@@ -33,7 +33,11 @@ pub(super) struct Door {
 pub(super) enum Answer {
     /// It is as it was when it had the tag that was sent.
     Unchanged,
-    Said { status: StatusCode, tag: Option<String>, body: Value },
+    Said {
+        status: StatusCode,
+        tag: Option<String>,
+        body: Value,
+    },
 }
 
 /// A client that goes there alone.
@@ -44,8 +48,8 @@ pub(super) fn client(
     let client = outbound::client(&settings.url, &settings.networks, answer)
         .map_err(|forbidden| InvalidRemote::Forbidden(forbidden.to_string()))?;
     let Some(roots) = &settings.roots else { return Ok(client) };
-    let roots = Certificate::from_pem_bundle(roots)
-        .map_err(|error| InvalidRemote::Roots(root(&error)))?;
+    let roots =
+        Certificate::from_pem_bundle(roots).map_err(|error| InvalidRemote::Roots(root(&error)))?;
     if roots.is_empty() {
         return Err(InvalidRemote::Roots("there are none in it".to_owned()));
     }
@@ -88,7 +92,11 @@ impl Door {
     ) -> Result<Answer, Fault> {
         let url = format!("{}{}", self.base, question.path);
         let request = match &question.form {
-            Some(form) => self.client.post(url).header(CONTENT_TYPE, FORM).body(form.clone()),
+            Some(form) => self
+                .client
+                .post(url)
+                .header(CONTENT_TYPE, FORM)
+                .body(form.clone()),
             None => self.client.get(url),
         };
         let request = request
@@ -138,8 +146,12 @@ async fn whole(mut answer: Response) -> Result<Vec<u8>, Fault> {
 
 /// `application/json`, and what is called `…+json`.
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }

@@ -63,8 +63,7 @@ impl RemoteCredential {
     }
 
     fn header(text: &str) -> Result<Self, InvalidCredential> {
-        let mut value =
-            HeaderValue::try_from(text).map_err(|_| InvalidCredential::NotVisible)?;
+        let mut value = HeaderValue::try_from(text).map_err(|_| InvalidCredential::NotVisible)?;
         value.set_sensitive(true);
         Ok(Self(value))
     }

@@ -19,8 +19,11 @@ use crate::domain::standing::Standing;
 use crate::domain::time::Timestamp;
 
 /// What is written as it is in a part of a path (RFC 3986, 2.3).
-const UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The system that is asked, and how it is spoken to.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -161,6 +164,11 @@ impl RemoteKind {
             Self::Scim | Self::Wso2 => "application/scim+json, application/json",
             Self::Clerk | Self::Introspection | Self::Portcullis => "application/json",
         }
+    }
+
+    /// Whether it tells of changes as they happen.
+    pub const fn has_feed(self) -> bool {
+        matches!(self, Self::Portcullis)
     }
 
     /// Whether accounts there can be asked about by their login.

@@ -145,7 +145,10 @@ async fn clerk_says_who_is_locked_and_for_how_long() {
     assert_eq!(ask(&source, "user_2abc").await, Ok(Some(Standing::locked())));
     // CL-01: the time that is left.
     system.says(path, clerk(true, false, json!(3600)));
-    let standing = ask(&source, "user_2abc").await.expect("an answer").expect("somebody");
+    let standing = ask(&source, "user_2abc")
+        .await
+        .expect("an answer")
+        .expect("somebody");
     let end = standing
         .sign_in_refusal(now())
         .and_then(DenialReason::lock_end)
@@ -226,10 +229,8 @@ async fn wso2_says_who_is_locked_and_until_when() {
     let source = system.source(RemoteKind::Wso2);
     let path = format!("/scim2/Users/{ID}");
     let millis = |time: Timestamp| (time.as_micros() / 1000).to_string();
-    let (past, future) = (
-        now().before(Duration::from_secs(60)),
-        now().after(Duration::from_secs(600)),
-    );
+    let (past, future) =
+        (now().before(Duration::from_secs(60)), now().after(Duration::from_secs(600)));
     for (fields, told) in [
         (json!({}), Status::Active),
         (json!({WSO2: {"accountLocked": false}}), Status::Active),
@@ -241,10 +242,7 @@ async fn wso2_says_who_is_locked_and_until_when() {
         (json!({WSO2: {"accountLocked": true, "unlockTime": millis(past)}}), Status::Active),
         (json!({WSO2: {"accountDisabled": true}}), Status::Disabled),
         (json!({WSO2: {"accountDisabled": true, "accountLocked": true}}), Status::Disabled),
-        (
-            json!({WSO2: {"accountLocked": true, "accountState": "PENDING_SR"}}),
-            Status::Registered,
-        ),
+        (json!({WSO2: {"accountLocked": true, "accountState": "PENDING_SR"}}), Status::Registered),
         // Up to version 6 the flags were in the extension for enterprises.
         (
             json!({"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":
@@ -275,7 +273,8 @@ async fn introspection_says_whether_a_token_is_active() {
     let system = System::new().await;
     let source = system.source(RemoteKind::Introspection);
     // RFC 7662, 2.2.
-    let active = json!({"active": true, "client_id": "l238j323ds-23ij4", "sub": "Z5O3upPC88QrAjx00dis"});
+    let active =
+        json!({"active": true, "client_id": "l238j323ds-23ij4", "sub": "Z5O3upPC88QrAjx00dis"});
     system.says("/", Reply::json(200, &active));
     assert_eq!(status(&source, "2YotnFZFEjr1z+CsicMWpAA").await, Some(Status::Active));
     let asked = &system.asked()[0];
@@ -314,7 +313,10 @@ async fn our_own_form_says_everything() {
     }
     let raised = json!({"generation": 4, "sessions_ended_at": "2026-01-01T00:00:00Z"});
     system.says("/standing/42", Reply::json(200, &own(&raised)));
-    let standing = ask(&source, "42").await.expect("an answer").expect("somebody");
+    let standing = ask(&source, "42")
+        .await
+        .expect("an answer")
+        .expect("somebody");
     assert_eq!((standing.version.get(), standing.generation.get()), (7, 4));
     assert!(standing.sessions_ended_at.is_some());
     let nobody = json!({"account": "9", "state": "none"});

@@ -188,7 +188,10 @@ async fn nobody_comes_in_who_is_locked_there() {
         .test
         .edit(&bob, |bob| bob.details.external_id = Some("8".to_owned()))
         .await;
-    let refused = gate.open_session(bob.id, None).await.expect_err("who knows?");
+    let refused = gate
+        .open_session(bob.id, None)
+        .await
+        .expect_err("who knows?");
     assert_eq!(refused.as_str(), "unavailable");
 }
 
@@ -202,9 +205,11 @@ async fn accounts_without_a_name_there_are_the_directorys_alone() {
     assert_eq!(setting.system.asked().len(), before);
     // Until they get one.
     setting.system.says("/api/v3/users/7", user("locked"));
-    let carol = setting.stand.test.directory().resolve(
-        portcullis::domain::login::TypedLogin::new("carol"),
-    );
+    let carol = setting
+        .stand
+        .test
+        .directory()
+        .resolve(portcullis::domain::login::TypedLogin::new("carol"));
     let carol = carol.await.expect("an answer").expect("carol");
     setting
         .stand
@@ -221,7 +226,15 @@ async fn accounts_without_a_name_there_are_the_directorys_alone() {
 
     let strict = Setting::new(|other| other.unlinked_pass(false)).await;
     let dave = strict.stand.test.account("dave").await;
-    assert!(strict.stand.test.gate().open_session(dave.id, None).await.is_err());
+    assert!(
+        strict
+            .stand
+            .test
+            .gate()
+            .open_session(dave.id, None)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -282,6 +295,8 @@ async fn what_the_probe_says_of_it() {
     assert!(metrics.contains("portcullis_source_calls_total{outcome=\"answered\"} 1"), "{metrics}");
     setting.system.says_everywhere(None);
     let me = json!({"_type": "User", "id": 1, "status": "active", "admin": true});
-    setting.system.says("/api/v3/users/me", Reply::of(200, HAL, me.to_string()));
+    setting
+        .system
+        .says("/api/v3/users/me", Reply::of(200, HAL, me.to_string()));
     assert!(soon(|| gate.health().is_well()).await, "nobody has to come for it");
 }

@@ -80,7 +80,10 @@ async fn a_slow_or_huge_answer_is_none() {
     let began = Instant::now();
     assert_eq!(ask(&source).await, Err(Fault::Silent("not in time".to_owned())));
     assert!(began.elapsed() < Duration::from_secs(10));
-    let huge = format!("{{\"account\": \"42\", \"state\": \"active\", \"x\": \"{}\"}}", "x".repeat(1 << 20));
+    let huge = format!(
+        "{{\"account\": \"42\", \"state\": \"active\", \"x\": \"{}\"}}",
+        "x".repeat(1 << 20)
+    );
     system.says_everywhere(Some(Reply::of(200, "application/json", huge)));
     assert_eq!(ask(&source).await, Err(Fault::TooLarge));
 }
@@ -161,8 +164,8 @@ fn an_address_is_looked_at_before_anything_is_sent() {
         let url = OutboundUrl::parse(url).expect("an address");
         let credential = RemoteCredential::bearer(TOKEN).expect("a token");
         let networks = networks.iter().map(|one| one.parse().expect("a network"));
-        let settings = RemoteSettings::new(RemoteKind::Scim, url, credential)
-            .in_networks(networks.collect());
+        let settings =
+            RemoteSettings::new(RemoteKind::Scim, url, credential).in_networks(networks.collect());
         RemoteSource::new(settings)
     };
     assert!(matches!(made("https://10.0.0.7/", &[]), Err(InvalidRemote::Forbidden(_))));

@@ -42,7 +42,9 @@ pub(super) fn read(
         _ if banned || deprovisioned => disabled(),
         _ if !locked => Standing::active(),
         Value::Number(secs) => {
-            let secs = secs.as_u64().ok_or(Fault::OtherForm("a lock's rest is no number"))?;
+            let secs = secs
+                .as_u64()
+                .ok_or(Fault::OtherForm("a lock's rest is no number"))?;
             Standing::locked_until(now.after(Duration::from_secs(secs)))
         }
         Value::Null => Standing::locked(),

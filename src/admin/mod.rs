@@ -28,6 +28,7 @@ mod disable;
 mod error;
 #[cfg(any(feature = "api", feature = "pages"))]
 pub(crate) mod export;
+mod feed;
 mod find;
 mod group;
 mod history;
@@ -89,6 +90,7 @@ pub use self::bulk::{
 pub use self::client::{Client, ClientRefusal, LiveToken, Revoked};
 pub use self::deletion::{DeletionRequest, DeletionRun, TransferError};
 pub use self::error::AdminError;
+pub use self::feed::{FeedPart, FeedPlace};
 pub use self::find::Taken;
 pub use self::group::GroupChange;
 pub use self::history::SOURCES_AMONG;

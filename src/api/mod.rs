@@ -31,6 +31,7 @@
 //! | `/openapi.json` | OpenAPI 3.1: the description of them all, for everybody who comes here | |
 //! | `/admin/v1` | our own words | [`manual::administration`](crate::manual::administration) |
 //! | `/oauth2` | OAuth 2.0, for applications that get tokens by themselves | [`manual::oauth`](crate::manual::oauth) |
+//! | `/standing`, `/feed` | who may come in, for other gateways | [`manual::status_sources`](crate::manual::status_sources) |
 //! | `/api/v3/users` | OpenProject's API v3 | [`manual::openproject`](crate::manual::openproject) |
 //! | `/v1/users`, `/v1/sessions` | Clerk's Backend API | [`manual::clerk`](crate::manual::clerk) |
 //! | `/scim/v2` | SCIM 2.0, as its standard has it | [`manual::scim`](crate::manual::scim) |
@@ -42,6 +43,7 @@
 
 mod body;
 mod clerk;
+mod feed;
 mod governance;
 mod oauth;
 pub(crate) mod openapi;
@@ -81,6 +83,7 @@ impl Api {
             .merge(governance::router(self.admin.clone()))
             .merge(oauth::router(self.admin.clone()))
             .merge(clerk::router(self.admin.clone()))
+            .merge(feed::router(self.admin.clone()))
             .merge(own::router(self.admin))
     }
 }

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// The parts by name; the first says what is the same for all.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 9] = [
     ("base", include_str!("openapi/base.json")),
     ("own", include_str!("openapi/own.json")),
     ("openproject", include_str!("openapi/openproject.json")),
@@ -26,6 +26,7 @@ const PARTS: [(&str, &str); 8] = [
     ("clerk", include_str!("openapi/clerk.json")),
     ("scim", include_str!("openapi/scim.json")),
     ("governance", include_str!("openapi/governance.json")),
+    ("feed", include_str!("openapi/feed.json")),
     ("about", include_str!("openapi/about.json")),
 ];
 
@@ -103,7 +104,7 @@ async fn describe(headers: HeaderMap) -> Response {
 }
 
 /// Tags are compared weakly (RFC 9110, 13.1.2).
-fn is_same(sent: &[u8], tag: &[u8]) -> bool {
+pub(super) fn is_same(sent: &[u8], tag: &[u8]) -> bool {
     sent == b"*" || sent.strip_prefix(b"W/").unwrap_or(sent) == tag
 }
 

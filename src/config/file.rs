@@ -362,6 +362,8 @@ sections! {
         /// How often it is asked about an account in use, where it does not tell of changes by
         /// itself: a lock there takes hold here within this time.
         refresh: Length<1, 3600> = Length::secs(30), r#""10s""#;
+        /// Whether its feed of changes is followed, where it has one: another Portcullis has.
+        follow: bool = true, "false";
         /// How long one answer may take.
         timeout: Length<1, 5> = Length::secs(2), r#""1s""#;
         /// How many questions it is asked at once, at most.

@@ -43,6 +43,8 @@ pub struct SourceSettings {
     pub missing_pass: bool,
     /// How often it is asked about an account in use.
     pub refresh: Duration,
+    /// Whether its feed of changes is followed, where it has one.
+    pub follow: bool,
     /// How long one answer may take.
     pub timeout: Duration,
     /// How many questions are asked at once.
@@ -112,7 +114,8 @@ impl SourceSettings {
             .named_by(self.named())
             .in_networks(self.networks.clone())
             .timeout(self.timeout)
-            .at_once(self.at_once);
+            .at_once(self.at_once)
+            .following(self.follow);
         let settings = match &self.ca {
             Some(file) => settings.trusting(contents(file)?),
             None => settings,
@@ -184,6 +187,7 @@ pub(super) fn settings(
         unlinked_pass: source.unlinked == Unknown::Pass,
         missing_pass: source.missing == Unknown::Pass,
         refresh: source.refresh.0,
+        follow: source.follow,
         timeout: source.timeout.0,
         at_once: usize::try_from(source.at_once.0).unwrap_or(usize::MAX),
         networks: source.networks.clone(),

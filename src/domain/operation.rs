@@ -68,6 +68,8 @@ operations! {
     ManageTokens,
     /// To read the figures.
     ReadMetrics,
+    /// To ask about standings, and to follow the feed of their changes.
+    ReadFeed,
 }
 
 /// What many at once are to one.

@@ -31,6 +31,8 @@ pub enum Permission {
     ManageTokens,
     /// To read the figures.
     ReadMetrics,
+    /// To ask about standings, and to follow the feed of their changes.
+    ReadFeed,
 }
 
 const VIEW_USERS: Operations = Operations::of(&[
@@ -60,7 +62,7 @@ const MANAGE_USERS: Operations = UNLOCK_USERS.union(Operations::of(&[
 
 impl Permission {
     /// Every permission; one that includes others comes after them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ViewUsers,
         Self::UnlockUsers,
         Self::ManageUsers,
@@ -68,6 +70,7 @@ impl Permission {
         Self::ViewAudit,
         Self::ManageTokens,
         Self::ReadMetrics,
+        Self::ReadFeed,
     ];
 
     /// The word that people write, also as the scope of a token.
@@ -80,6 +83,7 @@ impl Permission {
             Self::ViewAudit => "audit.view",
             Self::ManageTokens => "tokens.manage",
             Self::ReadMetrics => "metrics.read",
+            Self::ReadFeed => "feed.read",
         }
     }
 
@@ -95,6 +99,7 @@ impl Permission {
             Self::ViewAudit => Operations::of(&[Operation::ReadAudit]),
             Self::ManageTokens => Operations::of(&[Operation::ManageTokens]),
             Self::ReadMetrics => Operations::of(&[Operation::ReadMetrics]),
+            Self::ReadFeed => Operations::of(&[Operation::ReadFeed]),
         }
     }
 
@@ -149,7 +154,7 @@ impl TryFrom<String> for Permission {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
     "a permission is users.view, users.unlock, users.manage, settings.manage, audit.view, \
-     tokens.manage or metrics.read"
+     tokens.manage, metrics.read or feed.read"
 )]
 pub struct InvalidPermission;
 

@@ -429,6 +429,7 @@ impl Builder {
             rights_reads: SingleFlight::new(),
             changes_of_groups: AtomicU64::new(0),
             settings_changed: tokio::sync::watch::Sender::new(0),
+            feed_moved: tokio::sync::watch::Sender::new(0),
             settings: ArcSwap::from_pointee(self.settings),
             clock,
             #[cfg(feature = "passwords")]

@@ -351,7 +351,7 @@ impl Gate {
     /// again.
     fn unless_overtaken(&self, cell: &Cell, asked_at: Monotonic, followed: u64) {
         if self.followed.load(Ordering::SeqCst) != followed {
-            cell.known_no_longer_than(asked_at);
+            cell.known_no_longer_than(just_before(asked_at));
         }
     }
 
@@ -409,7 +409,7 @@ impl Gate {
     /// Something may have been left out: whoever comes is asked about first, and all others
     /// at a bounded rate.
     fn ask_again(self: &Arc<Self>) {
-        let now = self.clock.now().monotonic;
+        let now = just_before(self.clock.now().monotonic);
         let held = self.standings.held();
         for cell in &held {
             cell.known_no_longer_than(now);
@@ -449,6 +449,11 @@ fn spellings(account: &AccountKey) -> Vec<AccountKey> {
     let alike = alike.into_iter().flatten();
     let alike = alike.filter(|key| key != account && key.to_string() == text);
     std::iter::once(account.clone()).chain(alike).collect()
+}
+
+/// What is known until then is asked for again at that instant.
+fn just_before(at: Monotonic) -> Monotonic {
+    Monotonic::from_micros(at.as_micros().saturating_sub(1))
 }
 
 /// Up to a fifth earlier, by chance.

@@ -144,6 +144,8 @@ impl Follower {
         gate.figures
             .feed_position
             .store(next.accounts, Ordering::Relaxed);
+        gate.feed_moved
+            .send_if_modified(|at| std::mem::replace(at, next.accounts) != next.accounts);
         Ok(more)
     }
 

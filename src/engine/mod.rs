@@ -152,6 +152,8 @@ struct Gate {
     changes_of_groups: AtomicU64,
     /// Rises when a setting of the directory may have changed.
     settings_changed: tokio::sync::watch::Sender<u64>,
+    /// How far the directory's feed was read.
+    feed_moved: tokio::sync::watch::Sender<u64>,
     #[cfg(feature = "passwords")]
     passwords: passwords::Passwords,
 }
@@ -264,6 +266,11 @@ impl Portcullis {
     /// The directory that the gate was built on, if it was built on one.
     pub fn directory(&self) -> Option<&Arc<dyn Directory>> {
         self.0.directory.as_ref()
+    }
+
+    /// How far the directory's feed was read; rises soon after each change.
+    pub(crate) fn feed_moved(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.0.feed_moved.subscribe()
     }
 
     /// The clock that the gate tells the time by.

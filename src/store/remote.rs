@@ -11,6 +11,8 @@ mod call;
 mod circuit;
 mod credential;
 mod dialect;
+mod events;
+mod feed;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +34,7 @@ use crate::domain::account::AccountKey;
 use crate::domain::outbound::OutboundUrl;
 use crate::domain::standing::Standing;
 use crate::domain::time::Clock;
-use crate::store::{SourceHealth, StatusSource};
+use crate::store::{NewsSender, SourceHealth, StatusSource};
 
 /// How many answers are remembered by their entity tags.
 const TAGS: u64 = 100_000;
@@ -57,6 +59,7 @@ pub struct RemoteSettings {
     roots: Option<Vec<u8>>,
     timeout: Duration,
     at_once: usize,
+    feed: bool,
     clock: Clock,
 }
 
@@ -72,6 +75,7 @@ impl RemoteSettings {
             roots: None,
             timeout: Duration::from_secs(2),
             at_once: 16,
+            feed: kind.has_feed(),
             clock: Clock::system(),
         }
     }
@@ -98,6 +102,12 @@ impl RemoteSettings {
     /// How long one answer may take, with its connection. Default: 2 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Whether its feed of changes is followed, where it has one. Default: yes.
+    pub fn following(mut self, feed: bool) -> Self {
+        self.feed = feed && self.kind.has_feed();
         self
     }
 
@@ -181,6 +191,7 @@ struct Remote {
     kind: RemoteKind,
     named: RemoteName,
     door: Door,
+    feed: Option<feed::Feed>,
     timeout: Duration,
     clock: Clock,
     slots: Semaphore,
@@ -212,10 +223,15 @@ impl RemoteSource {
             return Err(InvalidRemote::NoLogins);
         }
         let door = Door::new(&settings)?;
+        let feed = settings
+            .feed
+            .then(|| feed::Feed::new(&settings))
+            .transpose()?;
         Ok(Self(Arc::new(Remote {
             kind: settings.kind,
             named: settings.named,
             door,
+            feed,
             timeout: settings.timeout,
             clock: settings.clock,
             slots: Semaphore::new(settings.at_once),
@@ -243,6 +259,13 @@ impl StatusSource for RemoteSource {
         let call = remote.begin()?;
         let answer = remote.ask_in_turn(account).await;
         call.settle(answer)
+    }
+
+    async fn follow(&self, news: NewsSender) {
+        let remote = &self.0;
+        let Some(feed) = &remote.feed else { return };
+        let forget = |account: &AccountKey| remote.nobodies.invalidate(account);
+        feed.follow(remote.named, &forget, &news).await;
     }
 
     fn health(&self) -> SourceHealth {

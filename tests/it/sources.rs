@@ -1,8 +1,11 @@
 //! Other systems that have a say, asked over real sockets.
 
 mod dialects;
+mod feed;
 mod gateway;
 mod hostile;
+mod pair;
+mod program;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -29,7 +29,7 @@ use axum::routing::{delete, get, post};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
 
-use self::problem::Problem;
+pub(super) use self::problem::Problem;
 #[cfg(feature = "gateway")]
 pub(crate) use self::problem::TYPE_PREFIX;
 use crate::admin::Admin;

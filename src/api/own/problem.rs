@@ -16,7 +16,7 @@ pub(crate) const TYPE_PREFIX: &str = "urn:portcullis:problem:";
 
 /// Why nothing was done. The word is stable: programs compare it.
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(in crate::api) struct Problem {
     status: StatusCode,
     word: &'static str,
     title: &'static str,
@@ -44,7 +44,7 @@ impl Problem {
     }
 
     /// What was sent can't be so.
-    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+    pub(in crate::api) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "This can't be so", detail)
     }
 
@@ -53,10 +53,16 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "no-such-address", "There is nothing here", detail)
     }
 
-    pub(super) fn no_such_method() -> Self {
+    pub(in crate::api) fn no_such_method() -> Self {
         let detail = "this address has other methods: see /openapi.json for them";
         let status = StatusCode::METHOD_NOT_ALLOWED;
         Self::new(status, "no-such-method", "There is no such method here", detail)
+    }
+
+    pub(in crate::api) fn too_many_listeners() -> Self {
+        let detail = "as many follow the feed as may at once: come back in a few seconds";
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "too-many-listeners", "Too many follow the feed", detail)
     }
 
     pub(super) fn content_type() -> Self {

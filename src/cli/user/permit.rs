@@ -13,7 +13,7 @@ pub(in crate::cli) struct Permit {
     who: Who,
 
     /// What they may do: users.view, users.unlock, users.manage, settings.manage, audit.view,
-    /// tokens.manage or metrics.read; may be repeated; left out, nothing
+    /// tokens.manage, metrics.read or feed.read; may be repeated; left out, nothing
     #[arg(long = "may", value_name = "PERMISSION")]
     may: Vec<Permission>,
 }

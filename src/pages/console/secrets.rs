@@ -56,7 +56,7 @@ const AREAS: [(&str, &[Permission]); 3] = [
         "Portcullis itself",
         &[Permission::ManageSettings, Permission::ViewAudit, Permission::ReadMetrics],
     ),
-    ("Other programs", &[Permission::ManageTokens]),
+    ("Other programs", &[Permission::ManageTokens, Permission::ReadFeed]),
 ];
 
 impl Scopes {

@@ -166,6 +166,11 @@ impl RemoteKind {
         }
     }
 
+    /// Whether it tells of changes as they happen.
+    pub const fn has_feed(self) -> bool {
+        matches!(self, Self::Portcullis)
+    }
+
     /// Whether accounts there can be asked about by their login.
     pub const fn knows_logins(self) -> bool {
         matches!(self, Self::OpenProject | Self::Portcullis)

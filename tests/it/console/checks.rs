@@ -60,6 +60,9 @@ impl Someone<'_> {
     }
 }
 
+/// What no page is for.
+pub(super) const NO_PAGE: [Permission; 2] = [Permission::ReadMetrics, Permission::ReadFeed];
+
 /// An administrator, and somebody for each permission, who has it alone.
 pub(super) async fn everybody(house: &House) -> Vec<Someone<'_>> {
     house.administrator("who-administers").await;
@@ -69,7 +72,7 @@ pub(super) async fn everybody(house: &House) -> Vec<Someone<'_>> {
         let login = format!("who-{permission}");
         house.staff(&login, &[permission]).await;
         // Whoever has nothing to do here has no session here.
-        if permission == Permission::ReadMetrics {
+        if NO_PAGE.contains(&permission) {
             let refused = house.attempt(&login, super::PASSWORD).await;
             assert_eq!(refused.status, StatusCode::FORBIDDEN);
             continue;

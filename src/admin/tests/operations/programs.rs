@@ -192,6 +192,7 @@ async fn the_log_and_the_settings_have_permissions_of_their_own() {
         (Permission::ViewAudit, [1, 1, 0, 0, 0]),
         (Permission::ManageTokens, [0, 0, 0, 0, 1]),
         (Permission::ReadMetrics, [0, 0, 0, 0, 0]),
+        (Permission::ReadFeed, [0, 0, 0, 0, 0]),
     ];
     assert_eq!(allowed, expected);
     let root = by(&person(&admin, "root", true).await);

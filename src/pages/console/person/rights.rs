@@ -23,6 +23,7 @@ pub(in crate::pages::console) const fn meaning(permission: Permission) -> &'stat
         Permission::ViewAudit => "Read the audit log",
         Permission::ManageTokens => "Make and revoke API tokens and applications",
         Permission::ReadMetrics => "Read the figures",
+        Permission::ReadFeed => "Follow who is locked, as other gateways do",
     }
 }
 

@@ -1,6 +1,7 @@
 //! What other systems ask of the directory: whether somebody may come in, and what of
 //! that changed since.
 
+#[cfg(feature = "api")]
 use tokio::sync::watch;
 
 use super::{Admin, AdminError};
@@ -92,6 +93,7 @@ impl Admin {
     }
 
     /// Rises soon after the directory changed, where there is a gate that follows it.
+    #[cfg(feature = "api")]
     pub(crate) fn feed_moved(&self) -> Option<watch::Receiver<u64>> {
         self.gate
             .as_ref()
@@ -99,6 +101,7 @@ impl Admin {
     }
 
     /// Whether the directory was heard of lately, as far as the gate knows.
+    #[cfg(feature = "api")]
     pub(crate) fn hears_directory(&self) -> bool {
         let health = self.gate.as_ref().map(crate::engine::Portcullis::health);
         health.is_none_or(|health| health.directory_lost_for.is_none())

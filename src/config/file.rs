@@ -347,7 +347,8 @@ sections! {
         url: Option<String> = None, r#""https://openproject.example""#;
         /// The file of what it knows us by. A relative path begins at this file's folder.
         credential_file: Option<PathBuf> = None, r#""/run/secrets/openproject""#;
-        /// Or the variable that has it, whose name begins with PORTCULLIS_.
+        /// Or the variable that has it, whose name begins with PORTCULLIS_; a file that is named goes
+        /// before it.
         credential_variable: Option<String> = None, r#""PORTCULLIS_SOURCE_TOKEN""#;
         /// How that is sent: as a bearer token, or as a user and a password with a colon between
         /// them. Left out: as the system wants its tokens, of OpenProject an API key.

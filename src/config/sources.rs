@@ -245,12 +245,6 @@ fn bad_url(written: &Written, places: &Places) -> Option<Problem> {
 fn credential(written: &Written, places: &Places) -> Option<Problem> {
     let source = &written.source;
     match (&source.credential_file, &source.credential_variable) {
-        (Some(_), Some(_)) => {
-            let what = "the credential is named twice".to_owned();
-            let problem =
-                between(places, "source.credential_file", "source.credential_variable", what);
-            Some(problem.mend("leave one of them out"))
-        }
         (None, None) if source.kind.is_some() => {
             let what = "`source.credential_file` is not set: what does it know us by?";
             let problem = Problem::new(places.of("source.kind"), what);

@@ -357,7 +357,7 @@ impl Gate {
 
     fn hear(self: &Arc<Self>, news: SourceNews) {
         match news {
-            SourceNews::Changed(account, standing) => self.hear_of(&account, *standing),
+            SourceNews::Changed(account, standing) => self.hear_of(&account, &standing),
             SourceNews::Following => {
                 self.set_followed(true);
             }
@@ -374,7 +374,7 @@ impl Gate {
     }
 
     /// Writes what was told into the cells that it is about.
-    fn hear_of(&self, account: &AccountKey, standing: Standing) {
+    fn hear_of(&self, account: &AccountKey, standing: &Standing) {
         let Some(elsewhere) = &self.elsewhere else {
             for key in spellings(account) {
                 self.learn(&key, standing.clone());

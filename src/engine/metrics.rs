@@ -121,7 +121,7 @@ impl Gate {
             ("failed", health.failed),
             ("spared", health.spared),
         ];
-        page.counts(Metric::SourceCalls, outcomes.into_iter());
+        page.counts(Metric::SourceCalls, outcomes);
         let state = match (health.failing_for, health.trying) {
             (None, _) => "closed",
             (Some(_), true) => "half-open",

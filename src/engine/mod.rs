@@ -269,6 +269,7 @@ impl Portcullis {
     }
 
     /// How far the directory's feed was read; rises soon after each change.
+    #[cfg(feature = "api")]
     pub(crate) fn feed_moved(&self) -> tokio::sync::watch::Receiver<u64> {
         self.0.feed_moved.subscribe()
     }

@@ -1,14 +1,22 @@
 //! An account's standing in JSON: what gateways tell each other, and any service that
 //! asks. See the manual's page on status sources.
 
+#[cfg(feature = "remote")]
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "api")]
 use crate::domain::account::AccountKey;
+#[cfg(feature = "api")]
 use crate::domain::denial::{DenialReason, LockKind};
+#[cfg(feature = "remote")]
 use crate::domain::lock::{LiveSessions, Lockout, LockoutId, Reason};
-use crate::domain::standing::{Bearer, Generation, Lifecycle, Standing, Version};
+#[cfg(feature = "api")]
+use crate::domain::standing::Bearer;
+#[cfg(feature = "remote")]
+use crate::domain::standing::{Generation, Version};
+use crate::domain::standing::{Lifecycle, Standing};
 use crate::domain::time::{Timestamp, rfc3339};
 
 /// What is said of one account.
@@ -118,6 +126,7 @@ impl State {
     }
 }
 
+#[cfg(feature = "remote")]
 impl StandingDocument {
     /// The standing that it tells of; `None` where there is no such account.
     pub(crate) fn standing(&self) -> Option<Standing> {
@@ -153,6 +162,7 @@ impl StandingDocument {
     }
 }
 
+#[cfg(feature = "remote")]
 fn locked_out(end: Option<Timestamp>) -> Standing {
     let mut standing = Standing::active();
     standing.locks.lockout = Some(Lockout {
@@ -165,11 +175,13 @@ fn locked_out(end: Option<Timestamp>) -> Standing {
     standing
 }
 
+#[cfg(feature = "remote")]
 /// Somebody who may not come in yet.
 pub(crate) fn waiting(lifecycle: Lifecycle) -> Standing {
     Standing { lifecycle, ..Standing::active() }
 }
 
+#[cfg(feature = "remote")]
 /// Disabled by a system that says no reason.
 pub(crate) fn disabled() -> Standing {
     match Reason::try_from("so says the status source") {
@@ -178,7 +190,7 @@ pub(crate) fn disabled() -> Standing {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "api", feature = "remote"))]
 mod tests {
     use proptest::prelude::*;
 

@@ -17,7 +17,7 @@ mod feed;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use ipnet::IpNet;
@@ -33,7 +33,7 @@ use self::dialect::Said;
 use crate::domain::account::AccountKey;
 use crate::domain::outbound::OutboundUrl;
 use crate::domain::standing::Standing;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Monotonic};
 use crate::store::{NewsSender, SourceHealth, StatusSource};
 
 /// How many answers are remembered by their entity tags.
@@ -196,8 +196,8 @@ struct Remote {
     clock: Clock,
     slots: Semaphore,
     circuit: Mutex<Circuit>,
-    trusted_until: Mutex<Option<Instant>>,
-    answered_at: Mutex<Option<Instant>>,
+    trusted_until: Mutex<Option<Monotonic>>,
+    answered_at: Mutex<Option<Monotonic>>,
     tags: Cache<AccountKey, (String, Box<Standing>)>,
     nobodies: Cache<AccountKey, ()>,
     figures: Figures,
@@ -272,11 +272,11 @@ impl StatusSource for RemoteSource {
         let remote = &self.0;
         let (circuit, figures) = (remote.circuit(), &remote.figures);
         let count = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-        let answered_at = *lock(&remote.answered_at);
+        let (answered_at, now) = (*lock(&remote.answered_at), remote.now());
         SourceHealth {
-            failing_for: circuit.open_for(Instant::now()),
+            failing_for: circuit.open_for(now),
             trying: circuit.is_trying(),
-            answered_ago: answered_at.map(|at| at.elapsed()),
+            answered_ago: answered_at.map(|at| now.since(at)),
             answered: count(&figures.answered),
             unchanged: count(&figures.unchanged),
             no_such_account: count(&figures.no_such_account),
@@ -385,14 +385,14 @@ impl Remote {
 
     /// Only to somebody whose credential works is "not found" an answer.
     async fn try_credential(&self) -> Result<(), Fault> {
-        let trusted = lock(&self.trusted_until).is_some_and(|until| Instant::now() < until);
+        let trusted = lock(&self.trusted_until).is_some_and(|until| self.now() < until);
         if trusted { Ok(()) } else { self.trial().await }
     }
 
     async fn trial(&self) -> Result<(), Fault> {
         match self.door.ask(&self.kind.trial(), None).await? {
             Answer::Said { status, body, .. } if self.kind.passes(status, &body) => {
-                *lock(&self.trusted_until) = Some(Instant::now() + TRUSTED_FOR);
+                *lock(&self.trusted_until) = Some(self.now().after(TRUSTED_FOR));
                 Ok(())
             }
             Answer::Said { status, .. } if status != StatusCode::OK => Err(Fault::Status(status)),
@@ -401,7 +401,7 @@ impl Remote {
     }
 
     fn answered(&self) {
-        *lock(&self.answered_at) = Some(Instant::now());
+        *lock(&self.answered_at) = Some(self.now());
         // An answer that was under way when the circuit opened does not close it: the
         // trial does.
         let mut circuit = self.circuit();
@@ -417,11 +417,15 @@ impl Remote {
             return;
         }
         *lock(&self.trusted_until) = None;
-        let turn = self.circuit().failed(Instant::now());
+        let turn = self.circuit().failed(self.now());
         if turn == Some(Turn::Opened) {
             tracing::error!(source = %self.door, error = %fault, "status source lost");
             tokio::spawn(find_out(Arc::downgrade(self)));
         }
+    }
+
+    fn now(&self) -> Monotonic {
+        self.clock.now().monotonic
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
@@ -441,7 +445,7 @@ async fn find_out(remote: Weak<Remote>) {
             remote.circuit().trial_failed();
             continue;
         }
-        *lock(&remote.answered_at) = Some(Instant::now());
+        *lock(&remote.answered_at) = Some(remote.now());
         if remote.circuit().answered() == Some(Turn::Closed) {
             tracing::info!(source = %remote.door, "status source back");
         }

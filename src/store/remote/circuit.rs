@@ -1,7 +1,9 @@
 //! The circuit of a source: it opens when the source fails again and again, and from
 //! then on nobody waits for it. One question at a time finds out whether it is back.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::domain::time::Monotonic;
 
 /// How many failures in a row open it.
 const ENOUGH: u32 = 5;
@@ -16,7 +18,7 @@ pub(super) enum Circuit {
     /// They do; so many failed in a row.
     Closed { failures: u32 },
     /// They don't, since then; after the pause one is let through to find out.
-    Open { since: Instant, pause: Duration, trying: bool },
+    Open { since: Monotonic, pause: Duration, trying: bool },
 }
 
 /// What became of the circuit.
@@ -38,10 +40,10 @@ impl Circuit {
     }
 
     /// How long it has been open.
-    pub(super) fn open_for(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn open_for(&self, now: Monotonic) -> Option<Duration> {
         match self {
             Self::Closed { .. } => None,
-            Self::Open { since, .. } => Some(now.saturating_duration_since(*since)),
+            Self::Open { since, .. } => Some(now.since(*since)),
         }
     }
 
@@ -57,7 +59,7 @@ impl Circuit {
     }
 
     /// The source did not answer.
-    pub(super) fn failed(&mut self, now: Instant) -> Option<Turn> {
+    pub(super) fn failed(&mut self, now: Monotonic) -> Option<Turn> {
         match self {
             Self::Closed { failures } if *failures + 1 < ENOUGH => {
                 *failures += 1;
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_closes_by_an_answer() {
-        let (mut circuit, now) = (Circuit::default(), Instant::now());
+        let (mut circuit, now) = (Circuit::default(), Monotonic::default());
         for _ in 1..ENOUGH {
             assert_eq!(circuit.failed(now), None);
         }
@@ -130,7 +132,7 @@ mod tests {
         /// open exactly between the two.
         #[test]
         fn turns_alternate(events in proptest::collection::vec(0..4_u8, 0..80)) {
-            let (mut circuit, now, mut open) = (Circuit::default(), Instant::now(), false);
+            let (mut circuit, now, mut open) = (Circuit::default(), Monotonic::default(), false);
             for event in events {
                 let turn = match event {
                     0 => circuit.answered(),

@@ -122,7 +122,7 @@ async fn not_found_is_an_answer_to_a_credential_that_works() {
     assert!(ask(&source, "9999").await.is_err());
 }
 
-fn clerk(locked: bool, banned: bool, rest: Value) -> Reply {
+fn clerk(locked: bool, banned: bool, rest: &Value) -> Reply {
     let body = json!({
         "object": "user", "id": "user_2abc", "username": "alice", "first_name": "Alice",
         "last_name": "Ng", "has_image": false, "password_enabled": true, "banned": banned,
@@ -138,13 +138,13 @@ async fn clerk_says_who_is_locked_and_for_how_long() {
     let system = System::new().await;
     let source = system.source(RemoteKind::Clerk);
     let path = "/v1/users/user_2abc";
-    system.says(path, clerk(false, false, Value::Null));
+    system.says(path, clerk(false, false, &Value::Null));
     assert_eq!(status(&source, "user_2abc").await, Some(Status::Active));
     // CL-02: until somebody unlocks.
-    system.says(path, clerk(true, false, Value::Null));
+    system.says(path, clerk(true, false, &Value::Null));
     assert_eq!(ask(&source, "user_2abc").await, Ok(Some(Standing::locked())));
     // CL-01: the time that is left.
-    system.says(path, clerk(true, false, json!(3600)));
+    system.says(path, clerk(true, false, &json!(3600)));
     let standing = ask(&source, "user_2abc")
         .await
         .expect("an answer")
@@ -157,7 +157,7 @@ async fn clerk_says_who_is_locked_and_for_how_long() {
     let left = end.since(now());
     assert!(left > Duration::from_secs(3590) && left <= Duration::from_secs(3600), "{left:?}");
     // CL-13.
-    system.says(path, clerk(false, true, Value::Null));
+    system.says(path, clerk(false, true, &Value::Null));
     assert_eq!(status(&source, "user_2abc").await, Some(Status::Disabled));
     // CL-09, to a secret that works.
     let not_found = json!({"errors": [{

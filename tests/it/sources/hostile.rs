@@ -1,6 +1,6 @@
 //! Systems that are slow, broken, or not what they seem.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis::domain::outbound::OutboundUrl;
 use portcullis::store::remote::{
@@ -8,6 +8,7 @@ use portcullis::store::remote::{
 };
 use portcullis::{Standing, StatusSource};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{Reply, System, TOKEN, key, lock};
 use crate::support::soon;

@@ -4,12 +4,13 @@ use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use portcullis::config::{Environment, load};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 use crate::gateway::serve;
 use crate::support::{Answer, Browser};

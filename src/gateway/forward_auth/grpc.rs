@@ -212,6 +212,9 @@ fn is_envoys(name: &HeaderName) -> bool {
         "x-forwarded-port",
         "x-forwarded-proto",
         "x-envoy-external-address",
+        "x-request-id",
+        "traceparent",
+        "tracestate",
     ];
     own.contains(&name.as_str())
 }

@@ -163,7 +163,7 @@ impl SqlDirectory {
         }
         let mut tx = self.db.write().await?;
         // Nobody is called otherwise meanwhile.
-        heads::take(&mut tx).await?;
+        heads::hold(&mut tx).await?;
         let due = due(&mut tx, self.db.dialect()).await?;
         put(&mut tx, &due, self.db.dialect()).await?;
         self.commit_quietly(tx).await?;

@@ -1,5 +1,6 @@
 //! Clients for requests of our own, which go nowhere but where they were sent.
 
+#[cfg(any(feature = "jwt", feature = "remote"))]
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -187,7 +187,7 @@ impl Slot {
 impl AttemptRecord {
     /// From when on the record says nothing that an empty one would not; never
     /// for one that lasts until somebody unlocks.
-    #[cfg(any(feature = "pages", feature = "sqlite"))]
+    #[cfg(any(feature = "pages", feature = "postgres", feature = "sqlite"))]
     pub(crate) fn forgettable_at(&self, rules: &CounterRules) -> Option<Timestamp> {
         if self.consecutive > 0 && rules.ceiling().is_some() {
             return None;

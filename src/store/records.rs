@@ -130,7 +130,7 @@ pub enum PasswordEdit {
 
 impl PasswordEdit {
     /// The hash that is to be written, if one is.
-    #[cfg(any(feature = "sqlite", test))]
+    #[cfg(any(feature = "postgres", feature = "sqlite", test))]
     pub(crate) fn hash(&self) -> Option<&str> {
         match self {
             Self::Remove => None,
